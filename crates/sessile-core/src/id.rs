@@ -1,0 +1,168 @@
+//! The two names of a session: the secret in the browser, and what the store is asked for.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+/// Random bytes in a session id of ours: 192 bits, beyond the 128 that OWASP ASVS 5.0 (7.2.3) asks.
+pub const ID_BYTES: usize = 24;
+const ID_TEXT: usize = ID_BYTES / 3 * 4;
+
+/// The secret a browser holds. Whoever knows it is the visitor, so it never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SessionId(Zeroizing<String>);
+
+impl SessionId {
+    /// A fresh id of ours from random bytes of the caller.
+    pub fn from_random(bytes: &[u8; ID_BYTES]) -> Self {
+        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes)))
+    }
+
+    /// The id as text for a cookie, header, link or form.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// An id in a foreign spelling, which that format's own rules have checked.
+    pub fn foreign(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// What the store is asked for in our own layout: a hash, so that a stolen
+    /// copy of the store opens no session.
+    pub fn store_key(&self) -> StoreKey {
+        StoreKey::hashed(self.0.as_bytes())
+    }
+
+    /// Whether `text` has the shape of an id of ours. Says nothing of whether we issued it.
+    pub fn is_well_formed(text: &[u8]) -> bool {
+        text.len() == ID_TEXT
+            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    }
+}
+
+impl fmt::Debug for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SessionId(…)")
+    }
+}
+
+/// What a store is asked for: a hash of the id in our own layout, prefix and id in foreign ones.
+///
+/// A foreign key contains the id itself, so no `StoreKey` prints.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StoreKey(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+enum Repr {
+    Hashed([u8; 32]),
+    Text(Box<str>),
+}
+
+impl StoreKey {
+    /// The key of our own layout for this id.
+    pub(crate) fn hashed(id: &[u8]) -> Self {
+        Self(Repr::Hashed(Sha256::digest(id).into()))
+    }
+
+    /// A key of our own layout read back from a store.
+    pub fn from_hash(hash: [u8; 32]) -> Self {
+        Self(Repr::Hashed(hash))
+    }
+
+    /// A key of a foreign layout, such as Flask-Session's `session:…`.
+    pub fn from_text(text: impl Into<Box<str>>) -> Self {
+        Self(Repr::Text(text.into()))
+    }
+
+    /// The hash, in our own layout.
+    pub fn hash(&self) -> Option<&[u8; 32]> {
+        match &self.0 {
+            Repr::Hashed(hash) => Some(hash),
+            Repr::Text(_) => None,
+        }
+    }
+
+    /// The key as bytes: 32 of them in our own layout, text in foreign ones.
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Hashed(hash) => hash,
+            Repr::Text(text) => text.as_bytes(),
+        }
+    }
+
+    /// The key as text, for stores with text keys: lower-case hex in our own
+    /// layout, as it is in foreign ones. A secret in the latter: never log it.
+    pub fn to_text(&self) -> String {
+        use std::fmt::Write as _;
+        match &self.0 {
+            Repr::Hashed(hash) => hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            }),
+            Repr::Text(text) => text.to_string(),
+        }
+    }
+
+    /// A name for this session that may be shown to its owner and given back
+    /// to end it. It opens nothing.
+    pub fn handle(&self) -> Handle {
+        let digest = Sha256::new().chain_update(b"sessile handle\0").chain_update(self.as_bytes());
+        let digest: [u8; 32] = digest.finalize().into();
+        let mut short = [0; 12];
+        short.copy_from_slice(&digest[..12]);
+        Handle(short)
+    }
+}
+
+impl fmt::Debug for StoreKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StoreKey(…)")
+    }
+}
+
+/// A session's public name: shown in lists and logs, useless as a credential.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Handle([u8; 12]);
+
+impl fmt::Display for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({self})")
+    }
+}
+
+/// The user a session belongs to: the application's own name or number for them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Subject(Box<str>);
+
+/// A subject is no longer than this many bytes, so that every store can index it.
+pub const SUBJECT_MAX_BYTES: usize = 200;
+
+impl Subject {
+    /// `None` when `name` is empty, over [`SUBJECT_MAX_BYTES`], or holds control characters.
+    pub fn new(name: impl Into<Box<str>>) -> Option<Self> {
+        let name = name.into();
+        let fits = !name.is_empty() && name.len() <= SUBJECT_MAX_BYTES;
+        (fits && !name.chars().any(char::is_control)).then_some(Self(name))
+    }
+
+    /// The name as given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

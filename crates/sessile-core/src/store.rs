@@ -1,0 +1,205 @@
+//! What a session store is: the contract every backend keeps.
+//!
+//! A store holds opaque records under keys. It decides nothing about sessions:
+//! expiry at reading, merging and cookies are the callers'. It promises three
+//! things that make the rest possible, and `sessile-conformance` tests them:
+//!
+//! - a write names the version it was made from, and loses (`Conflict`) when
+//!   somebody else wrote in between;
+//! - what was deleted or moved stays so: `update` and `touch` answer `Gone`,
+//!   never re-create;
+//! - `replace` makes the new entry before the old one stops working.
+
+mod any;
+mod error;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+pub use any::AnyStore;
+use bytes::Bytes;
+pub use error::{StoreError, StoreErrorKind};
+
+use crate::expiry::Deadlines;
+use crate::id::{StoreKey, Subject};
+use crate::time::Timestamp;
+
+/// What a store keeps of one session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The session's data, in the profile's format. Opaque to the store.
+    pub payload: Bytes,
+    /// When the session began; `None` in foreign layouts, which do not say.
+    pub created: Option<Timestamp>,
+    /// The last activity that was written down (renewals are throttled).
+    pub seen: Option<Timestamp>,
+    /// When its id was last changed.
+    pub rotated: Option<Timestamp>,
+    /// When its user last proved who they are.
+    pub authenticated: Option<Timestamp>,
+    /// When it ends.
+    pub deadlines: Deadlines,
+    /// Whether the visitor asked to be remembered beyond the browser's session.
+    pub permanent: bool,
+    /// The user it belongs to, if any.
+    pub subject: Option<Subject>,
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record")
+            .field("payload_bytes", &self.payload.len())
+            .field("deadlines", &self.deadlines)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Which write an entry stems from. Compared by the store, made by the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// A counter, in our own layout.
+    Number(u64),
+    /// The stored bytes themselves, in foreign layouts that have no counter.
+    Bytes(Bytes),
+}
+
+/// What [`SessionStore::load`] finds under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A session, perhaps past its deadlines: the caller decides.
+    Live(Record, Version),
+    /// The session has moved to another key; this one follows until the given moment.
+    Moved {
+        /// Where it is now.
+        to: StoreKey,
+        /// The end of the grace period.
+        until: Timestamp,
+    },
+}
+
+/// The outcome of [`SessionStore::create`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreateOutcome {
+    /// The record is stored.
+    Created(Version),
+    /// Something is stored under that key already; nothing was written.
+    Exists,
+}
+
+/// The outcome of [`SessionStore::update`] and [`SessionStore::replace`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteOutcome {
+    /// The record is stored.
+    Written(Version),
+    /// Somebody else wrote since the expected version; nothing was written. Load and try again.
+    Conflict,
+    /// No live entry is under that key (deleted, moved, swept); nothing was written.
+    Gone,
+}
+
+/// The outcome of [`SessionStore::touch`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TouchOutcome {
+    /// The new deadline is stored, or a later one was there already.
+    Touched,
+    /// No live entry is under that key; nothing was written.
+    Gone,
+}
+
+/// A backend for sessions.
+///
+/// Futures are cancelled by dropping them: at every await a write has either
+/// happened whole or not at all.
+///
+/// # Errors
+///
+/// A [`StoreError`] means the backend failed, never that a session is missing.
+pub trait SessionStore: Send + Sync + 'static {
+    /// The entry under `key`, or `None`. An expired entry may be returned or not.
+    fn load(
+        &self,
+        key: &StoreKey,
+    ) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// Stores a new session; never overwrites, not even an expired entry.
+    fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> impl Future<Output = Result<CreateOutcome, StoreError>> + Send;
+
+    /// Stores `record` if the live entry under `key` is still `expected`.
+    fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
+
+    /// Moves the idle deadline and `seen` forward, never backward, and leaves
+    /// data, version and absolute deadline as they are. Concurrent updates are not disturbed.
+    fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
+
+    /// Moves a session: stores `record` under `new_key`, then turns the entry
+    /// under `old_key` into a pointer valid until `grace`, or deletes it when
+    /// `grace` is `None`. When it fails half-way the old entry still works.
+    fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
+
+    /// Deletes the entry, live or pointer. Deleting the missing is fine.
+    fn delete(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The sweeper, where the backend does not forget expired entries by itself.
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        None
+    }
+
+    /// The directory, where the layout knows which user a session belongs to.
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        None
+    }
+}
+
+/// A boxed future, for the object-safe traits.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Removing what has expired.
+pub trait Sweep: Send + Sync {
+    /// Removes at most `limit` entries whose deadlines have passed at `now`; how many it removed.
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
+}
+
+/// Listing and ending sessions.
+pub trait Directory: Send + Sync {
+    /// The live entries of one user, newest first, expired ones possibly among them.
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>>;
+
+    /// Deletes every session of one user except `keep`; how many it deleted.
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>>;
+
+    /// At most `limit` live entries with keys after `after`, in key order; fewer mean the end.
+    fn iterate<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>>;
+}

@@ -1,0 +1,75 @@
+//! How a store fails.
+
+use std::error::Error;
+use std::fmt;
+
+/// A failure of the backend: not a missing session, not a conflict.
+#[derive(Debug)]
+pub struct StoreError {
+    store: &'static str,
+    kind: StoreErrorKind,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What went wrong in a store, as far as a caller can act on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreErrorKind {
+    /// It cannot be reached, or answered with a failure of its own. Trying later may help.
+    Unavailable,
+    /// It did not answer in time. Whether a write happened is unknown.
+    Timeout,
+    /// There is no room: disk, memory or configured bound.
+    Full,
+    /// It takes no writes, or the permissions do not.
+    ReadOnly,
+    /// What it holds is not what we write.
+    Corrupt,
+    /// The record or key is beyond what it can hold.
+    TooLarge,
+    /// Another process holds it locked for longer than the bound.
+    Locked,
+}
+
+impl StoreError {
+    /// A failure of the store called `store`.
+    pub fn new(store: &'static str, kind: StoreErrorKind) -> Self {
+        Self { store, kind, source: None }
+    }
+
+    /// Adds what the driver said. It must not hold ids, keys or session data.
+    pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// What a caller can act on.
+    pub fn kind(&self) -> StoreErrorKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            StoreErrorKind::Unavailable => "cannot be reached or failed; check that it runs",
+            StoreErrorKind::Timeout => "did not answer in time; check its load",
+            StoreErrorKind::Full => "has no room left; free some or raise its bound",
+            StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",
+            StoreErrorKind::Corrupt => "holds something this version does not write",
+            StoreErrorKind::TooLarge => "cannot hold a record this large; keep less in the session",
+            StoreErrorKind::Locked => "is locked by another process; find who holds it",
+        };
+        write!(f, "the {} session store {what}", self.store)?;
+        match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
