@@ -6,6 +6,9 @@
 //! datetimes, lone surrogates.
 
 mod de;
+mod de_value;
+pub(crate) mod iso;
+mod kept;
 mod map;
 mod ser;
 
@@ -139,6 +142,11 @@ impl Value {
             Err(_) if digits.is_empty() => Self::Int(0),
             Err(_) => Self::BigInt(BigInt(canonical.into())),
         })
+    }
+
+    /// For integers known to lie outside `i64`.
+    fn big(outside: impl fmt::Display) -> Self {
+        Self::BigInt(BigInt(outside.to_string().into()))
     }
 
     /// Text from code points as Python strings hold them, lone surrogates
@@ -307,6 +315,9 @@ from! {
     Vec<Value> => Self::List;
     Map => Self::Map;
     DateTime => Self::DateTime;
+    u64 => |value| i64::try_from(value).map_or_else(|_| Self::big(value), Self::Int);
+    i128 => |value| i64::try_from(value).map_or_else(|_| Self::big(value), Self::Int);
+    u128 => |value| i64::try_from(value).map_or_else(|_| Self::big(value), Self::Int);
 }
 
 /// Why a value could not be turned into, or made from, a Rust type.
