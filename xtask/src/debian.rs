@@ -1,0 +1,43 @@
+//! Programs that Debian packages, installed when that is possible.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{quiet, stream, which};
+use crate::report::Failure;
+
+/// Sees to it that each program is there. `needed` pairs a program with the package it is in.
+///
+/// On Debian as root missing packages are installed; elsewhere they are named and it fails.
+pub(crate) fn need(needed: &[(&str, &str)], purpose: &str) -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        needed.iter().filter(|(program, _)| which(program).is_none()).map(|it| it.1).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install(&missing, purpose)
+}
+
+/// Installs packages with apt-get.
+pub(crate) fn install(packages: &[&str], purpose: &str) -> Result<(), Failure> {
+    let list = packages.join(" ");
+    let is_debian = Path::new("/etc/debian_version").is_file() && which("apt-get").is_some();
+    if !is_debian || !is_root() {
+        return Err(Failure::new(
+            format!("{purpose}: not installed: {list}"),
+            format!("install them; on Debian, as root: apt-get install {list}"),
+        ));
+    }
+    println!("{purpose}: installing {list} with apt-get; a minute or two, once");
+    let remedy = format!("install by hand: apt-get update && apt-get install {list}");
+    quiet(Command::new("apt-get").arg("update"), &remedy)?;
+    let mut command = Command::new("apt-get");
+    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    command.env("DEBIAN_FRONTEND", "noninteractive");
+    let shown = |line: &str| line.starts_with("Setting up ") || line.starts_with("E: ");
+    stream(&mut command, shown, &remedy).map(|_| ())
+}
+
+fn is_root() -> bool {
+    quiet(Command::new("id").arg("-u"), "install coreutils").is_ok_and(|it| it.trim() == "0")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask`: every check and test of this repository, starting what they need.
+
+// A command-line program talks to its user.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod bench;
+mod check;
+mod counts;
+mod debian;
+mod fuzz;
+mod process;
+mod python;
+mod report;
+mod suites;
+
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use crate::report::{Failure, Report};
+use crate::workspace::Workspace;
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  test [PATH…]        every check and test; PATH… as for `vectors`
+  check               formatting, lints, documentation, each feature alone, purity of the core
+  unit                cargo test --workspace, the fuzz corpora included
+  vectors [PATH…]     compare with vector files made by Flask, Django and the others; without
+                      a path: $SESSILE_VECTORS, else ../shared/vectors when it exists
+  interop             live tests beside a real Flask and Django, in .cache/venv
+  browser             the demo site in headless Chromium; pictures in target/screenshots
+  corpora             only the replay of fuzz/corpus
+  fuzz [--seconds N] [TARGET…]   fresh fuzzing, 60 s a target unless told; needs nightly Rust
+  bench [ARG…]        ours and the peers side by side; ARG… go to the benchmark
+
+Environment: SESSILE_VECTORS (a folder or file of vectors), PYTHON (the interpreter that makes
+the virtual environment, python3 unless set), CARGO_TARGET_DIR as always.";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let Some(command) = arguments.next() else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    let rest: Vec<String> = arguments.collect();
+    if matches!(command.as_str(), "-h" | "--help" | "help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let mut report = Report::new();
+    let outcome = Workspace::find().and_then(|it| dispatch(&it, &mut report, &command, rest));
+    report.close(outcome)
+}
+
+fn dispatch(
+    workspace: &Workspace,
+    report: &mut Report,
+    command: &str,
+    rest: Vec<String>,
+) -> Result<(), Failure> {
+    let paths = || rest.iter().map(PathBuf::from).collect::<Vec<_>>();
+    match command {
+        "test" => {
+            check::all(workspace, report)?;
+            suites::unit(workspace, report)?;
+            suites::vectors(workspace, report, paths())?;
+            suites::interop(workspace, report)?;
+            suites::browser(workspace, report)
+        }
+        "vectors" => suites::vectors(workspace, report, paths()),
+        "fuzz" => fuzz::run(workspace, report, &rest),
+        "bench" => bench::run(workspace, report, &rest),
+        _ if !rest.is_empty() => {
+            Err(Failure::new(format!("`{command}` takes no arguments"), USAGE))
+        }
+        "check" => check::all(workspace, report),
+        "unit" => suites::unit(workspace, report),
+        "interop" => suites::interop(workspace, report),
+        "browser" => suites::browser(workspace, report),
+        "corpora" => fuzz::replay(workspace, report),
+        _ => Err(Failure::new(format!("there is no command `{command}`"), USAGE)),
+    }
+}

@@ -1,0 +1,99 @@
+//! Running other programs: output passed on line by line, counted, or kept for a failure.
+
+use std::ffi::OsStr;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+
+use crate::counts::{Counts, Tally};
+use crate::report::Failure;
+
+/// The command as one would type it.
+pub(crate) fn typed(command: &Command) -> String {
+    let program = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let words = std::iter::once(program).chain(command.get_args());
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs to the end, showing each line that `shown` accepts as it comes and counting tests.
+pub(crate) fn stream(
+    command: &mut Command,
+    shown: fn(&str) -> bool,
+    remedy: &str,
+) -> Result<Counts, Failure> {
+    println!("$ {}", typed(command));
+    let mut tally = Tally::default();
+    let ok = each_line(command, |line| {
+        tally.line(line);
+        if shown(line) {
+            println!("{line}");
+        }
+    })?;
+    if ok && tally.counts().failed == 0 {
+        Ok(tally.counts())
+    } else {
+        Err(Failure::new(typed(command), remedy).with_counts(tally.counts()))
+    }
+}
+
+/// Runs to the end in silence and returns stdout and stderr, mixed; prints them on failure.
+pub(crate) fn quiet(command: &mut Command, remedy: &str) -> Result<String, Failure> {
+    let mut output = String::new();
+    let ok = each_line(command, |line| {
+        output.push_str(line);
+        output.push('\n');
+    })?;
+    if ok {
+        return Ok(output);
+    }
+    println!("$ {}\n{output}", typed(command));
+    Err(Failure::new(typed(command), remedy))
+}
+
+/// Every line of stdout and stderr in the order they come; whether the program exited with 0.
+fn each_line(command: &mut Command, mut take: impl FnMut(&str)) -> Result<bool, Failure> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(|error| not_run(command, &error))?;
+    let (lines, received) = mpsc::channel();
+    thread::scope(|scope| {
+        if let Some(out) = child.stdout.take() {
+            let lines = lines.clone();
+            scope.spawn(move || send_lines(out, &lines));
+        }
+        if let Some(err) = child.stderr.take() {
+            scope.spawn(move || send_lines(err, &lines));
+        } else {
+            drop(lines);
+        }
+        received.iter().for_each(|line: String| take(&line));
+    });
+    Ok(child.wait().map_err(|error| not_run(command, &error))?.success())
+}
+
+fn not_run(command: &Command, error: &io::Error) -> Failure {
+    Failure::new(
+        format!("could not run `{}`: {error}", typed(command)),
+        "check that the program is installed and on the PATH",
+    )
+}
+
+fn send_lines(from: impl Read, to: &mpsc::Sender<String>) {
+    let mut from = BufReader::new(from);
+    let mut line = Vec::new();
+    // Programs may print anything; a broken pipe ends the output like its end does.
+    while matches!(from.read_until(b'\n', &mut line), Ok(1..)) {
+        let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+        if to.send(text).is_err() {
+            return;
+        }
+        line.clear();
+    }
+}
+
+/// Where a program is on the PATH.
+pub(crate) fn which(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|it| it.is_file())
+}

@@ -1,0 +1,104 @@
+//! The tests proper: Rust's, the vectors of the originals, live servers, the browser.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::debian;
+use crate::process::stream;
+use crate::python;
+use crate::report::{Done, Failure, Report};
+use crate::workspace::Workspace;
+
+/// `cargo test --workspace`.
+pub(crate) fn unit(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+    report.step("unit", || {
+        let mut test = workspace.cargo(&["test", "--workspace"]);
+        let remedy = "run the named test alone: `cargo test -p CRATE NAME`";
+        stream(&mut test, worth_showing, remedy).map(Done::from)
+    })
+}
+
+/// Leaves out the lines that say a test passed or that nothing happened.
+pub(crate) fn worth_showing(line: &str) -> bool {
+    let passed = line.starts_with("test ") && line.ends_with(" ... ok");
+    let empty = line.is_empty()
+        || line.starts_with("running ")
+        || line.starts_with("test result: ok. 0 passed")
+        || line.trim_start().starts_with("Compiling ")
+        || line.trim_start().starts_with("Downloaded ");
+    !passed && !empty
+}
+
+/// The vectors that the originals made, from the paths given or the usual places.
+pub(crate) fn vectors(
+    workspace: &Workspace,
+    report: &mut Report,
+    given: Vec<PathBuf>,
+) -> Result<(), Failure> {
+    report.step("vectors", || {
+        if !workspace.has("sessile-interop") {
+            return Ok(Done::note("not run: no crate sessile-interop here"));
+        }
+        let paths = if given.is_empty() { usual_vectors(workspace) } else { given };
+        if paths.is_empty() {
+            println!("no vectors given, none in ../shared/vectors: nothing compared");
+            return Ok(Done::note("not run: none given"));
+        }
+        let runner = workspace.program("vectors")?;
+        let mut run = Command::new(runner);
+        run.args(&paths).current_dir(&workspace.root);
+        let remedy = "compare with docs/wire-formats.md; one case: pass its file as the path";
+        let counts = stream(&mut run, |_| true, remedy)?;
+        let names: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
+        Ok(Done::from(counts).and(names.join(" ")))
+    })
+}
+
+fn usual_vectors(workspace: &Workspace) -> Vec<PathBuf> {
+    if let Some(path) = std::env::var_os("SESSILE_VECTORS") {
+        return vec![path.into()];
+    }
+    let beside = workspace.root.join("../shared/vectors");
+    if beside.is_dir() { vec![beside] } else { Vec::new() }
+}
+
+/// Our demo site beside a real Flask, cookies passed from one to the other.
+pub(crate) fn interop(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+    report.step("interop", || {
+        if !workspace.has("sessile-cli") {
+            return Ok(Done::note("not run: no crate sessile-cli here"));
+        }
+        let python = python::environment(workspace)?;
+        let mut run = python::unittest(workspace, &python, "interop", "test_*.py");
+        beside_the_demo(workspace, &mut run)?;
+        let remedy = "run one: .cache/venv/bin/python -m unittest -v interop/FILE.py -k NAME";
+        stream(&mut run, |line| !line.ends_with(" ... ok"), remedy).map(Done::from)
+    })
+}
+
+/// The demo site as a person would use it.
+pub(crate) fn browser(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+    report.step("browser", || {
+        let needed = [("chromium", "chromium"), ("chromedriver", "chromium-driver")];
+        debian::need(&needed, "the browser test")?;
+        let python = python::environment(workspace)?;
+        let mut run = python::unittest(workspace, &python, "interop/browser", "test_*.py");
+        let pictures = workspace.target().join("screenshots");
+        run.env("SESSILE_SCREENSHOTS", &pictures);
+        beside_the_demo(workspace, &mut run)?;
+        let counts = stream(&mut run, |_| true, "look at the pictures in target/screenshots")?;
+        Ok(Done::from(counts).and(relative(&pictures, &workspace.root)))
+    })
+}
+
+/// Tells the test where the `sessile` program is.
+fn beside_the_demo(workspace: &Workspace, run: &mut Command) -> Result<(), Failure> {
+    if workspace.has("sessile-cli") {
+        run.env("SESSILE", workspace.program("sessile")?);
+    }
+    Ok(())
+}
+
+fn relative(path: &Path, root: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).display().to_string()
+}
