@@ -1,0 +1,5 @@
+//! How session data become bytes, and come back: pure functions.
+
+pub mod base64;
+pub mod error;
+pub mod itsdangerous;
