@@ -56,8 +56,8 @@ fn clippy(workspace: &Workspace) -> Result<Done, Failure> {
 }
 
 fn rustdoc(workspace: &Workspace) -> Result<Done, Failure> {
-    let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps"]);
-    // The command's own library has the same name as the crate users add.
+    // Libraries only: the command `sessile` would write over the documentation of the crate.
+    let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--lib"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     quiet(&mut doc, "mend what rustdoc says above")?;
     Ok(Done::default())

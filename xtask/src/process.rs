@@ -4,11 +4,15 @@ use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::counts::{Counts, Tally};
 use crate::report::Failure;
+
+/// How long a step may be silent.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// The command as one would type it.
 pub(crate) fn typed(command: &Command) -> String {
@@ -27,9 +31,11 @@ pub(crate) fn stream(
     let mut tally = Tally::default();
     let ok = each_line(command, |line| {
         tally.line(line);
-        if shown(line) {
+        let show = shown(line);
+        if show {
             println!("{line}");
         }
+        show
     })?;
     if ok && tally.counts().failed == 0 {
         Ok(tally.counts())
@@ -44,6 +50,7 @@ pub(crate) fn quiet(command: &mut Command, remedy: &str) -> Result<String, Failu
     let ok = each_line(command, |line| {
         output.push_str(line);
         output.push('\n');
+        false
     })?;
     if ok {
         return Ok(output);
@@ -53,7 +60,9 @@ pub(crate) fn quiet(command: &mut Command, remedy: &str) -> Result<String, Failu
 }
 
 /// Every line of stdout and stderr in the order they come; whether the program exited with 0.
-fn each_line(command: &mut Command, mut take: impl FnMut(&str)) -> Result<bool, Failure> {
+///
+/// `take` says whether it printed the line: after a long silence we print a sign of life.
+fn each_line(command: &mut Command, mut take: impl FnMut(&str) -> bool) -> Result<bool, Failure> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|error| not_run(command, &error))?;
     let (lines, received) = mpsc::channel();
@@ -67,7 +76,19 @@ fn each_line(command: &mut Command, mut take: impl FnMut(&str)) -> Result<bool, 
         } else {
             drop(lines);
         }
-        received.iter().for_each(|line: String| take(&line));
+        let (started, mut spoke, mut last) = (Instant::now(), Instant::now(), String::new());
+        loop {
+            match received.recv_timeout(SILENCE) {
+                Ok(line) if take(&line) => spoke = Instant::now(),
+                Ok(line) => last = line,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if spoke.elapsed() >= SILENCE {
+                println!("   … {} s: {}", started.elapsed().as_secs(), last.trim());
+                spoke = Instant::now();
+            }
+        }
     });
     Ok(child.wait().map_err(|error| not_run(command, &error))?.success())
 }
