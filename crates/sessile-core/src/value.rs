@@ -96,6 +96,16 @@ impl BigInt {
 pub struct Wtf8(Box<[u8]>);
 
 impl Wtf8 {
+    /// Well-formed WTF-8 holding at least one lone surrogate; anything else is `None`.
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        // Reading is lenient and writing exact: only what comes back the same is well-formed.
+        let points = Self(bytes.into());
+        match Value::text_from_code_points(points.code_points())? {
+            Value::Wtf8(text) if *text.0 == *bytes => Some(text),
+            _ => None,
+        }
+    }
+
     /// The WTF-8 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

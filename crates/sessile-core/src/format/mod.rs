@@ -3,3 +3,4 @@
 pub mod base64;
 pub mod error;
 pub mod itsdangerous;
+pub mod native;

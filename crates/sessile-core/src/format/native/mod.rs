@@ -1,0 +1,60 @@
+//! Our own format: compact, versioned, and lossless for every [`Value`](crate::Value).
+//!
+//! [`encode_map`] and [`decode_map`] turn session data into a record's payload,
+//! [`encode_record`] and [`decode_record`] a whole record into one string of
+//! bytes, [`encode_entry`] and [`decode_entry`] what a store keeps under a key.
+//! `docs/native-format.md` describes all of them byte by byte.
+//!
+//! What is read may come from anybody: nothing here panics, recurses without
+//! bound, or allocates more than a small multiple of its input.
+
+mod map;
+mod record;
+mod wire;
+
+use std::fmt;
+
+pub use map::{MAX_DEPTH, decode_map, encode_map};
+pub use record::{
+    CLOCK_LEEWAY, created_ahead_of, decode_entry, decode_record, encode_entry, encode_live,
+    encode_moved, encode_record,
+};
+
+/// Why bytes are not a map, record or entry of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// Not this format: cut off, altered, or something else altogether.
+    Malformed,
+    /// Written by a newer release. Leave it as it is: that release may still read it.
+    Newer,
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Malformed => "not a session in the native format: cut off, altered, or foreign",
+            Self::Newer => {
+                "a session written by a newer release; update this one, and do not overwrite it"
+            }
+        })
+    }
+}
+
+impl std::error::Error for DecodeError {}
+
+/// Why session data have no form in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// Values are nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "session values are nested deeper than {MAX_DEPTH} levels; flatten them")
+    }
+}
+
+impl std::error::Error for EncodeError {}
