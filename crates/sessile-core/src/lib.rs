@@ -1,4 +1,5 @@
 //! Web sessions without I/O.
+pub mod cookie;
 mod expiry;
 pub mod format;
 mod id;
@@ -7,6 +8,7 @@ pub mod store;
 mod time;
 mod value;
 
+pub use crate::cookie::{Cookie, CookieError, CookieSettings, CookieTemplate, SameSite, SetCookie};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
