@@ -1,0 +1,42 @@
+//! What must hold for any bytes from outside.
+//!
+//! Each target takes arbitrary bytes and panics when something is wrong. The fuzz targets in
+//! `fuzz/` call them with inputs that libFuzzer makes up; `tests/corpora.rs` replays the committed
+//! corpora through them with the stable compiler. An oracle says more than that nothing panics:
+//! what was decoded encodes to something that decodes to the same, and nothing that was not made
+//! with the key verifies.
+
+mod signed;
+
+use std::sync::LazyLock;
+
+use sessile_core::{KeyRing, SecretKey};
+
+pub use signed::signed_decode;
+
+/// An oracle and the name of its fuzz target and corpus.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// The name of the function, of the file in `fuzz/fuzz_targets`, of the folder in
+    /// `fuzz/corpus`.
+    pub name: &'static str,
+    /// Panics when the oracle does not hold for these bytes.
+    pub run: fn(&[u8]),
+}
+
+/// All oracles.
+pub const TARGETS: &[Target] = &[Target { name: "signed_decode", run: signed_decode }];
+
+/// The key that signed the corpora; `fuzz/seed.py` has the same.
+pub const KEY: &str = "a key for fuzzing, known to everybody";
+
+/// `KEY`, and a key that signed nothing.
+static RINGS: LazyLock<Option<[KeyRing; 2]>> = LazyLock::new(|| {
+    let ring = |text: &str| SecretKey::new(text).ok().map(KeyRing::new);
+    Some([ring(KEY)?, ring("another key, of which nobody knows anything")?])
+});
+
+fn rings() -> &'static [KeyRing; 2] {
+    let Some(rings) = &*RINGS else { unreachable!("both keys are long enough") };
+    rings
+}

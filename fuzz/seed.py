@@ -1,0 +1,205 @@
+"""Writes the hand-made part of fuzz/corpus, with the originals where they have a format of theirs.
+
+    .cache/venv/bin/python fuzz/seed.py
+
+Same bytes every time: the clock stands at 1767323045. The files it writes start with `seed-`;
+others are findings of the fuzzer and stay. `key` below is `KEY` of crates/sessile-oracles.
+"""
+
+import datetime
+import decimal
+import json
+import os
+import pathlib
+import time
+import uuid
+import zlib
+
+CORPUS = pathlib.Path(__file__).resolve().parent / "corpus"
+KEY = "a key for fuzzing, known to everybody"
+NOW = 1767323045
+time.time = lambda: NOW
+
+# After the clock is stopped: the originals may bind it on import.
+import django.conf  # noqa: E402
+import flask  # noqa: E402
+import itsdangerous  # noqa: E402
+import markupsafe  # noqa: E402
+import msgspec  # noqa: E402
+from django.core import signing  # noqa: E402
+
+UTC = datetime.timezone.utc
+MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+PLAIN = {
+    "empty": {},
+    "login": {"username": "ada", "_permanent": True},
+    "numbers": {"a": [0, -1, 2**31, 2**63 - 1, -(2**63), 1.5, 1e16, 1e-5, 10.0, -0.0]},
+    "text": {"é": "Zoë ☃ 🦀", "quote": '"\\/\b\f\n\r\t\x7f\u2028', "": "\x00"},
+    "nested": {"a": {"b": {"c": [[[{"d": None}]]]}}, "10": 1, "9": True, "z": False},
+    "long": {"text": "over and over " * 40},
+}
+
+
+def write(target, seeds):
+    folder = CORPUS / target
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("seed-*"):
+        old.unlink()
+    for name, content in seeds.items():
+        data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+        (folder / f"seed-{name}").write_bytes(data)
+
+
+def cookie_header():
+    return {
+        "one": "id=value",
+        "several": "a=1; id=2; b=3",
+        "twice": "id=a; id=b",
+        "split": "id=a\nid=b\ntheme=dark",
+        "prefix": "__Host-id=x; __Secure-id=y; __HOST-id=z",
+        "prefix-encoded": "__%48ost-id=evil; ..Host-id=evil",
+        "nameless": "=__Host-id=x; =; ==; id",
+        "spaces": " \t id \t=\t value \t;;; ; id = a b ",
+        "other-spaces": "\u00a0id=x; \u2003id=y; id\x0b=z",
+        "quoted": 'id="a;b"; session="a\\073b\\"c"',
+        "bytes": b"id=\xff\xfe; \x80=1; id=\x00",
+        "equals": "id=a=b==; session=a.b.c",
+        "crlf": "id=a\r\nSet-Cookie: id=b",
+        "flask": "session=" + flask_cookie(PLAIN["login"]),
+        "django": "sessionid=abcdefghijklmnopqrstuvwxyz012345; csrftoken=x",
+    }
+
+
+def flask_serializer():
+    app = flask.Flask("seed")
+    app.secret_key = KEY
+    return app.session_interface.get_signing_serializer(app)
+
+
+def flask_cookie(data):
+    return flask_serializer().dumps(data)
+
+
+def typed():
+    return {
+        "bytes": {"v": b"\x00\xff"},
+        "tuple": {"v": (1, (), [2, (3,)])},
+        "markup": {"v": markupsafe.Markup("<b>")},
+        "uuid": {"v": uuid.UUID(int=0x0123456789ABCDEF0123456789ABCDEF)},
+        "datetime": {"v": MOMENT},
+        "like-a-tag": {"v": {" t": 1}, "w": {" di": {" u__": 2}}},
+    }
+
+
+def signed_decode():
+    starlette = itsdangerous.TimestampSigner(KEY)
+    seeds = {}
+    for name, data in PLAIN.items():
+        seeds[f"flask-{name}"] = flask_cookie(data)
+        seeds[f"django-{name}"] = signing.dumps(
+            data, key=KEY, salt="django.contrib.sessions.SessionStore", compress=True
+        )
+    for name in ("empty", "login", "long"):
+        text = json.dumps(PLAIN[name]).encode()
+        seeds[f"starlette-{name}"] = starlette.sign(itsdangerous.encoding.base64.b64encode(text))
+    for name, data in typed().items():
+        seeds[f"flask-{name}"] = flask_cookie(data)
+    good = flask_cookie(PLAIN["login"])
+    head = good.rsplit(".", 1)[0]
+    seeds["unsigned"] = head
+    seeds["bomb"] = b"." + itsdangerous.base64_encode(zlib.compress(b"[" * 200_000))
+    seeds["dots"] = "...."
+    seeds["tail"] = good + "!!!!"
+    seeds["not-json"] = flask_serializer().make_signer(flask_serializer().salt).sign("bm90IGpzb24")
+    return seeds
+
+
+def tagged_json():
+    serializer = flask.json.tag.TaggedJSONSerializer()
+    seeds = {name: serializer.dumps(data) for name, data in {**PLAIN, **typed()}.items()}
+    seeds |= {
+        "surrogate": r'{"a":"\ud800","b":"\udc00\ud83e\udd80"}',
+        "numbers-odd": "[NaN,Infinity,-Infinity,-0,0.0,-0.0,1E400,1e-400,123456789012345678901234567890]",
+        "not-numbers": "[01,1.,.5,+1,--1,1e,0x1]",
+        "duplicates": '{"a":1,"a":2,"b":{" t":[1]," t":[2]}}',
+        "bad-date": '{" d":"yesterday"}',
+        "bad-uuid": '{" u":"xyz"}',
+        "bad-bytes": '{" b":"a"}',
+        "short-di": '{" di":{"x":1}}',
+        "di-two": '{" di":{"x__":1,"y__":2}}',
+        "pairs": '[["a",1],["b",2]]',
+        "deep": "[" * 300 + "]" * 300,
+        "open": '{"a":[1,{"b":"',
+        "escapes": r'"\u00e9\/\"\\\b\f\n\r\t\u0000"',
+        "bad-escape": r'"\x41\u12"',
+        "white": ' { "a" :\t[ 1 ,\r\n2 ] } ',
+        "dates": '[{" d":"Fri, 02 Jan 2026 03:04:05 GMT"},{" d":"Thu, 01 Jan 1970 00:00:00 GMT"},'
+        '{" d":"Sun, 06-Nov-94 08:49:37 GMT"},{" d":"Sun Nov  6 08:49:37 1994"},'
+        '{" d":"1 Jan 0001 00:00:00 +0500"},{" d":"Fri, 31 Dec 9999 23:59:59 -2359"}]',
+    }
+    return seeds
+
+
+def msgpack():
+    encode = msgspec.msgpack.encode
+    seeds = {name: encode(data) for name, data in PLAIN.items()}
+    seeds |= {
+        "types": encode({"b": b"\x00\xff", "t": (1, 2), "d": MOMENT, "n": None}),
+        "naive": encode({"d": MOMENT.replace(tzinfo=None), "i": datetime.date(2026, 1, 2)}),
+        "text-types": encode({"u": uuid.UUID(int=1), "d": decimal.Decimal("1.50")}),
+        "unsigned": encode({"a": 2**64 - 1, "b": 2**63}),
+        "keys": encode({1: "a", None: "b", 1.5: "c", b"d": "e", (1, 2): "f"}),
+        "long": encode({"a": "x" * 300, "b": b"y" * 300, "c": list(range(40))}),
+        "time-32": bytes.fromhex("81a164d6ff695735a5"),
+        "time-64": bytes.fromhex("81a164d7ff00000004695735a5"),
+        "time-96": bytes.fromhex("81a164c70cff00000001ffffffffffffffff"),
+        "time-bad": bytes.fromhex("81a164d7ffffffffff00000000"),
+        "ext": bytes.fromhex("81a164d40500"),
+        "cut": bytes.fromhex("82a161"),
+        "huge-map": bytes.fromhex("dfffffffff"),
+        "huge-bin": bytes.fromhex("81a161c6ffffffff"),
+        "deep": b"\x91" * 300 + b"\x90",
+        "bad-utf8": bytes.fromhex("81a161a2c328"),
+        "surrogate": bytes.fromhex("81a161a3eda080"),
+        "wide": bytes.fromhex("81d90161d30000000000000001"),
+        "never-used": b"\xc1",
+        "json": b'{"_permanent":true,"value":"42"}',
+        "pickle": bytes.fromhex("80059520000000") + b"\x00.",
+    }
+    return seeds
+
+
+def native_record():
+    """Byte for byte after docs/native-format.md."""
+    text = lambda s: bytes([len(s)]) + s.encode()  # noqa: E731
+    login = b"\x01\x01" + bytes([len("user") << 1]) + b"user\x06" + text("ada")
+    return {
+        "map-login": login,
+        "map-empty": b"\x01\x00",
+        "map-newer": b"\x02\x00",
+        "map-cut": login[:-2],
+        "map-huge": b"\x01\xff\xff\xff\xff\x0f",
+        "map-long-varint": b"\x01" + b"\xff" * 10 + b"\x01",
+        "map-tags": b"\x01\x03" + b"".join(b"\x02" + bytes([97 + i, i]) for i in range(3)),
+        "map-deep": b"\x01\x01\x02a" + b"\x08\x01" * 300,
+        **{f"map-tag-{tag:02}": b"\x01\x01\x02a" + bytes([tag]) + b"\x02" * 24 for tag in range(24)},
+        "record-bare": b"\x01\x00" + login,
+        "record-all": b"\x01\xff" + b"\x80\x01" * 6 + text("ada") + login,
+        "entry-live": b"\x01\x00\x07\x01\x00" + login,
+        "entry-foreign": b"\x01\x01\x03abc\x01\x00" + login,
+        "entry-moved": b"\x01\x02\x80\x01" + bytes(range(32)),
+        "entry-moved-foreign": b"\x01\x03\x80\x01session:abc",
+        "json": b'{"a":1}',
+        "nothing": b"",
+    }
+
+
+def main():
+    os.umask(0o022)
+    django.conf.settings.configure(SECRET_KEY=KEY)
+    for make in (cookie_header, signed_decode, tagged_json, msgpack, native_record):
+        write(make.__name__, make())
+
+
+if __name__ == "__main__":
+    main()
