@@ -1,0 +1,194 @@
+//! Who is measured, doing what, and the proof that each one does it.
+
+mod actix;
+mod axum_bare;
+mod axum_session;
+mod tower_sessions;
+
+use crate::Result;
+use crate::target::{Reply, Target};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::runtime::Runtime;
+
+/// What every session under test holds, beside the counter that writes change.
+const USER: &str = "alice";
+/// What a handler answers when the session holds no user.
+const NOBODY: &str = "nobody";
+
+/// A number no earlier call returned, so that a write always changes what is stored: some
+/// layers save nothing when a key is set to the value it has.
+fn fresh_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// What the measured requests do with the session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// No session layer at all.
+    Bare,
+    /// The layer is there, the visitor has a session, the handler does not look at it.
+    Untouched,
+    /// The handler reads one string.
+    Read,
+    /// The handler sets one number to a value it did not have.
+    Write,
+}
+
+impl Work {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Bare => "bare",
+            Self::Untouched => "untouched",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::Bare | Self::Untouched => "/untouched",
+            Self::Read => "/read",
+            Self::Write => "/write",
+        }
+    }
+}
+
+/// One row of the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Contender {
+    /// Short name for the command line and the JSON.
+    pub(crate) name: &'static str,
+    /// Which package, and how it is configured.
+    pub(crate) what: &'static str,
+    pub(crate) work: Work,
+    /// The contender without sessions on the same framework.
+    pub(crate) bare: &'static str,
+    /// Whether the measured answer carries a `Set-Cookie`.
+    sets_cookie: bool,
+    /// Whether a changed byte in the cookie must lose the session.
+    signed: bool,
+    /// What design decided this may cost over bare, in nanoseconds; for our own rows.
+    pub(crate) budget: Option<u32>,
+    build: fn(&Runtime) -> Result<Box<dyn Target>>,
+}
+
+/// Every row, in the order of the table.
+pub(crate) const CONTENDERS: &[Contender] = &[
+    bare("axum", "axum", axum_bare::build),
+    peer("tower-untouched", "tower-sessions, memory", Work::Untouched, tower_sessions::memory),
+    peer("tower-read", "tower-sessions, memory", Work::Read, tower_sessions::memory),
+    peer("tower-write", "tower-sessions, memory", Work::Write, tower_sessions::memory),
+    peer("tower-signed-read", TOWER_SIGNED, Work::Read, tower_sessions::signed).signed(),
+    peer("tower-signed-write", TOWER_SIGNED, Work::Write, tower_sessions::signed).signed(),
+    peer("axum_session-untouched", "axum_session, memory", Work::Untouched, axum_session::build)
+        .always_sets_cookie(),
+    peer("axum_session-read", "axum_session, memory", Work::Read, axum_session::build)
+        .always_sets_cookie(),
+    peer("axum_session-write", "axum_session, memory", Work::Write, axum_session::build),
+    bare("actix", "actix-web", actix::bare),
+    peer("actix-untouched", ACTIX, Work::Untouched, actix::signed).on("actix").signed(),
+    peer("actix-read", ACTIX, Work::Read, actix::signed).on("actix").signed(),
+    peer("actix-write", ACTIX, Work::Write, actix::signed).on("actix").signed(),
+];
+
+const TOWER_SIGNED: &str = "tower-sessions, memory, signed id";
+const ACTIX: &str = "actix-session, signed cookie holds all";
+
+type Build = fn(&Runtime) -> Result<Box<dyn Target>>;
+
+const fn bare(name: &'static str, what: &'static str, build: Build) -> Contender {
+    let work = Work::Bare;
+    let (sets_cookie, signed, budget) = (false, false, None);
+    Contender { name, what, work, bare: name, sets_cookie, signed, budget, build }
+}
+
+const fn peer(name: &'static str, what: &'static str, work: Work, build: Build) -> Contender {
+    let sets_cookie = matches!(work, Work::Write);
+    let (bare, signed, budget) = ("axum", false, None);
+    Contender { name, what, work, bare, sets_cookie, signed, budget, build }
+}
+
+impl Contender {
+    const fn on(mut self, bare: &'static str) -> Self {
+        self.bare = bare;
+        self
+    }
+
+    const fn signed(mut self) -> Self {
+        self.signed = true;
+        self
+    }
+
+    const fn always_sets_cookie(mut self) -> Self {
+        self.sets_cookie = true;
+        self
+    }
+
+    /// The service with a visitor logged in, aimed at the work to measure.
+    pub(crate) fn target(&self, runtime: &Runtime) -> Result<Box<dyn Target>> {
+        let mut target = (self.build)(runtime)?;
+        let cookie = self.log_in(target.as_mut(), runtime)?;
+        target.aim(self.work.path(), &cookie);
+        Ok(target)
+    }
+
+    /// Logs in and returns the `Cookie` header to send from then on. The bare services have no
+    /// session; they are sent a cookie of the usual size, so that they carry the same header.
+    fn log_in(&self, target: &mut dyn Target, runtime: &Runtime) -> Result<String> {
+        let reply = target.ask(runtime, "/login", "")?;
+        expect("login status", reply.status, 200)?;
+        match self.work {
+            Work::Bare => Ok("id=AAAAAAAAAAAAAAAAAAAAAA".to_owned()),
+            _ => cookies(&reply).ok_or_else(|| "login sets no cookie".into()),
+        }
+    }
+
+    /// Proves with single requests that the measured requests will do what the row says.
+    pub(crate) fn check(&self, runtime: &Runtime) -> Result<()> {
+        let mut target = (self.build)(runtime)?;
+        let cookie = self.log_in(target.as_mut(), runtime)?;
+
+        let reply = target.ask(runtime, self.work.path(), &cookie)?;
+        expect("status", reply.status, 200)?;
+        expect("Set-Cookie", !reply.set_cookies.is_empty(), self.sets_cookie)?;
+        match self.work {
+            Work::Bare | Work::Untouched => expect("body", reply.body.as_str(), USER)?,
+            Work::Read => {
+                expect("value read", reply.body.as_str(), USER)?;
+                let stranger = target.ask(runtime, "/read", "")?;
+                expect("value read without a cookie", stranger.body.as_str(), NOBODY)?;
+            }
+            Work::Write => {
+                let after = cookies(&reply).unwrap_or_else(|| cookie.clone());
+                let number = target.ask(runtime, "/number", &after)?.body;
+                expect("value written", number.as_str(), reply.body.as_str())?;
+                let user = target.ask(runtime, "/read", &after)?.body;
+                expect("user after the write", user.as_str(), USER)?;
+            }
+        }
+        if self.signed {
+            let forged = target.ask(runtime, "/read", &with_one_byte_changed(&cookie))?;
+            expect("value read with a forged cookie", forged.body.as_str(), NOBODY)?;
+        }
+        Ok(())
+    }
+}
+
+/// The `Cookie` header a browser would send after this answer to a first visit.
+fn cookies(reply: &Reply) -> Option<String> {
+    let pairs: Vec<&str> =
+        reply.set_cookies.iter().filter_map(|cookie| cookie.split(';').next()).collect();
+    (!pairs.is_empty()).then(|| pairs.join("; "))
+}
+
+/// Changes the first byte of the value: part of a signature or of what is signed.
+fn with_one_byte_changed(cookie: &str) -> String {
+    let at = cookie.find('=').map_or(0, |equals| equals + 1);
+    let changed = if cookie[at..].starts_with('A') { "B" } else { "A" };
+    format!("{}{changed}{}", &cookie[..at], &cookie[at + 1..])
+}
+
+fn expect<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<()> {
+    if got == wanted { Ok(()) } else { Err(format!("{what}: {got:?}, not {wanted:?}").into()) }
+}
