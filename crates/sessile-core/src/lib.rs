@@ -1,17 +1,57 @@
-//! Web sessions without I/O.
+//! Web sessions without I/O: the five steps between a request and its session.
+//!
+//! ```text
+//! request headers
+//!    │ read     find the cookie                      Engine::read      begin.rs
+//!    ▼
+//!  begin        nothing | data at hand | key to load Engine::begin     begin.rs
+//!    │          (the adapter asks the store)         drive::open       drive.rs
+//!    ▼
+//!  Session      what the handler holds               Session           session.rs
+//!    │
+//!    ▼
+//!  settle       what must be told to whom            Engine::settle    settle.rs
+//!    │          (the adapter tells the store)        drive::commit     drive.rs
+//!    ▼
+//!  write        Set-Cookie, Vary, Cache-Control      Committed
+//! ```
+//!
+//! Nothing here reads a clock, draws random bytes, opens a socket or needs a
+//! runtime: time and randomness are arguments, and the only functions that
+//! await ([`drive`]) await the store. Most users want the `sessile` crate,
+//! which puts this behind a tower layer and axum extractors.
+
+mod begin;
+mod codec;
+mod config;
 pub mod cookie;
+mod dialect;
+pub mod drive;
+mod engine;
+mod error;
+mod event;
 mod expiry;
 pub mod format;
 mod id;
 mod keys;
+mod policy;
+mod session;
+mod settle;
 pub mod store;
 mod time;
 mod value;
 
+pub use crate::begin::{Begun, Loaded, Opened};
+pub use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
 pub use crate::cookie::{Cookie, CookieError, CookieSettings, CookieTemplate, SameSite, SetCookie};
+pub use crate::engine::Engine;
+pub use crate::error::{CommitError, OpenError, PayloadError, RandomError};
+pub use crate::event::{Event, EventKind};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
+pub use crate::session::{Expiry, Lookup, Session, SessionError};
+pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::time::Timestamp;
 pub use crate::value::{BigInt, DateTime, Map, Value, ValueError, Wtf8, from_value, to_value};

@@ -44,6 +44,11 @@ impl Map {
         self.0.get(&Text(key))
     }
 
+    /// The value under the text `key`, to be edited.
+    pub fn get_mut(&mut self, key: &str) -> Option<&mut Value> {
+        self.0.get_mut(&Text(key))
+    }
+
     /// The value under a key of any type.
     pub fn get_key(&self, key: &Value) -> Option<&Value> {
         self.0.get(key)

@@ -1,0 +1,147 @@
+//! Steps one and two: from request headers to a session, or to the key that must be loaded.
+
+use crate::codec::Held;
+use crate::cookie::{self, Found};
+use crate::dialect::Dialect;
+use crate::engine::{Carrier, Engine};
+use crate::error::OpenError;
+use crate::event::{Event, EventKind};
+use crate::session::{Lookup, Origin, Session};
+use crate::store::Entry;
+use crate::time::Timestamp;
+use crate::value::Map;
+
+/// What [`Engine::begin`] makes of a credential.
+#[derive(Debug)]
+pub enum Begun {
+    /// The session is at hand.
+    Ready(Opened),
+    /// The store must be asked; [`Engine::loaded`] takes the answer.
+    Load(Lookup),
+}
+
+/// A session, and what is to be reported of how it was found.
+#[derive(Debug)]
+pub struct Opened {
+    /// The session for the handler.
+    pub session: Session,
+    /// Set when a credential led nowhere.
+    pub event: Option<Event>,
+}
+
+/// What [`Engine::loaded`] makes of the store's answer.
+#[derive(Debug)]
+pub enum Loaded {
+    /// The session is at hand.
+    Ready(Opened),
+    /// The session has moved; ask for this one instead.
+    Follow(Lookup),
+}
+
+/// What the store said for a key, read by our clock.
+// One lives briefly on the stack per load; a box would cost more than it saves.
+#[allow(clippy::large_enum_variant)]
+pub(crate) enum Reading {
+    Live { origin: Origin, data: Map },
+    Follow(Lookup),
+    Nothing(EventKind),
+}
+
+impl Engine {
+    /// Step one: finds the session cookie among the request's `Cookie` headers.
+    /// Allocates nothing and decodes nothing.
+    pub fn read<'h>(&self, headers: impl IntoIterator<Item = &'h [u8]>) -> Found<'h> {
+        cookie::find(headers, self.cookie_name(), self.pick)
+    }
+
+    /// Step two: what the cookie's value says, checked.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Payload`] in the foreign profiles whose originals answer a
+    /// well-signed but undecodable cookie with a 500.
+    pub fn begin(&self, cookie: Option<&[u8]>, now: Timestamp) -> Result<Begun, OpenError> {
+        // An empty value is no credential: an empty id is never looked up.
+        let Some(value) = cookie.filter(|value| !value.is_empty()) else {
+            return Ok(Begun::Ready(self.fresh(false, None)));
+        };
+        match &self.carrier {
+            Carrier::Id { ids, .. } => Ok(match ids.lookup(value) {
+                Some(at) => Begun::Load(at),
+                None => Begun::Ready(self.fresh(true, Some(EventKind::Rejected))),
+            }),
+            Carrier::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
+                Held::Session { record, data } => {
+                    let origin = Origin::Held { record };
+                    let session = Session::new(self.dialect, origin, data);
+                    Opened { session, event: None }
+                }
+                Held::Refused(kind) => self.fresh(true, Some(kind)),
+            })),
+        }
+    }
+
+    /// Step two, continued: what the store's answer says.
+    ///
+    /// An id that leads nowhere is not adopted: the session that comes of it,
+    /// if any, gets an id of its own.
+    pub fn loaded(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Loaded {
+        match self.reading(at, entry, now) {
+            Reading::Live { origin, data } => Loaded::Ready(Opened {
+                session: Session::new(self.dialect, origin, data),
+                event: None,
+            }),
+            Reading::Follow(to) => Loaded::Follow(to),
+            Reading::Nothing(kind) => Loaded::Ready(self.fresh(true, Some(kind))),
+        }
+    }
+
+    /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
+    pub fn anonymous(&self) -> Session {
+        self.fresh(true, None).session
+    }
+
+    pub(crate) fn reading(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Reading {
+        let (record, version) = match entry {
+            None => return Reading::Nothing(EventKind::Unknown),
+            Some(Entry::Moved { to, until }) => {
+                return match at.follow(to).filter(|_| now < until) {
+                    Some(next) => Reading::Follow(next),
+                    None => Reading::Nothing(EventKind::Unknown),
+                };
+            }
+            Some(Entry::Live(record, version)) => (record, version),
+        };
+        if record.deadlines.passed(now) {
+            return Reading::Nothing(EventKind::Expired);
+        }
+        match self.decode(&record.payload) {
+            Some(data) => {
+                let origin = Origin::Stored { at, version, record };
+                Reading::Live { origin, data }
+            }
+            None => Reading::Nothing(EventKind::Unreadable),
+        }
+    }
+
+    /// The data in a stored payload; `None` if they cannot be read.
+    pub(crate) fn decode(&self, payload: &[u8]) -> Option<Map> {
+        match &self.carrier {
+            Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
+                data.decode(payload)
+            }
+            _ => None,
+        }
+    }
+
+    fn fresh(&self, presented: bool, kind: Option<EventKind>) -> Opened {
+        let mut data = Map::new();
+        if self.dialect == Dialect::FlaskSession && self.config.session_permanent {
+            // Flask-Session 0.8, `ServerSideSession.__init__`.
+            data.insert("_permanent", true);
+        }
+        let session = Session::new(self.dialect, Origin::Fresh { presented }, data);
+        let event = kind.map(|kind| Event { kind, session: None, subject: None });
+        Opened { session, event }
+    }
+}

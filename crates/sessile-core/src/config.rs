@@ -1,0 +1,298 @@
+//! What a deployment chooses, and what is refused.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::Lifetime;
+use crate::cookie::{CookieError, CookieSettings};
+use crate::keys::KeyRing;
+
+/// A complete set of rules a deployment follows: formats, names, when cookies are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Profile {
+    /// Ours, with secure defaults.
+    Native,
+    /// Flask 3.1: the session travels in a signed cookie.
+    Flask,
+    /// Flask-Session 0.8: the cookie holds an id, a store the data.
+    FlaskSession,
+    /// Django 5.2 and 6.1.
+    Django,
+    /// Starlette 1.x `SessionMiddleware`.
+    Starlette,
+}
+
+/// Where a session's data live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Storage {
+    /// In a store; the cookie holds a random id.
+    Store,
+    /// In the cookie, signed: the visitor can read it, nobody can change it.
+    SignedCookie,
+    /// In the cookie, encrypted. Native profile only.
+    EncryptedCookie,
+}
+
+/// What to answer when the store fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StoreFailure {
+    /// 503, the cookie kept: a visitor is never taken for nobody because a disk is full.
+    Refuse,
+    /// Readers go on with an empty session that is not saved; a request that
+    /// changes it is answered 503 all the same.
+    ReadAsAnonymous,
+}
+
+/// What to answer when changes cannot be saved because the session was ended meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EndedMeanwhile {
+    /// 409: the handler's success would be a lie.
+    Refuse,
+    /// The handler's response; the lost changes are an event.
+    KeepResponse,
+}
+
+/// The settings of a deployment. [`Engine::new`](crate::Engine::new) checks them.
+///
+/// Every constructor gives a complete set; fields are changed afterwards.
+///
+/// ```
+/// use sessile_core::{Config, Engine, Lifetime};
+///
+/// let mut config = Config::native();
+/// config.lifetime = Lifetime::AAL3;
+/// let engine = Engine::new(config)?;
+/// # Ok::<(), sessile_core::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The rules to follow.
+    pub profile: Profile,
+    /// Where the data live.
+    pub storage: Storage,
+    /// `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. The native profile needs them
+    /// for cookie-held sessions only: its ids are random, not signed.
+    pub keys: Option<KeyRing>,
+    /// The cookie's name and attributes (`SESSION_COOKIE_*`).
+    pub cookie: CookieSettings,
+    /// How long sessions live. Native profile only.
+    pub lifetime: Lifetime,
+    /// How long they live when the visitor asked to be remembered
+    /// (`PERMANENT_SESSION_LIFETIME`; Django's `SESSION_COOKIE_AGE`). Foreign
+    /// profiles use its absolute limit as theirs.
+    pub permanent_lifetime: Lifetime,
+    /// Activity moves the idle deadline only after this long, so that reading
+    /// rarely writes. `None`: a tenth of the idle limit. Native profile only.
+    pub renew_after: Option<Duration>,
+    /// Sessions get a new id after this long (OWASP's renewal timeout). `None`: never by itself.
+    pub rotate_after: Option<Duration>,
+    /// How long an old id still reaches its session after a routine change of
+    /// id. A login gives none, or whoever planted the old id would be logged in.
+    pub grace: Duration,
+    /// A user's oldest sessions end when there are more than this. `None`: no limit.
+    pub sessions_per_subject: Option<usize>,
+    /// `SESSION_REFRESH_EACH_REQUEST` (Flask), `SESSION_SAVE_EVERY_REQUEST` (Django).
+    pub refresh_each_request: bool,
+    /// `SESSION_EXPIRE_AT_BROWSER_CLOSE` (Django).
+    pub expire_at_browser_close: bool,
+    /// `SESSION_PERMANENT` (Flask-Session).
+    pub session_permanent: bool,
+    /// `SESSION_USE_SIGNER` (Flask-Session).
+    pub use_signer: bool,
+    /// `SESSION_KEY_PREFIX` (Flask-Session).
+    pub key_prefix: String,
+    /// `SESSION_ID_LENGTH` in bytes (Flask-Session).
+    pub id_length: usize,
+    /// Changes are saved although the response is a 5xx. An end always is.
+    pub save_on_server_error: bool,
+    /// What to answer when the store fails.
+    pub store_failure: StoreFailure,
+    /// What to answer when the session was ended while the handler ran.
+    pub ended_meanwhile: EndedMeanwhile,
+    /// A session's data take at most this many bytes, stored.
+    pub max_bytes: usize,
+    /// `Cache-Control: no-store` goes with every session cookie.
+    pub no_store: bool,
+    /// `Clear-Site-Data: "cookies", "storage"` goes with every end of a session.
+    pub clear_site_data: bool,
+    /// Cookie-held sessions of the native profile cannot be ended on the
+    /// server: a copied cookie works until it expires, logout or not. Whoever
+    /// wants them says so here.
+    pub cookie_sessions_cannot_be_revoked: bool,
+    /// Which application a cookie-held session is for. Another one with the same
+    /// key refuses it.
+    pub audience: String,
+    /// Weakens the native cookie so that plain `http://localhost` works: no
+    /// `Secure`, no `__Host-`. Never in production.
+    pub development: bool,
+}
+
+const DAY: u64 = 86_400;
+
+impl Config {
+    /// Stored sessions with secure defaults: cookie `__Host-id`, `Secure`,
+    /// `HttpOnly`, `SameSite=Lax`; 1 hour idle, 24 hours in all (NIST SP
+    /// 800-63B-4, AAL2), 30 days for "remember me" (AAL1).
+    pub fn native() -> Self {
+        Self {
+            profile: Profile::Native,
+            storage: Storage::Store,
+            keys: None,
+            cookie: CookieSettings::native(),
+            lifetime: Lifetime::AAL2,
+            permanent_lifetime: Lifetime::AAL1,
+            renew_after: None,
+            rotate_after: None,
+            grace: Duration::from_secs(30),
+            sessions_per_subject: None,
+            refresh_each_request: true,
+            expire_at_browser_close: false,
+            session_permanent: true,
+            use_signer: false,
+            key_prefix: "session:".to_owned(),
+            id_length: 32,
+            save_on_server_error: false,
+            store_failure: StoreFailure::Refuse,
+            ended_meanwhile: EndedMeanwhile::Refuse,
+            max_bytes: 1 << 20,
+            no_store: true,
+            clear_site_data: false,
+            cookie_sessions_cannot_be_revoked: false,
+            audience: String::new(),
+            development: false,
+        }
+    }
+
+    /// Flask's signed cookies, with Flask's defaults.
+    pub fn flask(keys: KeyRing) -> Self {
+        Self {
+            profile: Profile::Flask,
+            storage: Storage::SignedCookie,
+            keys: Some(keys),
+            ..Self::flask_defaults()
+        }
+    }
+
+    /// Flask-Session's stored sessions, with its defaults. Keys are needed with
+    /// [`use_signer`](Self::use_signer) only.
+    pub fn flask_session(keys: Option<KeyRing>) -> Self {
+        Self {
+            profile: Profile::FlaskSession,
+            storage: Storage::Store,
+            keys,
+            grace: Duration::ZERO,
+            ..Self::flask_defaults()
+        }
+    }
+
+    fn flask_defaults() -> Self {
+        Self {
+            cookie: CookieSettings::flask(),
+            permanent_lifetime: age(31 * DAY),
+            save_on_server_error: true,
+            no_store: false,
+            ..Self::native()
+        }
+    }
+
+    /// Django's stored sessions, with its defaults; set [`storage`](Self::storage)
+    /// for `signed_cookies`.
+    pub fn django(keys: KeyRing) -> Self {
+        Self {
+            profile: Profile::Django,
+            keys: Some(keys),
+            cookie: CookieSettings::django(),
+            permanent_lifetime: age(14 * DAY),
+            grace: Duration::ZERO,
+            refresh_each_request: false,
+            no_store: false,
+            ..Self::native()
+        }
+    }
+
+    /// Starlette's signed cookies, with its defaults.
+    pub fn starlette(keys: KeyRing) -> Self {
+        Self {
+            profile: Profile::Starlette,
+            storage: Storage::SignedCookie,
+            keys: Some(keys),
+            cookie: CookieSettings::starlette(),
+            permanent_lifetime: age(14 * DAY),
+            save_on_server_error: true,
+            no_store: false,
+            ..Self::native()
+        }
+    }
+
+    /// As this configuration, but usable on plain `http://localhost`: the
+    /// native cookie loses `Secure` and its `__Host-` prefix. Never in production.
+    pub fn for_development(mut self) -> Self {
+        self.development = true;
+        if self.profile == Profile::Native {
+            self.cookie.secure = false;
+            if let Some(bare) = self.cookie.name.strip_prefix("__Host-") {
+                self.cookie.name = bare.to_owned();
+            }
+        }
+        self
+    }
+}
+
+fn age(secs: u64) -> Lifetime {
+    Lifetime { idle: None, absolute: Some(Duration::from_secs(secs)) }
+}
+
+/// Why a configuration is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The cookie's settings do not go together.
+    Cookie(CookieError),
+    /// This profile and storage need a `SECRET_KEY`.
+    NoKey,
+    /// A profile cannot keep its data there.
+    Storage(Profile, Storage),
+    /// Cookie-held sessions cannot be ended on the server, and nobody said that this is accepted.
+    NotRevocable,
+    /// The native profile's cookie lacks `Secure`, and nobody said that this is for development.
+    NotSecure,
+    /// A setting is out of its range.
+    OutOfRange {
+        /// The setting.
+        setting: &'static str,
+        /// What it takes.
+        takes: &'static str,
+    },
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cookie(error) => write!(f, "the session cookie's settings are refused: {error}"),
+            Self::NoKey => f.write_str(
+                "SECRET_KEY is not set and this profile signs with it; make one with `sessile key \
+                 generate`",
+            ),
+            Self::Storage(profile, storage) => {
+                write!(f, "profile {profile:?} cannot keep its sessions in {storage:?}")
+            }
+            Self::NotRevocable => f.write_str(
+                "sessions kept in cookies cannot be ended on the server; use a store, or accept \
+                 it with cookie_sessions_cannot_be_revoked",
+            ),
+            Self::NotSecure => f.write_str(
+                "the session cookie would travel without TLS (SESSION_COOKIE_SECURE is false); \
+                 for plain http on localhost use development mode",
+            ),
+            Self::OutOfRange { setting, takes } => write!(f, "{setting} takes {takes}"),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl From<CookieError> for ConfigError {
+    fn from(error: CookieError) -> Self {
+        Self::Cookie(error)
+    }
+}

@@ -1,0 +1,100 @@
+//! Where each framework keeps what it knows of a session: in the data, under keys of its own.
+//!
+//! Our own profile keeps these things beside the data, so its methods return `None` here.
+
+use std::time::Duration;
+
+use crate::cookie::Keep;
+use crate::session::Expiry;
+use crate::time::Timestamp;
+use crate::value::{Map, Value};
+
+/// Whose conventions the session's data follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    Native,
+    Flask,
+    FlaskSession,
+    Django,
+    Starlette,
+}
+
+const FLASK_PERMANENT: &str = "_permanent";
+/// Seconds, `0` for "until the browser closes", or an ISO 8601 moment (Django 5.2, `set_expiry`).
+pub(crate) const DJANGO_EXPIRY: &str = "_session_expiry";
+
+impl Dialect {
+    /// The key of `session.permanent` (Flask 3.1, `SessionMixin`).
+    pub(crate) fn permanent_key(self) -> Option<&'static str> {
+        matches!(self, Self::Flask | Self::FlaskSession).then_some(FLASK_PERMANENT)
+    }
+
+    /// The key that names the logged-in user: Flask-Login's, Django's.
+    pub(crate) fn subject_key(self) -> Option<&'static str> {
+        match self {
+            Self::Native | Self::Starlette => None,
+            Self::Flask | Self::FlaskSession => Some("_user_id"),
+            Self::Django => Some("_auth_user_id"),
+        }
+    }
+
+    /// What `clear()` leaves: Flask-Session 0.8 keeps whether the session is permanent.
+    pub(crate) fn kept_by_clear(self, data: &Map) -> Map {
+        match (self, data.get(FLASK_PERMANENT)) {
+            (Self::FlaskSession, Some(permanent)) => {
+                Map::from_iter([(FLASK_PERMANENT, permanent.clone())])
+            }
+            _ => Map::new(),
+        }
+    }
+
+    /// Whether the framework takes these data for no session at all.
+    pub(crate) fn is_empty(self, data: &Map) -> bool {
+        data.is_empty()
+            || self == Self::FlaskSession
+                && data.single().is_some_and(|(key, _)| key.as_str() == Some(FLASK_PERMANENT))
+    }
+}
+
+/// What Django stores for this expiry; `None` when it stores nothing.
+pub(crate) fn django_expiry(expiry: Expiry) -> Option<Value> {
+    match expiry {
+        Expiry::Default => None,
+        Expiry::BrowserClose => Some(Value::Int(0)),
+        Expiry::After(span) => Some(Value::Int(i64::try_from(span.as_secs()).unwrap_or(i64::MAX))),
+        Expiry::At(moment) => Some(Value::Str(moment.to_iso8601())),
+    }
+}
+
+/// Until when a foreign session lives; `None` when its data do not say (Django's `get_expiry_age`).
+pub(crate) fn django_age(dialect: Dialect, data: &Map, now: Timestamp) -> Option<Timestamp> {
+    if dialect != Dialect::Django {
+        return None;
+    }
+    match data.get(DJANGO_EXPIRY)? {
+        Value::Int(0) => None,
+        Value::Int(secs) => {
+            Some(Timestamp::from_millis(now.as_millis().saturating_add(secs.saturating_mul(1000))))
+        }
+        Value::Str(text) => Timestamp::from_iso8601(text),
+        _ => None,
+    }
+}
+
+/// How long Django's cookie is kept (`get_expire_at_browser_close`, `get_expiry_age`).
+pub(crate) fn django_keep(
+    data: &Map,
+    configured: Duration,
+    at_browser_close: bool,
+    now: Timestamp,
+) -> Keep {
+    let stored = data.get(DJANGO_EXPIRY).filter(|value| **value != Value::Null);
+    match stored {
+        Some(Value::Int(0)) => return Keep::Session,
+        None if at_browser_close => return Keep::Session,
+        _ => {}
+    }
+    let end = django_age(Dialect::Django, data, now).unwrap_or(now + configured);
+    // Whole seconds, rounded down, as Python's `days * 86400 + seconds` is.
+    Keep::Seconds(end.as_millis().saturating_sub(now.as_millis()).div_euclid(1000))
+}

@@ -1,0 +1,280 @@
+//! The part that awaits: carries a session from the store and its plan back to it.
+//!
+//! Every adapter goes through these two functions, so that they all merge,
+//! retry and give up alike. No runtime is needed: the waiting is the store's,
+//! and the pause between tries is the caller's.
+
+use std::future::Future;
+
+use crate::begin::{Begun, Loaded, Opened, Reading};
+use crate::cookie::SetCookie;
+use crate::engine::Engine;
+use crate::error::{CommitError, OpenError};
+use crate::event::{Event, EventKind};
+use crate::session::{Lookup, Origin, Rotation, Session};
+use crate::settle::{Plan, StoreOp};
+use crate::store::{CreateOutcome, Record, SessionStore, TouchOutcome, WriteOutcome};
+use crate::time::Timestamp;
+
+/// A conditional write is tried at most this often before the request is answered 503.
+pub const MAX_TRIES: u32 = 200;
+
+/// The caller's clock, randomness and patience.
+pub trait World: Send {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+    /// Random bytes fit for secrets.
+    ///
+    /// # Errors
+    ///
+    /// When there are none: nothing takes their place.
+    fn random(&mut self, bytes: &mut [u8]) -> Result<(), crate::RandomError>;
+    /// Waits before the try after `tries` lost ones: longer each time, and
+    /// never as long as somebody else who waits.
+    fn pause(&mut self, tries: u32) -> impl Future<Output = ()> + Send;
+    /// Takes note of what happened.
+    fn report(&mut self, event: Event);
+}
+
+/// What goes with the response once everything is saved.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// The cookie to send.
+    pub cookie: Option<SetCookie>,
+    /// `Vary: Cookie` goes with the response.
+    pub vary: bool,
+    /// `Cache-Control: no-store` goes with the response.
+    pub no_store: bool,
+    /// `Clear-Site-Data` goes with the response.
+    pub clear_site_data: bool,
+}
+
+/// Opens the session that a cookie's value leads to: at most one load, two in
+/// the grace period after a change of id.
+///
+/// # Errors
+///
+/// The store failed, or a foreign profile's original answers 500 here too.
+pub async fn open<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    cookie: Option<&[u8]>,
+    world: &mut impl World,
+) -> Result<Session, OpenError> {
+    let mut at = match engine.begin(cookie, world.now())? {
+        Begun::Ready(opened) => return Ok(ready(opened, world)),
+        Begun::Load(at) => at,
+    };
+    loop {
+        let entry = store.load(&at.key).await?;
+        match engine.loaded(at, entry, world.now()) {
+            Loaded::Ready(opened) => return Ok(ready(opened, world)),
+            Loaded::Follow(to) => at = to,
+        }
+    }
+}
+
+fn ready(opened: Opened, world: &mut impl World) -> Session {
+    opened.event.into_iter().for_each(|event| world.report(event));
+    opened.session
+}
+
+/// Saves what the handler did to its session and says what goes with the
+/// response. Conflicts are merged and tried again; `server_error` says that the
+/// response is a 5xx.
+///
+/// Cancelled at an await, the write in flight happened whole or not at all.
+///
+/// # Errors
+///
+/// The response must not be the handler's: its changes are not saved.
+pub async fn commit<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    session: &Session,
+    server_error: bool,
+    world: &mut impl World,
+) -> Result<Committed, CommitError> {
+    session.seal();
+    for tries in 0..MAX_TRIES {
+        if tries > 0 {
+            world.pause(tries).await;
+        }
+        let now = world.now();
+        let mut plan =
+            engine.settle(session, server_error, now, &mut |bytes| world.random(bytes))?;
+        match write(store, &plan).await? {
+            Outcome::Done => return finish(engine, store, plan, world).await,
+            Outcome::Dead => {
+                plan.cookie = None;
+                return finish(engine, store, plan, world).await;
+            }
+            Outcome::Taken => continue,
+            Outcome::Lost => {}
+        }
+        rebase(engine, store, session, world).await?;
+    }
+    Err(CommitError::Contended)
+}
+
+enum Outcome {
+    Done,
+    /// The session was ended while this request read it: no cookie keeps it alive.
+    Dead,
+    /// The new id is in use; another will not be.
+    Taken,
+    /// The session changed or went since it was loaded.
+    Lost,
+}
+
+async fn write<S: SessionStore>(store: &S, plan: &Plan) -> Result<Outcome, CommitError> {
+    let written = match &plan.store {
+        StoreOp::Nothing => return Ok(Outcome::Done),
+        StoreOp::Touch { key, seen, idle } => {
+            return Ok(match store.touch(key, *seen, *idle).await? {
+                TouchOutcome::Touched => Outcome::Done,
+                TouchOutcome::Gone => Outcome::Dead,
+            });
+        }
+        StoreOp::Create { key, record } => {
+            return Ok(match store.create(key, record).await? {
+                CreateOutcome::Created(_) => Outcome::Done,
+                CreateOutcome::Exists => Outcome::Taken,
+            });
+        }
+        StoreOp::Update { key, record, expected } => store.update(key, record, expected).await?,
+        StoreOp::Replace { old_key, expected, new_key, record, grace } => {
+            store.replace(old_key, expected, new_key, record, *grace).await?
+        }
+    };
+    Ok(match written {
+        WriteOutcome::Written(_) => Outcome::Done,
+        WriteOutcome::Conflict | WriteOutcome::Gone => Outcome::Lost,
+    })
+}
+
+async fn finish<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    plan: Plan,
+    world: &mut impl World,
+) -> Result<Committed, CommitError> {
+    if let Some(key) = &plan.delete {
+        store.delete(key).await?;
+    }
+    if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
+        enforce_limit(store, limit, record, world).await?;
+    }
+    plan.events.into_iter().for_each(|event| world.report(event));
+    Ok(Committed {
+        cookie: plan.cookie,
+        vary: plan.vary,
+        no_store: plan.no_store,
+        clear_site_data: plan.clear_site_data,
+    })
+}
+
+/// Loads what is there now and puts the changes on top of it.
+async fn rebase<S: SessionStore, W: World>(
+    engine: &Engine,
+    store: &S,
+    session: &Session,
+    world: &mut W,
+) -> Result<(), CommitError> {
+    let Some(mut at) = session.lookup() else { return Ok(()) };
+    let report = |world: &mut W, kind, at: &Lookup| {
+        world.report(Event { kind, session: Some(at.key.handle()), subject: None });
+    };
+    loop {
+        let entry = store.load(&at.key).await?;
+        match engine.reading(at.clone(), entry, world.now()) {
+            Reading::Follow(to) => {
+                // Somebody else changed the id; theirs is the one that lives.
+                session.forget_rotation();
+                at = to;
+            }
+            Reading::Live { origin, data } => {
+                let base = session.base(engine);
+                session.rebase(base.as_ref(), origin, data);
+                report(world, EventKind::Conflicted, &at);
+                return Ok(());
+            }
+            Reading::Nothing(_) if session.is_logging_in() => {
+                // Who logs in is somebody new, whatever became of the session before.
+                session.restart();
+                return Ok(());
+            }
+            Reading::Nothing(_) => {
+                report(world, EventKind::Late, &at);
+                return Err(CommitError::Ended);
+            }
+        }
+    }
+}
+
+/// Ends a user's oldest sessions beyond `limit`. Two logins at once agree on
+/// which are the oldest, so both may do it.
+async fn enforce_limit<S: SessionStore>(
+    store: &S,
+    limit: usize,
+    record: &Record,
+    world: &mut impl World,
+) -> Result<(), CommitError> {
+    let (Some(directory), Some(subject)) = (store.as_directory(), &record.subject) else {
+        return Ok(());
+    };
+    let mut sessions = directory.by_subject(subject).await?;
+    let now = world.now();
+    sessions.retain(|(_, record)| !record.deadlines.passed(now));
+    let began = |record: &Record| record.authenticated.max(record.created);
+    sessions.sort_by(|(a, x), (b, y)| (began(y), b).cmp(&(began(x), a)));
+    for (key, record) in sessions.into_iter().skip(limit) {
+        store.delete(&key).await?;
+        let (session, subject) = (Some(key.handle()), record.subject);
+        world.report(Event { kind: EventKind::Evicted, session, subject });
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// The record of a session that is new under its key: the one that may be too many.
+    fn stored(&self) -> Option<&Record> {
+        match &self.store {
+            StoreOp::Create { record, .. } | StoreOp::Replace { record, .. } => Some(record),
+            _ => None,
+        }
+    }
+}
+
+/// What only the loop above asks of a session; none of it counts as an access.
+impl Session {
+    fn lookup(&self) -> Option<Lookup> {
+        match &self.lock().origin {
+            Origin::Stored { at, .. } => Some(at.clone()),
+            _ => None,
+        }
+    }
+
+    /// What this request loaded, where an edit inside a value must be found.
+    fn base(&self, engine: &Engine) -> Option<crate::Map> {
+        let state = self.lock();
+        let record = state.changes.marked.then(|| state.origin.record()).flatten()?;
+        engine.decode(&record.payload)
+    }
+
+    fn forget_rotation(&self) {
+        let mut state = self.lock();
+        if state.changes.rotation == Some(Rotation::Routine) {
+            state.changes.rotation = None;
+        }
+    }
+
+    fn is_logging_in(&self) -> bool {
+        self.lock().changes.rotation == Some(Rotation::LogIn)
+    }
+
+    /// Turns a session that is gone into a new one holding this request's changes only.
+    fn restart(&self) {
+        self.rebase(None, Origin::Fresh { presented: true }, crate::Map::new());
+    }
+}

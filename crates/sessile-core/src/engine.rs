@@ -1,0 +1,169 @@
+//! A checked configuration, ready to serve requests: keys derived, cookie preformatted.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::codec::{HeldCodec, IdCodec, StoredCodec};
+use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
+use crate::cookie::{CookieTemplate, Pick};
+use crate::dialect::Dialect;
+use crate::policy::Switches;
+
+/// The rules of one deployment. Pure: it reads no clock, draws no random
+/// bytes, talks to nobody. Share it behind an `Arc`.
+///
+/// A request passes through five steps, four of them here:
+/// [`read`](Self::read), [`begin`](Self::begin), the handler's use of the
+/// [`Session`](crate::Session), [`settle`](Self::settle), and writing the
+/// [`Plan`](crate::Plan)'s headers.
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) dialect: Dialect,
+    pub(crate) switches: Switches,
+    pub(crate) cookie: CookieTemplate,
+    pub(crate) pick: Pick,
+    pub(crate) carrier: Carrier,
+}
+
+/// What the cookie carries.
+pub(crate) enum Carrier {
+    /// An id; the data are in a store.
+    Id { ids: IdCodec, data: StoredCodec },
+    /// The data themselves.
+    Data(HeldCodec),
+}
+
+impl Engine {
+    /// Checks a configuration.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] names the setting and what it takes.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        check(&config)?;
+        let (dialect, pick) = match config.profile {
+            Profile::Native => (Dialect::Native, Pick::First),
+            Profile::Flask => (Dialect::Flask, Pick::First),
+            Profile::FlaskSession => (Dialect::FlaskSession, Pick::First),
+            Profile::Django => (Dialect::Django, Pick::Last),
+            Profile::Starlette => (Dialect::Starlette, Pick::Last),
+        };
+        let carrier = match config.storage {
+            Storage::Store => {
+                Carrier::Id { ids: IdCodec::new(&config)?, data: StoredCodec::new(&config)? }
+            }
+            Storage::SignedCookie | Storage::EncryptedCookie => {
+                Carrier::Data(HeldCodec::new(&config)?)
+            }
+        };
+        Ok(Self {
+            dialect,
+            switches: Switches {
+                refresh: config.refresh_each_request,
+                save_on_server_error: config.save_on_server_error,
+                stored: config.storage == Storage::Store,
+            },
+            cookie: CookieTemplate::new(config.cookie.clone())?,
+            pick,
+            carrier,
+            config,
+        })
+    }
+
+    /// Whether sessions live in a store, so that one is needed.
+    pub fn needs_store(&self) -> bool {
+        matches!(self.carrier, Carrier::Id { .. })
+    }
+
+    /// The session cookie's name.
+    pub fn cookie_name(&self) -> &str {
+        &self.config.cookie.name
+    }
+
+    /// The rules it follows.
+    pub fn profile(&self) -> Profile {
+        self.config.profile
+    }
+
+    /// Whether the session cookie travels over TLS only.
+    pub fn is_secure(&self) -> bool {
+        self.config.cookie.secure
+    }
+
+    /// Whether this is a development configuration, without the protection of TLS.
+    pub fn is_development(&self) -> bool {
+        self.config.development
+    }
+
+    /// How many sessions a user may have at once.
+    pub fn sessions_per_subject(&self) -> Option<usize> {
+        self.config.sessions_per_subject
+    }
+
+    /// What to answer when the store fails.
+    pub fn store_failure(&self) -> StoreFailure {
+        self.config.store_failure
+    }
+
+    /// What to answer when the session was ended while the handler ran.
+    pub fn ended_meanwhile(&self) -> EndedMeanwhile {
+        self.config.ended_meanwhile
+    }
+
+    /// How long the foreign profiles let a session live.
+    pub(crate) fn foreign_age(&self) -> Duration {
+        // Checked in `new`: foreign profiles have an absolute limit.
+        self.config.permanent_lifetime.absolute.unwrap_or(Duration::MAX)
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("profile", &self.config.profile)
+            .field("storage", &self.config.storage)
+            .field("cookie_name", &self.config.cookie.name)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    use Profile::*;
+    use Storage::*;
+    let fits = matches!(
+        (config.profile, config.storage),
+        (Native, _) | (FlaskSession | Django, Store) | (Flask | Django | Starlette, SignedCookie)
+    );
+    if !fits {
+        return Err(ConfigError::Storage(config.profile, config.storage));
+    }
+    let native = config.profile == Native;
+    if native && config.storage != Store && !config.cookie_sessions_cannot_be_revoked {
+        return Err(ConfigError::NotRevocable);
+    }
+    if native && !config.cookie.secure && !config.development {
+        return Err(ConfigError::NotSecure);
+    }
+    if !native && config.permanent_lifetime.absolute.is_none() {
+        return Err(ConfigError::OutOfRange {
+            setting: "PERMANENT_SESSION_LIFETIME",
+            takes: "a number of seconds in this profile",
+        });
+    }
+    if !(16..=192).contains(&config.id_length) {
+        return Err(ConfigError::OutOfRange {
+            setting: "SESSION_ID_LENGTH",
+            takes: "16 to 192 bytes; below 16 an id could be guessed",
+        });
+    }
+    if config.sessions_per_subject == Some(0) {
+        return Err(ConfigError::OutOfRange {
+            setting: "sessions_per_subject",
+            takes: "1 or more; 0 would end every login at once",
+        });
+    }
+    if config.max_bytes == 0 {
+        return Err(ConfigError::OutOfRange { setting: "max_bytes", takes: "1 byte or more" });
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+//! What can go wrong between a request and its session.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::cookie::CookieError;
+use crate::session::SessionError;
+use crate::store::StoreError;
+
+/// Why a session could not be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// The cookie is signed by us but does not decode. Flask and Starlette answer 500.
+    Payload(PayloadError),
+    /// The store failed. Answer 503 and leave the cookie alone.
+    Store(StoreError),
+}
+
+/// Why a session could not be saved. Nothing was written unless it says so.
+#[derive(Debug)]
+pub enum CommitError {
+    /// The handler put something into the session that cannot be stored.
+    Session(SessionError),
+    /// The data do not fit the profile's format.
+    Payload(PayloadError),
+    /// The data take more room than allowed.
+    TooLarge {
+        /// Bytes they take.
+        bytes: usize,
+        /// Bytes they may take.
+        limit: usize,
+    },
+    /// The cookie cannot hold the session.
+    Cookie(CookieError),
+    /// The source of random bytes failed.
+    Random(RandomError),
+    /// The session was ended or expired while the handler ran; its changes are lost.
+    Ended,
+    /// Other requests kept writing first. Trying the request again may help.
+    Contended,
+    /// The store failed. Answer 503 and leave the cookie alone.
+    Store(StoreError),
+}
+
+/// Data that a format cannot hold, or bytes that are not of that format.
+#[derive(Debug)]
+pub struct PayloadError(Box<dyn Error + Send + Sync>);
+
+impl PayloadError {
+    pub(crate) fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(source.into())
+    }
+}
+
+/// The source of random bytes failed. There is no fallback: a guessable id is worse than none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RandomError(String);
+
+impl RandomError {
+    /// A failure, with what the source said.
+    pub fn new(reason: impl fmt::Display) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Payload(error) => write!(f, "the session cookie is ours but unreadable: {error}"),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Session(error) => error.fmt(f),
+            Self::Payload(error) => write!(f, "the session cannot be written: {error}"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "the session takes {bytes} bytes of {limit}; keep less in it")
+            }
+            Self::Cookie(error) => write!(f, "the session does not fit its cookie: {error}"),
+            Self::Random(error) => error.fmt(f),
+            Self::Ended => f.write_str(
+                "the session was ended while the request ran, so its changes were not saved",
+            ),
+            Self::Contended => {
+                f.write_str("the session is being written by too many requests at once; try again")
+            }
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for PayloadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for RandomError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no random bytes for a session id: {}", self.0)
+    }
+}
+
+impl Error for OpenError {}
+impl Error for CommitError {}
+impl Error for PayloadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
+}
+impl Error for RandomError {}
+
+impl From<StoreError> for OpenError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+macro_rules! commit_error {
+    ($($source:ty => $variant:ident,)*) => {$(
+        impl From<$source> for CommitError {
+            fn from(error: $source) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+commit_error! {
+    SessionError => Session,
+    PayloadError => Payload,
+    CookieError => Cookie,
+    RandomError => Random,
+    StoreError => Store,
+}

@@ -1,0 +1,173 @@
+//! When a session is saved and when a cookie is sent: each profile's rules, as one table.
+//!
+//! The rules of Flask 3.1 (`SecureCookieSessionInterface.save_session`),
+//! Flask-Session 0.8 (`ServerSideSessionInterface.save_session`), Django 5.2
+//! (`SessionMiddleware.process_response`) and Starlette 1.10
+//! (`SessionMiddleware`) are theirs to the letter; the native ones are ours.
+
+use crate::dialect::Dialect;
+use crate::session::Rotation;
+
+/// What a profile's rules may look at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Facts {
+    pub(crate) from: From,
+    /// A credential came with the request, good or not.
+    pub(crate) presented: bool,
+    pub(crate) accessed: bool,
+    /// The handler changed something.
+    pub(crate) modified: bool,
+    /// Nothing is in it that would be worth keeping.
+    pub(crate) empty: bool,
+    pub(crate) ended: bool,
+    pub(crate) rotation: Option<Rotation>,
+    /// How long it lives was chosen anew.
+    pub(crate) lifetime_chosen: bool,
+    pub(crate) permanent: bool,
+    /// So much of the idle time has passed that it is worth writing down.
+    pub(crate) renewal_due: bool,
+    /// The response is a 5xx.
+    pub(crate) server_error: bool,
+}
+
+/// Where the session's data came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum From {
+    Nowhere,
+    Store,
+    Cookie,
+}
+
+/// The settings the rules depend on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Switches {
+    /// `SESSION_REFRESH_EACH_REQUEST` (Flask), `SESSION_SAVE_EVERY_REQUEST` (Django).
+    pub(crate) refresh: bool,
+    /// Changes are saved although the response is a 5xx.
+    pub(crate) save_on_server_error: bool,
+    /// The data live in a store, the cookie holds an id.
+    pub(crate) stored: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) data: Data,
+    pub(crate) cookie: Cookie,
+    /// The response depends on the session.
+    pub(crate) vary: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Data {
+    Keep,
+    Write,
+    /// Move the idle deadline only.
+    Renew,
+    Delete,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    Keep,
+    Send,
+    Remove,
+}
+
+pub(crate) fn decide(dialect: Dialect, facts: Facts, switches: Switches) -> Verdict {
+    let (data, cookie) = match dialect {
+        Dialect::Native => native(facts, switches),
+        Dialect::Flask => flask(facts, switches),
+        Dialect::FlaskSession => flask_session(facts, switches),
+        Dialect::Django => django(facts, switches),
+        Dialect::Starlette => starlette(facts),
+    };
+    Verdict { data, cookie, vary: facts.accessed || cookie != Cookie::Keep }
+}
+
+/// Ours: writes what changed, renews with restraint, and never answers a dead
+/// credential with a deletion, which could overtake a login's new cookie.
+fn native(facts: Facts, switches: Switches) -> (Data, Cookie) {
+    let known = facts.from != From::Nowhere;
+    // An end is carried out whatever the status: a logout that fails halfway must not stay open.
+    if facts.ended && (facts.empty || facts.server_error) {
+        let cookie = if facts.presented { Cookie::Remove } else { Cookie::Keep };
+        return (Data::Delete, cookie);
+    }
+    if facts.server_error && !switches.save_on_server_error {
+        return (Data::Keep, Cookie::Keep);
+    }
+    if !known && (facts.empty || !facts.modified) {
+        return (Data::Keep, Cookie::Keep);
+    }
+    if facts.empty && !switches.stored {
+        let removed = facts.modified;
+        return (Data::Keep, if removed { Cookie::Remove } else { Cookie::Keep });
+    }
+    // An emptied record stays: deleting it would end the session under a
+    // concurrent request that is about to put something in.
+    if facts.modified || facts.accessed && facts.rotation.is_some() {
+        let new_id = !known || facts.ended || facts.rotation.is_some();
+        let sent = new_id
+            || !switches.stored
+            || facts.lifetime_chosen
+            || facts.permanent && facts.renewal_due;
+        return (Data::Write, if sent { Cookie::Send } else { Cookie::Keep });
+    }
+    if facts.accessed && facts.renewal_due {
+        let sent = facts.permanent || !switches.stored;
+        return (Data::Renew, if sent { Cookie::Send } else { Cookie::Keep });
+    }
+    (Data::Keep, Cookie::Keep)
+}
+
+fn flask(facts: Facts, switches: Switches) -> (Data, Cookie) {
+    if facts.empty {
+        let removed = facts.modified;
+        return (Data::Keep, if removed { Cookie::Remove } else { Cookie::Keep });
+    }
+    if facts.modified || facts.permanent && switches.refresh {
+        (Data::Write, Cookie::Send)
+    } else {
+        (Data::Keep, Cookie::Keep)
+    }
+}
+
+fn flask_session(facts: Facts, switches: Switches) -> (Data, Cookie) {
+    if facts.empty {
+        return if facts.modified {
+            (Data::Delete, Cookie::Remove)
+        } else {
+            (Data::Keep, Cookie::Keep)
+        };
+    }
+    let data = match (facts.modified, switches.refresh) {
+        (true, _) => Data::Write,
+        // Flask-Session writes the whole session here, erasing what a concurrent
+        // request stored. Moving the deadline is all it is for.
+        (false, true) => Data::Renew,
+        (false, false) => Data::Keep,
+    };
+    let sent = facts.modified || facts.permanent && switches.refresh;
+    (data, if sent { Cookie::Send } else { Cookie::Keep })
+}
+
+fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
+    let no_session = facts.empty && (facts.from == From::Nowhere || facts.ended);
+    if facts.presented && no_session {
+        return (Data::Delete, Cookie::Remove);
+    }
+    if facts.ended && no_session {
+        return (Data::Delete, Cookie::Keep);
+    }
+    let saved = (facts.modified || switches.refresh) && !no_session && !facts.server_error;
+    if saved { (Data::Write, Cookie::Send) } else { (Data::Keep, Cookie::Keep) }
+}
+
+fn starlette(facts: Facts) -> (Data, Cookie) {
+    match (facts.modified, facts.empty, facts.from) {
+        (false, ..) | (true, true, From::Nowhere) => (Data::Keep, Cookie::Keep),
+        (true, true, _) => (Data::Delete, Cookie::Remove),
+        (true, false, _) => (Data::Write, Cookie::Send),
+    }
+}

@@ -1,0 +1,231 @@
+//! What a handler holds: a dict-like, synchronous value that never holds a store.
+//!
+//! A [`Session`] is plain data plus the list of what the request did to it.
+//! Nothing is saved by its methods: when the handler is done, `settle` reads
+//! the list and says what the store and the browser must be told.
+
+mod changes;
+mod dict;
+mod lifecycle;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(crate) use changes::{Changes, Choice, Rotation};
+pub use lifecycle::Expiry;
+
+use crate::dialect::Dialect;
+use crate::store::{Record, Version};
+use crate::value::{Map, ValueError};
+use crate::{SessionId, StoreKey};
+
+/// One visitor's session during one request. Clones are the same session.
+///
+/// ```
+/// use sessile_core::Session;
+///
+/// let session = Session::anonymous();
+/// session.insert("cart", vec!["apples", "pears"]);
+/// assert_eq!(session.get::<Vec<String>>("cart").unwrap().len(), 2);
+/// assert_eq!(session.get::<String>("username"), None);
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    state: Arc<Mutex<State>>,
+}
+
+/// A key to load, and the id it was made of.
+#[derive(Clone, Debug)]
+pub struct Lookup {
+    pub(crate) key: StoreKey,
+    /// The id the browser presented. `None` when that was an old one in its
+    /// grace period: the new one is known to nobody but the browser that got it.
+    pub(crate) id: Option<SessionId>,
+    /// How many pointers led here.
+    pub(crate) hops: u8,
+}
+
+/// Pointers that are followed: ids change seldom, so more of them are a fault.
+const MAX_HOPS: u8 = 4;
+
+impl Lookup {
+    pub(crate) fn new(key: StoreKey, id: SessionId) -> Self {
+        Self { key, id: Some(id), hops: 0 }
+    }
+
+    /// The next step along a pointer, unless there were too many.
+    pub(crate) fn follow(&self, to: StoreKey) -> Option<Self> {
+        let hops = self.hops + 1;
+        (hops <= MAX_HOPS).then_some(Self { key: to, id: None, hops })
+    }
+
+    /// What the store is asked for.
+    pub fn key(&self) -> &StoreKey {
+        &self.key
+    }
+}
+
+/// The session's insides, shared by its clones.
+pub(crate) struct State {
+    pub(crate) dialect: Dialect,
+    pub(crate) origin: Origin,
+    pub(crate) data: Map,
+    pub(crate) changes: Changes,
+    pub(crate) accessed: bool,
+    pub(crate) settled: bool,
+    /// The first value that could not be stored; `settle` refuses because of it.
+    pub(crate) refused: Option<SessionError>,
+}
+
+/// Where the session came from.
+pub(crate) enum Origin {
+    /// The visitor has none: no credential, or one that led nowhere.
+    Fresh {
+        /// Whether a credential came with the request.
+        presented: bool,
+    },
+    /// Loaded from a store.
+    Stored {
+        /// Its key, and the id that led to it.
+        at: Lookup,
+        version: Version,
+        record: Record,
+    },
+    /// Carried whole by the cookie. The record's payload is empty.
+    Held { record: Record },
+}
+
+impl Origin {
+    pub(crate) fn record(&self) -> Option<&Record> {
+        match self {
+            Self::Fresh { .. } => None,
+            Self::Stored { record, .. } | Self::Held { record } => Some(record),
+        }
+    }
+}
+
+impl Session {
+    /// A session for a visitor who has none, in the native profile. Adapters
+    /// make sessions through [`Engine`](crate::Engine); this one is for tests and examples.
+    pub fn anonymous() -> Self {
+        Self::new(Dialect::Native, Origin::Fresh { presented: false }, Map::new())
+    }
+
+    pub(crate) fn new(dialect: Dialect, origin: Origin, data: Map) -> Self {
+        let state = State {
+            dialect,
+            origin,
+            data,
+            changes: Changes::default(),
+            accessed: false,
+            settled: false,
+            refused: None,
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// The state. A handler that panicked while holding it left it whole:
+    /// every change is a single step.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, noting that the response now depends on the session.
+    fn access(&self) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        state.accessed = true;
+        state
+    }
+
+    /// The state for a change, unless the session is settled already.
+    fn change(&self) -> Result<MutexGuard<'_, State>, SessionError> {
+        let state = self.access();
+        if state.settled { Err(SessionError::Settled) } else { Ok(state) }
+    }
+
+    /// Whether the response depends on the session: something asked or changed it.
+    pub fn is_accessed(&self) -> bool {
+        self.lock().accessed
+    }
+
+    /// Whether this request changed the session.
+    pub fn is_modified(&self) -> bool {
+        self.lock().changes.any()
+    }
+
+    /// Ends the time for changes: what comes later is refused as
+    /// [`SessionError::Settled`], because nothing would save it.
+    pub fn seal(&self) {
+        self.lock().settled = true;
+    }
+
+    /// Puts the request's changes on top of what somebody else stored meanwhile.
+    /// Their other keys stay; of a key both changed, ours wins wholly.
+    /// `base` is what this request loaded, where edits inside values must be found.
+    pub(crate) fn rebase(&self, base: Option<&Map>, origin: Origin, theirs: Map) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if let Some(base) = base {
+            state.changes.compare(base, &state.data);
+        }
+        let ours = std::mem::take(&mut state.data);
+        state.data = state.changes.apply(ours, theirs, state.dialect);
+        state.origin = origin;
+    }
+}
+
+// The data may be anything, secrets among it, so only its size shows.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Session")
+            .field("keys", &state.data.len())
+            .field("modified", &state.changes.any())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a session could not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionError {
+    /// The value under `key` is not of the type asked for.
+    WrongType {
+        /// The key that was read.
+        key: String,
+        /// What was found instead.
+        reason: ValueError,
+    },
+    /// The value for `key` cannot be stored.
+    Unencodable {
+        /// The key that was written.
+        key: String,
+        /// Why not.
+        reason: ValueError,
+    },
+    /// The response is on its way, so nothing can be saved any more.
+    Settled,
+    /// The subject is empty, over 200 bytes long, or holds control characters.
+    BadSubject,
+}
+
+impl fmt::Display for SessionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongType { key, reason } => {
+                write!(f, "session key {key:?} is not of the type asked for: {reason}")
+            }
+            Self::Unencodable { key, reason } => {
+                write!(f, "session key {key:?} cannot hold this value: {reason}")
+            }
+            Self::Settled => f.write_str(
+                "the session was changed after the response began; change it in the handler, \
+                 before returning the response",
+            ),
+            Self::BadSubject => f.write_str(
+                "a subject must be 1 to 200 bytes without control characters; pass the user's id",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SessionError {}

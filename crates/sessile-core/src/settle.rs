@@ -1,0 +1,402 @@
+//! Step four: what the store and the browser must be told.
+//!
+//! One pure function from the session and the moment to a [`Plan`]. The
+//! profile's rules ([`policy`](crate::policy)) say whether; this says what.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::Lifetime;
+use crate::codec::StoredCodec;
+use crate::cookie::{Keep, SetCookie};
+use crate::dialect::{self, Dialect};
+use crate::engine::{Carrier, Engine};
+use crate::error::{CommitError, RandomError};
+use crate::event::{Event, EventKind};
+use crate::expiry::Deadlines;
+use crate::id::StoreKey;
+use crate::policy::{self, Cookie, Data, Facts, From, Verdict};
+use crate::session::{Choice, Lookup, Origin, Rotation, Session, State};
+use crate::store::{Record, Version};
+use crate::time::Timestamp;
+
+/// What must be done for one session. The adapter does it before the response's headers leave.
+#[derive(Debug)]
+pub struct Plan {
+    /// What the store is told, first.
+    pub store: StoreOp,
+    /// A session that ends with this request, after the other write.
+    pub delete: Option<StoreKey>,
+    /// The cookie to send once the store has agreed.
+    pub cookie: Option<SetCookie>,
+    /// `Vary: Cookie` goes with the response.
+    pub vary: bool,
+    /// `Cache-Control: no-store` goes with the response.
+    pub no_store: bool,
+    /// `Clear-Site-Data` goes with the response.
+    pub clear_site_data: bool,
+    /// What to report once it is done.
+    pub events: Vec<Event>,
+}
+
+/// One call to the store.
+#[derive(Debug)]
+pub enum StoreOp {
+    /// Nothing to tell.
+    Nothing,
+    /// Store a new session.
+    Create {
+        /// Its key.
+        key: StoreKey,
+        /// What to store.
+        record: Record,
+    },
+    /// Store changes.
+    Update {
+        /// The session's key.
+        key: StoreKey,
+        /// What to store.
+        record: Record,
+        /// The version they were made from.
+        expected: Version,
+    },
+    /// Move the idle deadline.
+    Touch {
+        /// The session's key.
+        key: StoreKey,
+        /// The activity.
+        seen: Timestamp,
+        /// The new deadline.
+        idle: Option<Timestamp>,
+    },
+    /// Store changes under a new id.
+    Replace {
+        /// The key until now.
+        old_key: StoreKey,
+        /// The version they were made from.
+        expected: Version,
+        /// The key from now on.
+        new_key: StoreKey,
+        /// What to store.
+        record: Record,
+        /// Until when the old key points to the new one.
+        grace: Option<Timestamp>,
+    },
+}
+
+/// Fills a buffer with random bytes fit for secrets.
+pub type Random<'r> = dyn FnMut(&mut [u8]) -> Result<(), RandomError> + Send + 'r;
+
+impl Engine {
+    /// Step four. `server_error` says that the response is a 5xx.
+    ///
+    /// Pure but for `random`: called again after a conflict it gives the plan
+    /// for the changed state. The session takes changes until it is
+    /// [sealed](Session::seal).
+    ///
+    /// # Errors
+    ///
+    /// What the handler put in cannot be stored, or `random` failed. Nothing
+    /// has been written then.
+    pub fn settle(
+        &self,
+        session: &Session,
+        server_error: bool,
+        now: Timestamp,
+        random: &mut Random<'_>,
+    ) -> Result<Plan, CommitError> {
+        let state = session.lock();
+        if let Some(error) = &state.refused {
+            return Err(error.clone().into());
+        }
+        let facts = self.facts(&state, server_error, now);
+        let verdict = policy::decide(self.dialect, facts, self.switches);
+        let mut plan = Plan {
+            store: StoreOp::Nothing,
+            delete: None,
+            cookie: None,
+            vary: verdict.vary,
+            no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
+            clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
+            events: Vec::new(),
+        };
+        let ends = verdict.data == Data::Delete || state.changes.ended;
+        if ends && let Origin::Stored { at, .. } = &state.origin {
+            plan.delete = Some(at.key.clone());
+        }
+        if ends && facts.from != From::Nowhere {
+            plan.events.push(event(EventKind::Ended, &state, None));
+        }
+        match &self.carrier {
+            Carrier::Data(_) => self.settle_held(&state, verdict, now, random, &mut plan)?,
+            Carrier::Id { .. } => self.settle_stored(&state, verdict, now, random, &mut plan)?,
+        }
+        if verdict.cookie == Cookie::Remove {
+            plan.cookie = Some(match self.dialect {
+                Dialect::FlaskSession => self.cookie.remove_bare().clone(),
+                _ => self.cookie.remove().clone(),
+            });
+        }
+        Ok(plan)
+    }
+
+    fn facts(&self, state: &State, server_error: bool, now: Timestamp) -> Facts {
+        let changes = &state.changes;
+        let (from, presented) = match &state.origin {
+            Origin::Fresh { presented } => (From::Nowhere, *presented),
+            Origin::Stored { .. } => (From::Store, true),
+            Origin::Held { .. } => (From::Cookie, true),
+        };
+        let native_subject = self.dialect == Dialect::Native && state.subject().is_some();
+        Facts {
+            from,
+            presented,
+            accessed: state.accessed,
+            modified: changes.any(),
+            empty: self.dialect.is_empty(&state.data) && !native_subject,
+            ended: changes.ended,
+            rotation: self.rotation(state, now),
+            lifetime_chosen: changes.lifetime.is_some(),
+            permanent: state.permanent(),
+            renewal_due: self.renewal_due(state, now),
+            server_error,
+        }
+    }
+
+    /// The change of id that was asked for, or that is due by age.
+    fn rotation(&self, state: &State, now: Timestamp) -> Option<Rotation> {
+        if state.changes.rotation.is_some() {
+            return state.changes.rotation;
+        }
+        let Origin::Stored { record, at: Lookup { id: Some(_), .. }, .. } = &state.origin else {
+            return None;
+        };
+        let since = record.rotated.or(record.created)?;
+        let due = now.saturating_since(since) >= self.config.rotate_after?;
+        due.then_some(Rotation::Routine)
+    }
+
+    fn renewal_due(&self, state: &State, now: Timestamp) -> bool {
+        let Some(record) = state.origin.record() else { return false };
+        let (Some(seen), Some(idle)) = (record.seen, record.deadlines.idle) else { return false };
+        let span = idle.saturating_since(seen);
+        now.saturating_since(seen) >= self.config.renew_after.unwrap_or(span / 10)
+    }
+
+    fn settle_held(
+        &self,
+        state: &State,
+        verdict: Verdict,
+        now: Timestamp,
+        random: &mut Random<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), CommitError> {
+        let Carrier::Data(codec) = &self.carrier else { return Ok(()) };
+        if verdict.cookie != Cookie::Send {
+            return Ok(());
+        }
+        let record = self.record(state, Bytes::new(), now);
+        let keep = self.keep(state, &record, now);
+        if state.changes.rotation == Some(Rotation::LogIn) {
+            plan.events.push(event(EventKind::LoggedIn, state, None));
+        } else if matches!(state.origin, Origin::Fresh { .. }) {
+            plan.events.push(event(EventKind::Created, state, None));
+        }
+        let value = codec.seal(record, &state.data, self, now, random)?;
+        plan.cookie = Some(self.cookie.set(&value, keep, now)?);
+        Ok(())
+    }
+
+    fn settle_stored(
+        &self,
+        state: &State,
+        verdict: Verdict,
+        now: Timestamp,
+        random: &mut Random<'_>,
+        plan: &mut Plan,
+    ) -> Result<(), CommitError> {
+        let Carrier::Id { ids, data } = &self.carrier else { return Ok(()) };
+        if verdict.data == Data::Renew
+            && let Origin::Stored { at, record, .. } = &state.origin
+        {
+            let idle = self.renewed_idle(record, now);
+            plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle };
+        }
+        let mut new_id = None;
+        let mut keep = Keep::Session;
+        if verdict.data == Data::Write {
+            let record = self.record(state, self.encode(data, state, now)?, now);
+            keep = self.keep(state, &record, now);
+            let rotation = self.rotation(state, now);
+            let fresh = state.changes.ended || matches!(state.origin, Origin::Fresh { .. });
+            plan.store = match &state.origin {
+                Origin::Stored { at, version, record: base } if !fresh => {
+                    if base.deadlines.passed(now) {
+                        return Err(CommitError::Ended);
+                    }
+                    let (key, expected) = (at.key.clone(), version.clone());
+                    match rotation {
+                        None => StoreOp::Update { key, record, expected },
+                        Some(rotation) => {
+                            let id = ids.issue(random)?;
+                            let new_key = ids.store_key(&id);
+                            let kind = rotated(rotation);
+                            plan.events.push(event(kind, state, Some(&new_key)));
+                            new_id = Some(id);
+                            let grace = self.grace(rotation, now);
+                            StoreOp::Replace { old_key: key, expected, new_key, record, grace }
+                        }
+                    }
+                }
+                _ => {
+                    let id = ids.issue(random)?;
+                    let key = ids.store_key(&id);
+                    let kind = rotation.map_or(EventKind::Created, rotated);
+                    plan.events.push(event(kind, state, Some(&key)));
+                    new_id = Some(id);
+                    StoreOp::Create { key, record }
+                }
+            };
+        } else if let Some(record) = state.origin.record() {
+            let renewed = Record { deadlines: self.renewed(record, now), ..record.clone() };
+            keep = self.keep(state, &renewed, now);
+        }
+        if verdict.cookie == Cookie::Send {
+            let id = new_id.as_ref().or(match &state.origin {
+                Origin::Stored { at, .. } => at.id.as_ref(),
+                _ => None,
+            });
+            if let Some(id) = id {
+                plan.cookie = Some(self.cookie.set(&ids.spell(id), keep, now)?);
+            }
+            plan.no_store &= plan.cookie.is_some();
+        }
+        Ok(())
+    }
+
+    fn encode(
+        &self,
+        codec: &StoredCodec,
+        state: &State,
+        now: Timestamp,
+    ) -> Result<Bytes, CommitError> {
+        let payload = codec.encode(&state.data, now)?;
+        let (bytes, limit) = (payload.len(), self.config.max_bytes);
+        if bytes > limit {
+            return Err(CommitError::TooLarge { bytes, limit });
+        }
+        Ok(payload.into())
+    }
+
+    /// The record to store: what stays, what changed, deadlines moved on.
+    fn record(&self, state: &State, payload: Bytes, now: Timestamp) -> Record {
+        let base = state.origin.record().filter(|_| !state.changes.ended);
+        let logs_in = state.changes.rotation == Some(Rotation::LogIn);
+        Record {
+            payload,
+            created: Some(base.and_then(|record| record.created).unwrap_or(now)),
+            seen: Some(now),
+            rotated: match self.rotation(state, now) {
+                Some(_) => Some(now),
+                None => base.and_then(|record| record.rotated),
+            },
+            authenticated: match logs_in {
+                true => Some(now),
+                false => base.and_then(|record| record.authenticated),
+            },
+            deadlines: self.deadlines(state, base, now),
+            permanent: state.permanent(),
+            subject: state.subject(),
+        }
+    }
+
+    fn deadlines(&self, state: &State, base: Option<&Record>, now: Timestamp) -> Deadlines {
+        if self.dialect != Dialect::Native {
+            let expiry = dialect::django_age(self.dialect, &state.data, now);
+            return Deadlines {
+                idle: Some(expiry.unwrap_or(now + self.foreign_age())),
+                absolute: None,
+            };
+        }
+        let logs_in = state.changes.rotation == Some(Rotation::LogIn);
+        let configured =
+            if state.permanent() { self.config.permanent_lifetime } else { self.config.lifetime };
+        match (state.changes.lifetime, base) {
+            (Some(Choice::Custom(lifetime)), _) => {
+                // Without a limit of its own it ends with a remembered visitor's, or later if asked to.
+                let cap = self.config.permanent_lifetime.absolute;
+                let absolute = lifetime.absolute.or(cap.map(|cap| cap.max(idle_of(lifetime))));
+                Lifetime { absolute, ..lifetime }.deadlines(now, now)
+            }
+            (Some(Choice::Until(moment)), _) => Deadlines { idle: None, absolute: Some(moment) },
+            (Some(Choice::Default | Choice::Permanent), _) => configured.deadlines(now, now),
+            // A login proves anew who is there, so both limits count from it.
+            (None, Some(_)) if logs_in => configured.deadlines(now, now),
+            (None, Some(record)) => self.renewed(record, now),
+            (None, None) => configured.deadlines(now, now),
+        }
+    }
+
+    fn renewed(&self, record: &Record, now: Timestamp) -> Deadlines {
+        Deadlines { idle: self.renewed_idle(record, now), absolute: record.deadlines.absolute }
+    }
+
+    /// The idle deadline after activity: as far ahead as it was when it was last set.
+    fn renewed_idle(&self, record: &Record, now: Timestamp) -> Option<Timestamp> {
+        if self.dialect != Dialect::Native {
+            return Some(now + self.foreign_age());
+        }
+        let idle = record.deadlines.idle?;
+        Some(match record.seen {
+            Some(seen) => idle.max(now + idle.saturating_since(seen)),
+            None => idle,
+        })
+    }
+
+    fn grace(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
+        let routine = rotation == Rotation::Routine && !self.config.grace.is_zero();
+        routine.then(|| now + self.config.grace)
+    }
+
+    /// How long the browser keeps the cookie.
+    fn keep(&self, state: &State, record: &Record, now: Timestamp) -> Keep {
+        let secs =
+            |span: Duration| Keep::Seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
+        match self.dialect {
+            Dialect::Native => match record.deadlines.earliest() {
+                Some(end) if record.permanent => secs(end.saturating_since(now)),
+                _ => Keep::Session,
+            },
+            Dialect::Flask | Dialect::FlaskSession if state.permanent() => secs(self.foreign_age()),
+            Dialect::Flask | Dialect::FlaskSession => Keep::Session,
+            Dialect::Django => dialect::django_keep(
+                &state.data,
+                self.foreign_age(),
+                self.config.expire_at_browser_close,
+                now,
+            ),
+            Dialect::Starlette => secs(self.foreign_age()),
+        }
+    }
+}
+
+fn idle_of(lifetime: Lifetime) -> Duration {
+    lifetime.idle.unwrap_or_default()
+}
+
+fn rotated(rotation: Rotation) -> EventKind {
+    match rotation {
+        Rotation::Routine => EventKind::Rotated,
+        Rotation::LogIn => EventKind::LoggedIn,
+    }
+}
+
+fn event(kind: EventKind, state: &State, new_key: Option<&StoreKey>) -> Event {
+    let session = match (&state.origin, new_key) {
+        (_, Some(key)) => Some(key.handle()),
+        (Origin::Stored { at, .. }, None) => Some(at.key.handle()),
+        _ => None,
+    };
+    Event { kind, session, subject: state.subject() }
+}
