@@ -65,6 +65,12 @@ def cookie_header():
         "bytes": b"id=\xff\xfe; \x80=1; id=\x00",
         "equals": "id=a=b==; session=a.b.c",
         "crlf": "id=a\r\nSet-Cookie: id=b",
+        "write": "id\0value\0/\0example.org",
+        "write-prefix": "__Host-id\0value\0/",
+        "write-http": "__Http-id\0value\0/app\0.example.org",
+        "write-bad": "a b\0va;lue\0/; Domain=evil\0ex ample",
+        "write-domain": "id\0v\0/\0b\u00fccher.example:8080",
+        "quote": 'a;b,c"d\\e\u00e9\x01\x1f\x7f f',
         "flask": "session=" + flask_cookie(PLAIN["login"]),
         "django": "sessionid=abcdefghijklmnopqrstuvwxyz012345; csrftoken=x",
     }

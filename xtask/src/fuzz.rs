@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use crate::counts::Counts;
 use crate::debian;
 use crate::process::{quiet, stream, which};
 use crate::report::{Done, Failure, Report};
@@ -34,7 +35,8 @@ pub(crate) fn run(
         for target in &targets {
             one(workspace, target, seconds)?;
         }
-        Ok(Done::note(format!("{} targets, {seconds} s each", targets.len())))
+        let passed = targets.len() as u64;
+        Ok(Done::from(Counts { passed, ..Counts::default() }).and(format!("{seconds} s a target")))
     })
 }
 
@@ -54,7 +56,7 @@ fn one(workspace: &Workspace, target: &str, seconds: u64) -> Result<(), Failure>
     );
     // Not libFuzzer's list of events, of start-up facts, and of words it learnt.
     let shown = |line: &str| {
-        line.contains("pulse") || !line.starts_with(['#', '"']) && !line.starts_with("INFO:")
+        line.contains("pulse") || !line.starts_with(['#', '"', '\t']) && !line.starts_with("INFO:")
     };
     stream(&mut fuzz, shown, &remedy).map(|_| ())
 }

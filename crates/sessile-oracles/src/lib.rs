@@ -6,12 +6,16 @@
 //! what was decoded encodes to something that decodes to the same, and nothing that was not made
 //! with the key verifies.
 
+mod cookies;
+mod native;
 mod signed;
 
 use std::sync::LazyLock;
 
 use sessile_core::{KeyRing, SecretKey};
 
+pub use cookies::cookie_header;
+pub use native::native_record;
 pub use signed::signed_decode;
 
 /// An oracle and the name of its fuzz target and corpus.
@@ -25,7 +29,11 @@ pub struct Target {
 }
 
 /// All oracles.
-pub const TARGETS: &[Target] = &[Target { name: "signed_decode", run: signed_decode }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "cookie_header", run: cookie_header },
+    Target { name: "native_record", run: native_record },
+    Target { name: "signed_decode", run: signed_decode },
+];
 
 /// The key that signed the corpora; `fuzz/seed.py` has the same.
 pub const KEY: &str = "a key for fuzzing, known to everybody";
