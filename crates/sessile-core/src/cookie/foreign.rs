@@ -31,21 +31,7 @@ use crate::Timestamp;
 /// ]);
 /// ```
 pub fn werkzeug_parse_cookie(header: &str) -> Vec<(String, String)> {
-    let mut reader = Reader { bytes: bounded(header).as_bytes(), at: 0 };
-    let mut pairs = Vec::new();
-    while reader.at < reader.bytes.len() {
-        let start = reader.at;
-        match reader.pair() {
-            Some(pair) => pairs.push(pair),
-            None => {
-                reader.at = start;
-                let rest = reader.rest();
-                let Some(skip) = memchr::memchr(b';', rest) else { break };
-                reader.at = start.saturating_add(skip).saturating_add(1);
-            }
-        }
-    }
-    pairs
+    Reader::new(bounded(header)).pairs()
 }
 
 /// `werkzeug.http.parse_cookie` of Werkzeug 3.1.9, which takes the header as WSGI hands it over,
@@ -129,9 +115,36 @@ fn django_unquote(value: &str) -> String {
 struct Reader<'h> {
     bytes: &'h [u8],
     at: usize,
+    /// Bytes met inside quotes, where alone an attempt can fail after reading on.
+    #[cfg(test)]
+    steps: usize,
 }
 
 impl<'h> Reader<'h> {
+    fn new(header: &'h str) -> Self {
+        Self {
+            bytes: header.as_bytes(),
+            at: 0,
+            #[cfg(test)]
+            steps: 0,
+        }
+    }
+
+    fn pairs(&mut self) -> Vec<(String, String)> {
+        let mut pairs = Vec::new();
+        while self.at < self.bytes.len() {
+            let start = self.at;
+            if let Some(pair) = self.pair() {
+                pairs.push(pair);
+                continue;
+            }
+            self.at = start;
+            let Some(skip) = memchr::memchr(b';', self.rest()) else { break };
+            self.at = start.saturating_add(skip).saturating_add(1);
+        }
+        pairs
+    }
+
     fn rest(&self) -> &'h [u8] {
         self.bytes.get(self.at..).unwrap_or(&[])
     }
@@ -177,10 +190,18 @@ impl<'h> Reader<'h> {
 
     /// Reads a quoted value: up to the next quote that no backslash precedes. A backslash before
     /// a newline ends the attempt.
+    ///
+    /// An attempt that fails is taken up again after the next `;`, yet the cost stays linear:
+    /// another quoted value begins with a quote after `=` or a blank, and that quote, not being
+    /// escaped, has ended the attempt before.
     fn quoted(&mut self) -> Option<String> {
         let mut rest = self.rest().get(1..)?;
         let mut out = Vec::new();
         loop {
+            #[cfg(test)]
+            {
+                self.steps += 1;
+            }
             match rest {
                 [b'"', after @ ..] => {
                     self.at = self.bytes.len().saturating_sub(after.len());
@@ -363,6 +384,21 @@ fn push_path(out: &mut String, path: &str) {
             out.push(char::from(byte));
         } else {
             let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Reader;
+
+    #[test]
+    fn werkzeug_parsing_meets_each_byte_twice_at_most() {
+        for unit in ["a=\"", "a=\"b;", "a=\"\\\";", "a= \"\\;", "\";", "a=\"\\\n;", "a=\"\\", ";"] {
+            let header = unit.repeat(65_536 / unit.len());
+            let mut reader = Reader::new(&header);
+            reader.pairs();
+            assert!(reader.steps <= 2 * header.len(), "{unit:?}: {}", reader.steps);
         }
     }
 }
