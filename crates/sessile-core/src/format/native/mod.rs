@@ -3,6 +3,7 @@
 //! [`encode_map`] and [`decode_map`] turn session data into a record's payload,
 //! [`encode_record`] and [`decode_record`] a whole record into one string of
 //! bytes, [`encode_entry`] and [`decode_entry`] what a store keeps under a key.
+//! [`SignedCookie`] and [`SealedCookie`] keep a whole record in the browser.
 //! `docs/native-format.md` describes all of them byte by byte.
 //!
 //! What is read may come from anybody: nothing here panics, recurses without
@@ -10,6 +11,9 @@
 
 mod map;
 mod record;
+mod sealed;
+mod signed;
+mod token;
 mod wire;
 
 use std::fmt;
@@ -19,6 +23,9 @@ pub use record::{
     CLOCK_LEEWAY, created_ahead_of, decode_entry, decode_record, encode_entry, encode_live,
     encode_moved, encode_record,
 };
+pub use sealed::{NONCE_BYTES, SealedCookie};
+pub use signed::SignedCookie;
+pub use token::{MAX_TOKEN_CHARS, TokenError};
 
 /// Why bytes are not a map, record or entry of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +56,25 @@ impl std::error::Error for DecodeError {}
 pub enum EncodeError {
     /// Values are nested deeper than [`MAX_DEPTH`].
     TooDeep,
+    /// The cookie would be longer than [`MAX_TOKEN_CHARS`].
+    TooLong {
+        /// How long it would be.
+        chars: usize,
+    },
 }
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "session values are nested deeper than {MAX_DEPTH} levels; flatten them")
+        match self {
+            Self::TooDeep => {
+                write!(f, "session values are nested deeper than {MAX_DEPTH} levels; flatten them")
+            }
+            Self::TooLong { chars } => write!(
+                f,
+                "the session makes a cookie of {chars} characters, {MAX_TOKEN_CHARS} are allowed; \
+                 keep less in it, or keep it in a store"
+            ),
+        }
     }
 }
 
