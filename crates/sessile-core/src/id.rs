@@ -1,6 +1,7 @@
 //! The two names of a session: the secret in the browser, and what the store is asked for.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -53,10 +54,10 @@ impl fmt::Debug for SessionId {
 /// What a store is asked for: a hash of the id in our own layout, prefix and id in foreign ones.
 ///
 /// A foreign key contains the id itself, so no `StoreKey` prints.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct StoreKey(Repr);
 
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Repr {
     Hashed([u8; 32]),
     Text(Box<str>),
@@ -115,6 +116,19 @@ impl StoreKey {
         let mut short = [0; 12];
         short.copy_from_slice(&digest[..12]);
         Handle(short)
+    }
+}
+
+/// A key of our own layout is a SHA-256 already, so eight of its bytes are hash
+/// enough. They are not the first ones: `MemoryStore` picks its shard by those.
+impl Hash for StoreKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match &self.0 {
+            Repr::Hashed([_, _, _, _, _, _, _, _, a, b, c, d, e, f, g, h, ..]) => {
+                state.write_u64(u64::from_le_bytes([*a, *b, *c, *d, *e, *f, *g, *h]));
+            }
+            Repr::Text(text) => text.hash(state),
+        }
     }
 }
 

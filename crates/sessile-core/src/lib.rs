@@ -52,6 +52,6 @@ pub use crate::id::{Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Su
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
 pub use crate::session::{Expiry, Lookup, Session, SessionError};
 pub use crate::settle::{Plan, Random, StoreOp};
-pub use crate::store::{AnyStore, SessionStore, StoreError, StoreErrorKind};
+pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::time::Timestamp;
 pub use crate::value::{BigInt, DateTime, Map, Value, ValueError, Wtf8, from_value, to_value};

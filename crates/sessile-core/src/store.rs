@@ -12,6 +12,7 @@
 
 mod any;
 mod error;
+mod memory;
 
 use std::fmt;
 use std::future::Future;
@@ -20,6 +21,7 @@ use std::pin::Pin;
 pub use any::AnyStore;
 use bytes::Bytes;
 pub use error::{StoreError, StoreErrorKind};
+pub use memory::{AtBound, MemoryStore};
 
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};

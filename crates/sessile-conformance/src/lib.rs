@@ -1,0 +1,38 @@
+//! What every session store must do, as tests to run against it.
+//!
+//! A store keeps the contract of [`sessile_core::store`] when [`run_all`]
+//! reports no failure. What a store cannot do it says in [`Capabilities`], so
+//! that every deviation stands in the source of its own tests.
+//!
+//! [`store_tests!`] makes one `#[test]` of every case:
+//!
+//! ```
+//! use sessile_conformance::{Capabilities, store_tests};
+//! use sessile_core::MemoryStore;
+//!
+//! /// Every call of the inner function opens one more handle on the same backend.
+//! fn memory() -> impl sessile_conformance::Open {
+//!     let store = MemoryStore::new();
+//!     move || {
+//!         let store = store.clone();
+//!         async move { Ok(store) }
+//!     }
+//! }
+//!
+//! store_tests!(memory(), Capabilities::all());
+//! # fn main() {}
+//! ```
+//!
+//! Cases use keys of their own and may run on a shared server, one at a time.
+//! They need tokio.
+//! processes and to kill them.
+
+mod capabilities;
+pub mod cases;
+mod check;
+
+mod suite;
+
+pub use capabilities::{Capabilities, Keys};
+pub use check::{CaseResult, Failure, Verdict};
+pub use suite::{Open, Report, Suite, block_on, run_all};
