@@ -2,10 +2,41 @@
 
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 
-use super::DateTime;
+use super::{DateTime, Value};
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
+
+impl DateTime {
+    /// Reads what Python's `datetime.isoformat()` prints; a space may stand for the `T`.
+    ///
+    /// ```
+    /// let at = sessile_core::DateTime::from_isoformat("2026-01-02T03:04:05+02:00").unwrap();
+    /// assert_eq!(at.isoformat(), "2026-01-02T03:04:05+02:00");
+    /// ```
+    pub fn from_isoformat(text: &str) -> Option<Self> {
+        datetime(text)
+    }
+
+    /// The text of Python's `datetime.isoformat()`.
+    pub fn isoformat(&self) -> String {
+        let mut out = String::with_capacity(32);
+        push_datetime(&mut out, self);
+        out
+    }
+}
+
+impl Value {
+    /// The date that Python's `date.isoformat()` prints as `text`.
+    pub fn date_from_isoformat(text: &str) -> Option<Self> {
+        date(text).map(Self::Date)
+    }
+
+    /// The time of day that Python's `time.isoformat()` prints as `text`.
+    pub fn time_from_isoformat(text: &str) -> Option<Self> {
+        time(text).map(|(time, offset)| Self::Time(time, offset))
+    }
+}
 
 /// `2026-01-02`.
 pub(crate) fn push_date(out: &mut String, date: Date) {
@@ -49,7 +80,7 @@ pub(crate) fn push_datetime(out: &mut String, value: &DateTime) {
     push_time(out, value.at.time(), value.offset);
 }
 
-/// A span of `micros` microseconds as ISO 8601 days and seconds: `P1DT90.5S`, `-PT1S`, `PT0S`.
+/// A span of `micros` microseconds as ISO 8601 days and seconds: `P1DT90.5S`, `-PT1S`, `P0D`.
 pub(crate) fn push_span(out: &mut String, micros: i64) {
     if micros < 0 {
         out.push('-');
@@ -59,11 +90,12 @@ pub(crate) fn push_span(out: &mut String, micros: i64) {
     let seconds = total / MICROS_PER_SECOND % SECONDS_PER_DAY;
     let fraction = total % MICROS_PER_SECOND;
     out.push('P');
-    if days != 0 {
+    let clock = seconds != 0 || fraction != 0;
+    if days != 0 || !clock {
         out.push_str(&days.to_string());
         out.push('D');
     }
-    if seconds != 0 || fraction != 0 || days == 0 {
+    if clock {
         out.push('T');
         out.push_str(&seconds.to_string());
         if fraction != 0 {
@@ -86,7 +118,8 @@ pub(crate) fn push_uuid(out: &mut String, bytes: &[u8; 16]) {
     }
 }
 
-fn push_padded(out: &mut String, value: u32, width: u32) {
+/// `value` with at least `width` (1 to 9) digits.
+pub(crate) fn push_padded(out: &mut String, value: u32, width: u32) {
     let mut unit = 10_u32.pow(width - 1);
     while unit != 0 {
         out.push(char::from(b'0' + (value / unit % 10) as u8));
@@ -241,7 +274,7 @@ mod tests {
     #[test]
     fn spans_read_back_as_written() {
         for (micros, text) in [
-            (0, "PT0S"),
+            (0, "P0D"),
             (90_500_000, "PT90.5S"),
             (-1, "-PT0.000001S"),
             (86_400_000_000, "P1D"),

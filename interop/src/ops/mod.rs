@@ -1,0 +1,53 @@
+//! What the originals did, done with sessile. One module for each group of families.
+
+mod flask_session;
+mod input;
+mod itsdangerous;
+mod response;
+
+use serde_json::Value as Json;
+
+use crate::case::Case;
+use input::Input;
+
+/// Why there is no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raised {
+    /// Where the original raises an exception.
+    Exception {
+        /// Its class.
+        class: String,
+        /// Its text.
+        message: String,
+    },
+    /// What is missing here: the case fails.
+    Unsupported(String),
+}
+
+impl Raised {
+    fn exception(class: &str, message: impl ToString) -> Self {
+        Self::Exception { class: class.into(), message: message.to_string() }
+    }
+}
+
+/// What an operation answers: a result in typed form.
+pub type Answer = Result<Json, Raised>;
+
+/// Does with the case's input what its operation names.
+///
+/// # Errors
+/// [`Raised`]; an operation that nobody knows is [`Raised::Unsupported`].
+pub fn perform(case: &Case) -> Answer {
+    let input = Input::new(&case.input);
+    let groups = [itsdangerous::perform, flask_session::perform, response::perform];
+    groups
+        .iter()
+        .find_map(|group| group(&case.op, &input))
+        .unwrap_or_else(|| Err(Raised::Unsupported(format!("operation {}", case.op))))
+}
+
+/// The value inside a compressed output, to compare outputs of different zlib builds.
+/// `None` if the operation's outputs cannot be read back.
+pub fn reread(_case: &Case, _output: &Json) -> Option<Json> {
+    None
+}

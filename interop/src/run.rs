@@ -1,0 +1,150 @@
+//! Running cases and comparing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::case::{Case, Out};
+use crate::ops::{self, Raised};
+
+/// How much of an expected or actual value a failure shows, in characters.
+const SHOWN: usize = 200;
+
+/// A choice of families and operations: `FAMILY` or `FAMILY/OP`, several with commas.
+#[derive(Clone, Debug, Default)]
+pub struct Only(Vec<(String, Option<String>)>);
+
+impl Only {
+    /// Reads the choice from its text; the empty text chooses everything.
+    pub fn parse(text: &str) -> Self {
+        let names = text.split(',').filter(|name| !name.is_empty());
+        Self(
+            names
+                .map(|name| match name.split_once('/') {
+                    Some((family, op)) => (family.into(), Some(op.into())),
+                    None => (name.into(), None),
+                })
+                .collect(),
+        )
+    }
+
+    /// Whether the case is chosen.
+    pub fn covers(&self, case: &Case) -> bool {
+        self.0.is_empty()
+            || self.0.iter().any(|(family, op)| {
+                *family == case.family && op.as_ref().is_none_or(|op| *op == case.op)
+            })
+    }
+}
+
+/// What came of a family's cases.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// How many agreed.
+    pub passed: usize,
+    /// One line for each that did not.
+    pub failures: Vec<String>,
+}
+
+/// Runs the cases, by family in alphabetical order.
+pub fn run(cases: &[Case]) -> BTreeMap<String, Tally> {
+    let mut families: BTreeMap<String, Tally> = BTreeMap::new();
+    for case in cases {
+        let tally = families.entry(case.family.clone()).or_default();
+        match check(case) {
+            Ok(()) => tally.passed += 1,
+            Err(failure) => tally.failures.push(failure),
+        }
+    }
+    families
+}
+
+/// Runs one case.
+///
+/// # Errors
+/// One line: id, operation, expected, got.
+pub fn check(case: &Case) -> Result<(), String> {
+    let got = ops::perform(case);
+    if agrees(case, &got) {
+        return Ok(());
+    }
+    let expected = match &case.out {
+        Out::Ok { ok } => ok.to_string(),
+        Out::Error { error, message: Some(message) } => format!("{error}: {message}"),
+        Out::Error { error, message: None } => error.clone(),
+    };
+    let got = match got {
+        Ok(value) => value.to_string(),
+        Err(Raised::Exception { class, message }) => format!("{class}: {message}"),
+        Err(Raised::Unsupported(what)) => format!("not supported yet: {what}"),
+    };
+    let Case { id, op, .. } = case;
+    Err(format!("{id} ({op}): expected {}, got {}", shorten(&expected), shorten(&got)))
+}
+
+fn agrees(case: &Case, got: &Result<Json, Raised>) -> bool {
+    match (&case.out, got) {
+        (Out::Ok { ok }, Ok(value)) if ok == value => true,
+        (Out::Ok { ok }, Ok(value)) if case.zlib && !cfg!(feature = "c-zlib") => {
+            // Another deflate writes other bytes; what they inflate to must be the same.
+            let (theirs, ours) = (ops::reread(case, ok), ops::reread(case, value));
+            theirs.is_some() && theirs == ours
+        }
+        (Out::Error { error, message }, Err(Raised::Exception { class, message: ours })) => {
+            error == class && message.as_ref().is_none_or(|message| message == ours)
+        }
+        _ => false,
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= SHOWN {
+        return text.into();
+    }
+    let start: String = text.chars().take(SHOWN).collect();
+    format!("{start}… ({length} characters)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn case(op: &str, input: Json, out: Json) -> Case {
+        let case = serde_json::json!({
+            "id": "x", "family": "flask-session", "op": op, "in": input, "out": out
+        });
+        serde_json::from_value(case).unwrap()
+    }
+
+    #[test]
+    fn results_and_exceptions_are_compared() {
+        let good = serde_json::json!({"length_bytes": 3, "random_hex": "001083"});
+        assert_eq!(check(&case("fs_sid", good.clone(), serde_json::json!({"ok": "ABCD"}))), Ok(()));
+        assert!(check(&case("fs_sid", good, serde_json::json!({"ok": "ABCE"}))).is_err());
+        let cut = serde_json::json!({"format": "msgpack", "data": "c1"});
+        let out = |class| serde_json::json!({"error": class});
+        assert_eq!(check(&case("fs_decode", cut.clone(), out("UnpicklingError"))), Ok(()));
+        assert!(check(&case("fs_decode", cut, out("TypeError"))).is_err());
+    }
+
+    #[test]
+    fn an_unknown_operation_fails() {
+        let failure = check(&case("nonsense", Json::Null, serde_json::json!({"ok": null})));
+        assert!(failure.unwrap_err().contains("not supported yet"));
+    }
+
+    #[test]
+    fn a_choice_names_families_and_operations() {
+        let case = case("fs_sid", Json::Null, serde_json::json!({"ok": null}));
+        for (choice, covered) in [
+            ("", true),
+            ("flask-session", true),
+            ("django,flask-session/fs_sid", true),
+            ("flask-session/fs_decode", false),
+            ("flask", false),
+        ] {
+            assert_eq!(Only::parse(choice).covers(&case), covered, "{choice}");
+        }
+    }
+}
