@@ -13,7 +13,7 @@ mod map;
 mod ser;
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use de::from_value;
 pub use map::Map;
@@ -292,14 +292,27 @@ impl Hash for Value {
             Self::Wtf8(value) => value.hash(state),
             Self::Bytes(value) => value.hash(state),
             Self::List(items) | Self::Tuple(items) | Self::Set(items) => items.hash(state),
-            Self::Map(map) => map.len().hash(state),
+            Self::Map(map) => hash_map(map, state),
             Self::Markup(text) | Self::Decimal(text) => text.hash(state),
             Self::Uuid(value) => value.hash(state),
             Self::DateTime(value) => value.hash(state),
             Self::Date(value) => value.hash(state),
-            Self::Time(value, _) => value.hash(state),
+            Self::Time(value, offset) => (value, offset).hash(state),
         }
     }
+}
+
+/// Mappings are equal in any order, so the hashes of their entries are added
+/// up. Left out, mappings as keys would all collide, and reading a crafted
+/// record would take time quadratic in its size.
+fn hash_map<H: Hasher>(map: &Map, state: &mut H) {
+    let entry_hash = |entry: (&Value, &Value)| {
+        let mut hasher = DefaultHasher::new();
+        entry.hash(&mut hasher);
+        hasher.finish()
+    };
+    map.len().hash(state);
+    state.write_u64(map.iter().map(entry_hash).fold(0, u64::wrapping_add));
 }
 
 macro_rules! from {

@@ -1,5 +1,8 @@
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use sessile_core::format::native::{DecodeError, EncodeError, MAX_DEPTH, decode_map, encode_map};
 use sessile_core::{Map, Value};
+use time::{Time, UtcOffset};
 
 use crate::generate::Source;
 
@@ -142,6 +145,27 @@ fn inv12_second_spellings_are_refused() {
     ] {
         assert_eq!(decode_map(bytes), MALFORMED, "{what}");
     }
+}
+
+#[test]
+fn inv12_keys_of_one_kind_do_not_collide() {
+    let hash = |value: &Value| {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    };
+    let one = |key: i64, value: i64| Value::Map([(Value::Int(key), value)].into_iter().collect());
+    let zone = |seconds| UtcOffset::from_whole_seconds(seconds).unwrap();
+    let mut hashes: Vec<u64> = (0..1000).map(|number| hash(&one(number, 0))).collect();
+    hashes.extend((1..1000).map(|number| hash(&one(0, number))));
+    hashes.extend((0..1000).map(|east| hash(&Value::Time(Time::MIDNIGHT, Some(zone(east))))));
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 2999);
+    // Equal mappings hash alike, in whatever order.
+    let ordered: Map = [("a", 1), ("b", 2)].into_iter().collect();
+    let other: Map = [("b", 2), ("a", 1)].into_iter().collect();
+    assert_eq!(hash(&Value::Map(ordered)), hash(&Value::Map(other)));
 }
 
 #[test]
