@@ -125,7 +125,7 @@ impl Engine {
     }
 
     /// The data in a stored payload; `None` if they cannot be read.
-    pub(crate) fn decode(&self, payload: &[u8]) -> Option<Map> {
+    pub fn decode(&self, payload: &[u8]) -> Option<Map> {
         match &self.carrier {
             Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
                 data.decode(payload)

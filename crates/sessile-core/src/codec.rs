@@ -1,25 +1,43 @@
 //! Which format stands behind a configuration: ids, stored data, cookie-held data.
 
+use bytes::Bytes;
+
 use crate::Timestamp;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Profile, Storage};
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
-use crate::format::native;
+use crate::expiry::Deadlines;
+use crate::format::flask_session::{self, SidSigner};
+use crate::format::native::{self, SealedCookie, SignedCookie};
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::session::Lookup;
 use crate::settle::Random;
 use crate::store::Record;
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// How ids are made, spelt in a cookie, and turned into keys.
 pub(crate) enum IdCodec {
     Native,
+    FlaskSession { signer: Option<SidSigner>, prefix: String, length: usize },
 }
 
 impl IdCodec {
-    pub(crate) fn new(_config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self::Native)
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        Ok(match config.profile {
+            Profile::FlaskSession => Self::FlaskSession {
+                signer: match (config.use_signer, &config.keys) {
+                    (false, _) => None,
+                    (true, Some(keys)) => Some(
+                        SidSigner::new(keys.newest().clone()).map_err(|_| ConfigError::NoKey)?,
+                    ),
+                    (true, None) => return Err(ConfigError::NoKey),
+                },
+                prefix: config.key_prefix.clone(),
+                length: config.id_length,
+            },
+            _ => Self::Native,
+        })
     }
 
     /// What to load for a cookie's value; `None` when it cannot be an id.
@@ -28,6 +46,12 @@ impl IdCodec {
         let id = match self {
             Self::Native if SessionId::is_well_formed(value) => SessionId::foreign(text),
             Self::Native => return None,
+            Self::FlaskSession { signer: Some(signer), .. } => {
+                SessionId::foreign(signer.unsign(text).ok()?)
+            }
+            // Longer than any id of `secrets.token_urlsafe`, and what stores can hold.
+            Self::FlaskSession { .. } if value.len() <= 256 => SessionId::foreign(text),
+            Self::FlaskSession { .. } => return None,
         };
         let key = self.store_key(&id);
         Some(Lookup::new(key, id))
@@ -41,43 +65,72 @@ impl IdCodec {
                 random(&mut bytes)?;
                 SessionId::from_random(&bytes)
             }
+            Self::FlaskSession { length, .. } => {
+                let mut bytes = zeroize::Zeroizing::new(vec![0; *length]);
+                random(&mut bytes)?;
+                SessionId::foreign(flask_session::sid(&bytes))
+            }
         })
     }
 
     pub(crate) fn store_key(&self, id: &SessionId) -> StoreKey {
         match self {
             Self::Native => id.store_key(),
+            Self::FlaskSession { prefix, .. } => {
+                StoreKey::from_text(format!("{prefix}{}", id.expose()))
+            }
         }
     }
 
     /// The id as the cookie's value.
     pub(crate) fn spell(&self, id: &SessionId) -> String {
-        id.expose().to_owned()
+        match self {
+            Self::FlaskSession { signer: Some(signer), .. } => signer.sign(id.expose()),
+            _ => id.expose().to_owned(),
+        }
     }
 }
 
 /// How a session's data become the bytes in a store.
 pub(crate) enum StoredCodec {
     Native,
+    FlaskSession(flask_session::Format),
 }
 
 impl StoredCodec {
-    pub(crate) fn new(_config: &Config) -> Result<Self, ConfigError> {
-        Ok(Self::Native)
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        Ok(match config.profile {
+            Profile::FlaskSession => Self::FlaskSession(config.serialization_format),
+            _ => Self::Native,
+        })
     }
 
-    pub(crate) fn encode(&self, data: &Map, _now: Timestamp) -> Result<Vec<u8>, PayloadError> {
-        native::encode_map(data).map_err(PayloadError::new)
+    pub(crate) fn encode(&self, data: &Map, now: Timestamp) -> Result<Vec<u8>, PayloadError> {
+        match self {
+            Self::Native => native::encode_map(data).map_err(PayloadError::new),
+            Self::FlaskSession(format) => {
+                flask_session::encode(data, *format).map_err(PayloadError::new)
+            }
+        }
     }
 
     /// `None` when the bytes are not of this format.
     pub(crate) fn decode(&self, payload: &[u8]) -> Option<Map> {
-        native::decode_map(payload).ok()
+        match self {
+            Self::Native => native::decode_map(payload).ok(),
+            Self::FlaskSession(format) => match flask_session::decode(payload, *format).ok()? {
+                Value::Map(data) => Some(data),
+                _ => None,
+            },
+        }
     }
 }
 
 /// How a whole session travels in a cookie.
-pub(crate) enum HeldCodec {}
+pub(crate) enum HeldCodec {
+    Signed(SignedCookie),
+    Sealed(SealedCookie),
+}
 
 /// What a cookie-held session turns out to be.
 #[allow(clippy::large_enum_variant)] // as in `Reading`
@@ -87,23 +140,92 @@ pub(crate) enum Held {
 }
 
 impl HeldCodec {
-    pub(crate) fn new(_config: &Config) -> Result<Self, ConfigError> {
-        Err(ConfigError::NoKey)
+    pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
+        let (name, audience) = (config.cookie.name.as_str(), config.audience.as_str());
+        Ok(match (config.profile, config.storage) {
+            (_, Storage::EncryptedCookie) => Self::Sealed(SealedCookie::new(keys, name, audience)),
+            _ => Self::Signed(SignedCookie::new(keys, name, audience)),
+        })
     }
 
-    pub(crate) fn open(&self, _v: &[u8], _e: &Engine, _now: Timestamp) -> Result<Held, OpenError> {
-        Ok(Held::Refused(EventKind::Rejected))
+    pub(crate) fn open(
+        &self,
+        value: &[u8],
+        engine: &Engine,
+        now: Timestamp,
+    ) -> Result<Held, OpenError> {
+        let record = match self {
+            Self::Signed(codec) => codec.decode(value),
+            Self::Sealed(codec) => codec.decode(value),
+            _ => return self.open_foreign(value, engine, now),
+        };
+        let Ok(record) = record else { return Ok(Held::Refused(EventKind::Rejected)) };
+        if record.deadlines.passed(now) {
+            return Ok(Held::Refused(EventKind::Expired));
+        }
+        if native::created_ahead_of(&record, now) {
+            return Ok(Held::Refused(EventKind::Rejected));
+        }
+        Ok(match native::decode_map(&record.payload) {
+            Ok(data) => Held::Session { record: Record { payload: Bytes::new(), ..record }, data },
+            Err(_) => Held::Refused(EventKind::Unreadable),
+        })
+    }
+
+    fn open_foreign(
+        &self,
+        value: &[u8],
+        engine: &Engine,
+        now: Timestamp,
+    ) -> Result<Held, OpenError> {
+        let max_age = i64::try_from(engine.foreign_age().as_secs()).unwrap_or(i64::MAX);
+        let Ok(text) = std::str::from_utf8(value) else {
+            return Ok(Held::Refused(EventKind::Rejected));
+        };
+        let data: Option<Map> = match self {
+            Self::Signed(_) | Self::Sealed(_) => None,
+        };
+        Ok(match data {
+            Some(data) => Held::Session { record: foreign_record(), data },
+            None => Held::Refused(EventKind::Rejected),
+        })
     }
 
     /// The cookie's value for a session.
     pub(crate) fn seal(
         &self,
-        _record: Record,
-        _data: &Map,
+        record: Record,
+        data: &Map,
         _engine: &Engine,
-        _now: Timestamp,
-        _random: &mut Random<'_>,
+        now: Timestamp,
+        random: &mut Random<'_>,
     ) -> Result<String, CommitError> {
-        Err(CommitError::Contended)
+        let native = || -> Result<Record, PayloadError> {
+            let payload = native::encode_map(data).map_err(PayloadError::new)?.into();
+            Ok(Record { payload, ..record })
+        };
+        Ok(match self {
+            Self::Signed(codec) => codec.encode(&native()?).map_err(PayloadError::new)?,
+            Self::Sealed(codec) => {
+                let mut nonce = [0; 24];
+                random(&mut nonce)?;
+                codec.encode(&native()?, &nonce).map_err(PayloadError::new)?
+            }
+        })
+    }
+}
+
+/// Foreign cookies say nothing of a session but its data.
+fn foreign_record() -> Record {
+    Record {
+        payload: Bytes::new(),
+        created: None,
+        seen: None,
+        rotated: None,
+        authenticated: None,
+        deadlines: Deadlines::default(),
+        permanent: false,
+        subject: None,
     }
 }

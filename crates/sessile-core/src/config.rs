@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Lifetime;
 use crate::cookie::{CookieError, CookieSettings};
+use crate::format::flask_session::Format;
 use crate::keys::KeyRing;
 
 /// A complete set of rules a deployment follows: formats, names, when cookies are sent.
@@ -103,6 +104,8 @@ pub struct Config {
     pub key_prefix: String,
     /// `SESSION_ID_LENGTH` in bytes (Flask-Session).
     pub id_length: usize,
+    /// `SESSION_SERIALIZATION_FORMAT` (Flask-Session).
+    pub serialization_format: Format,
     /// Changes are saved although the response is a 5xx. An end always is.
     pub save_on_server_error: bool,
     /// What to answer when the store fails.
@@ -151,6 +154,7 @@ impl Config {
             use_signer: false,
             key_prefix: "session:".to_owned(),
             id_length: 32,
+            serialization_format: Format::Msgpack,
             save_on_server_error: false,
             store_failure: StoreFailure::Refuse,
             ended_meanwhile: EndedMeanwhile::Refuse,

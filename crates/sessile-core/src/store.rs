@@ -13,6 +13,7 @@
 mod any;
 mod error;
 mod memory;
+mod none;
 
 use std::fmt;
 use std::future::Future;
@@ -22,6 +23,7 @@ pub use any::AnyStore;
 use bytes::Bytes;
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::{AtBound, MemoryStore};
+pub use none::NoStore;
 
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Changes, Choice, Origin, Rotation, Session, SessionError, State};
 use crate::dialect::{self, Dialect};
-use crate::id::{Handle, Subject};
+use crate::id::{Handle, StoreKey, Subject};
 use crate::value::{Map, Value};
 use crate::{Lifetime, Timestamp};
 
@@ -151,6 +151,15 @@ impl Session {
     pub fn handle(&self) -> Option<Handle> {
         match &self.access().origin {
             Origin::Stored { at, .. } => Some(at.key.handle()),
+            _ => None,
+        }
+    }
+
+    /// What the store knows this session by; `None` as for
+    /// [`handle`](Self::handle). In foreign layouts it contains the id: a secret.
+    pub fn store_key(&self) -> Option<StoreKey> {
+        match &self.access().origin {
+            Origin::Stored { at, .. } => Some(at.key.clone()),
             _ => None,
         }
     }

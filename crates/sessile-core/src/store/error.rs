@@ -27,6 +27,8 @@ pub enum StoreErrorKind {
     Corrupt,
     /// The record or key is beyond what it can hold.
     TooLarge,
+    /// It cannot do this: its layout or backend lacks what is needed.
+    Unsupported,
     /// Another process holds it locked for longer than the bound.
     Locked,
 }
@@ -58,6 +60,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",
             StoreErrorKind::Corrupt => "holds something this version does not write",
             StoreErrorKind::TooLarge => "cannot hold a record this large; keep less in the session",
+            StoreErrorKind::Unsupported => "cannot do this",
             StoreErrorKind::Locked => "is locked by another process; find who holds it",
         };
         write!(f, "the {} session store {what}", self.store)?;

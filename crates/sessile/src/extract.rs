@@ -1,0 +1,59 @@
+//! axum extractors.
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use crate::cookies::Cookies;
+use crate::failure::Failure;
+use crate::layer::refuse;
+use crate::manage::Sessions;
+use crate::slot::Slot;
+use crate::typed::Session;
+
+impl<S: Send + Sync, T> FromRequestParts<S> for Session<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        // Cloned, because the parts are asked for more while the store is awaited.
+        let slot = parts.extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
+        slot.session(&parts.headers, &parts.extensions).await.map(Self::new)
+    }
+}
+
+/// `None` where no [`SessionLayer`](crate::SessionLayer) is around the route.
+impl<S: Send + Sync, T> OptionalFromRequestParts<S> for Session<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Failure> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Err(Failure::NoLayer) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Cookies {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        let slot = parts.extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
+        Ok(Self::new(slot, &parts.headers))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Sessions {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        let slot = parts.extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
+        Ok(Self::new(slot.shared().clone()))
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        refuse::<Body>(&self)
+    }
+}

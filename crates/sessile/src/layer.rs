@@ -1,0 +1,222 @@
+//! The tower layer: opens a place for the session, closes it before the response leaves.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::{HeaderMap, HeaderValue, Request, Response, header};
+use pin_project_lite::pin_project;
+use sessile_core::store::{BoxFuture, NoStore};
+use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, Timestamp};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::failure::Failure;
+use crate::manage::Sessions;
+use crate::slot::{Shared, Slot};
+use crate::world::Surroundings;
+
+/// Gives every request behind it a session. Cheap to clone; clones share everything.
+///
+/// The session is loaded when a handler or middleware first asks for it, at
+/// most once per request, and saved after the handler returned and before the
+/// response's headers leave. If saving fails the handler's response is
+/// replaced: a success whose changes were lost is never sent.
+#[derive(Clone)]
+pub struct SessionLayer {
+    shared: Arc<Shared>,
+}
+
+impl SessionLayer {
+    /// Sessions kept in `store`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the settings do not go together.
+    pub fn new(config: Config, store: impl SessionStore) -> Result<Self, ConfigError> {
+        Self::with_engine(Engine::new(config)?, AnyStore::new(store))
+    }
+
+    /// Sessions carried whole by their cookie, signed or encrypted.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the settings do not go together, or when they ask for a store.
+    pub fn in_cookies(config: Config) -> Result<Self, ConfigError> {
+        let engine = Engine::new(config)?;
+        if engine.needs_store() {
+            return Err(ConfigError::OutOfRange {
+                setting: "storage",
+                takes: "SignedCookie or EncryptedCookie where no store is given",
+            });
+        }
+        Self::with_engine(engine, AnyStore::new(NoStore))
+    }
+
+    /// Sessions as `engine` rules and `store` keeps them.
+    ///
+    /// # Errors
+    ///
+    /// None today; the signature leaves room for checks between the two.
+    pub fn with_engine(engine: Engine, store: AnyStore) -> Result<Self, ConfigError> {
+        if engine.is_development() {
+            tracing::warn!(
+                target: "sessile",
+                "development mode: session cookies travel without TLS; never use it in production"
+            );
+        }
+        let surroundings = Surroundings::default();
+        let engine = Arc::new(engine);
+        let shared = Shared { engine, store, surroundings, trust_forwarded_proto: false };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Believes the last `X-Forwarded-Proto`: requests that a proxy received in
+    /// the clear have no session. Only behind a proxy that sets it itself.
+    pub fn trust_forwarded_proto(self) -> Self {
+        self.change(|shared| shared.trust_forwarded_proto = true)
+    }
+
+    /// Calls `listener` with everything that happens to sessions: created,
+    /// rotated, ended, refused. It runs within the request: hand slow work on.
+    pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.change(|shared| shared.surroundings.listener = Some(Arc::new(listener)))
+    }
+
+    /// Replaces the system's clock, for tests that must not wait for a deadline.
+    pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.change(|shared| shared.surroundings.clock = Some(Arc::new(clock)))
+    }
+
+    /// Lists and ends sessions from outside of requests, such as an operator's page.
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.shared.clone())
+    }
+
+    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
+        let mut shared = match Arc::try_unwrap(self.shared) {
+            Ok(shared) => shared,
+            // Another clone serves already; it keeps what it was built with.
+            Err(shared) => Shared {
+                engine: shared.engine.clone(),
+                store: shared.store.clone(),
+                surroundings: shared.surroundings.clone(),
+                trust_forwarded_proto: shared.trust_forwarded_proto,
+            },
+        };
+        change(&mut shared);
+        Self { shared: Arc::new(shared) }
+    }
+}
+
+impl<S> Layer<S> for SessionLayer {
+    type Service = SessionService<S>;
+
+    fn layer(&self, inner: S) -> SessionService<S> {
+        SessionService { inner, shared: self.shared.clone() }
+    }
+}
+
+/// A service behind [`SessionLayer`].
+#[derive(Clone)]
+pub struct SessionService<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S, In, Out> Service<Request<In>> for SessionService<S>
+where
+    S: Service<Request<In>, Response = Response<Out>>,
+    Out: From<&'static str>,
+{
+    type Response = Response<Out>;
+    type Error = S::Error;
+    type Future = SessionFuture<S::Future, Out>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<In>) -> Self::Future {
+        let slot = Slot::new(self.shared.clone());
+        request.extensions_mut().insert(slot.clone());
+        SessionFuture {
+            state: State::Running { handler: self.inner.call(request), slot: Some(slot) },
+        }
+    }
+}
+
+pin_project! {
+    /// The response to come, with the session saved before it does.
+    pub struct SessionFuture<F, Out> {
+        #[pin]
+        state: State<F, Out>,
+    }
+}
+
+pin_project! {
+    #[project = StateProjection]
+    enum State<F, Out> {
+        Running { #[pin] handler: F, slot: Option<Slot> },
+        Saving { saving: BoxFuture<'static, Saved>, response: Option<Response<Out>> },
+    }
+}
+
+/// The response's headers with the session's among them, or why there are none.
+type Saved = Result<HeaderMap, Failure>;
+
+impl<F, Out, E> Future for SessionFuture<F, Out>
+where
+    F: Future<Output = Result<Response<Out>, E>>,
+    Out: From<&'static str>,
+{
+    type Output = Result<Response<Out>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            let next = match self.as_mut().project().state.project() {
+                StateProjection::Running { handler, slot } => {
+                    let mut response = ready!(handler.poll(cx))?;
+                    match slot.take().filter(|slot| !slot.is_untouched()) {
+                        None => return Poll::Ready(Ok(response)),
+                        Some(slot) => {
+                            let headers = std::mem::take(response.headers_mut());
+                            let server_error = response.status().is_server_error();
+                            let saving = Box::pin(save(slot, server_error, headers));
+                            State::Saving { saving, response: Some(response) }
+                        }
+                    }
+                }
+                StateProjection::Saving { saving, response } => {
+                    let saved = ready!(saving.as_mut().poll(cx));
+                    let Some(mut response) = response.take() else { return Poll::Pending };
+                    return Poll::Ready(Ok(match saved {
+                        Ok(headers) => {
+                            *response.headers_mut() = headers;
+                            response
+                        }
+                        Err(failure) => refuse(&failure),
+                    }));
+                }
+            };
+            self.as_mut().project().state.set(next);
+        }
+    }
+}
+
+async fn save(slot: Slot, server_error: bool, mut headers: HeaderMap) -> Saved {
+    slot.close(server_error, &mut headers).await?;
+    Ok(headers)
+}
+
+/// The response in place of the handler's. No cookie: the visitor keeps theirs.
+pub(crate) fn refuse<Out: From<&'static str>>(failure: &Failure) -> Response<Out> {
+    failure.trace();
+    let mut response = Response::new(Out::from(failure.visitor_text()));
+    *response.status_mut() = failure.status();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

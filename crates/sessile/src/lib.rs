@@ -1,0 +1,43 @@
+//! Web sessions for axum and tower that Flask and Django applications can share.
+//!
+//! Add one layer, then ask for a [`Session`] in any handler:
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use sessile::{Config, MemoryStore, Session, SessionLayer};
+//!
+//! async fn index(session: Session) -> String {
+//!     let visits = session.get::<u32>("visits").unwrap_or(0) + 1;
+//!     session.insert("visits", visits);
+//!     format!("visit number {visits}")
+//! }
+//!
+//! # fn main() -> Result<(), sessile::ConfigError> {
+//! let sessions = SessionLayer::new(Config::native(), MemoryStore::default())?;
+//! let app: Router = Router::new().route("/", get(index)).layer(sessions);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A route that never asks for the session costs nothing: no store trip, no
+//! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
+
+mod cookies;
+#[cfg(feature = "axum")]
+mod extract;
+mod failure;
+mod headers;
+mod layer;
+mod manage;
+mod slot;
+mod typed;
+mod world;
+
+pub use cookies::Cookies;
+pub use failure::Failure;
+pub use layer::{SessionFuture, SessionLayer, SessionService};
+pub use manage::{SessionInfo, Sessions};
+#[doc(no_inline)]
+pub use sessile_core::*;
+pub use slot::Scheme;
+pub use typed::{Dict, Session};
