@@ -6,8 +6,10 @@ Same bytes every time: the clock stands at 1767323045. The files it writes start
 others are findings of the fuzzer and stay. `key` below is `KEY` of crates/sessile-oracles.
 """
 
+import base64
 import datetime
 import decimal
+import hmac
 import json
 import os
 import pathlib
@@ -107,7 +109,7 @@ def signed_decode():
         )
     for name in ("empty", "login", "long"):
         text = json.dumps(PLAIN[name]).encode()
-        seeds[f"starlette-{name}"] = starlette.sign(itsdangerous.encoding.base64.b64encode(text))
+        seeds[f"starlette-{name}"] = starlette.sign(base64.b64encode(text))
     for name, data in typed().items():
         seeds[f"flask-{name}"] = flask_cookie(data)
     good = flask_cookie(PLAIN["login"])
@@ -200,10 +202,29 @@ def native_record():
     }
 
 
+def native_cookie():
+    """After docs/native-format.md, with nothing but hashlib and hmac."""
+    text = lambda s: len(s).to_bytes(8, "big") + s.encode()  # noqa: E731
+    context = b"".join(map(text, ["sessile/v1/signed-session", "__Host-id", "shop"]))
+    derived = hmac.digest(KEY.encode(), context, "sha256")
+    record = native_record()["record-all"]
+    signed = hmac.digest(derived, record, "sha256") + record
+    value = "s1" + base64.urlsafe_b64encode(signed).decode().rstrip("=")
+    return {
+        "signed": value,
+        "padded": value + "=",
+        "sealed-by-nobody": "e1" + base64.urlsafe_b64encode(bytes(60)).decode(),
+        "newer": "s2" + value[2:],
+        "short": "s1AAAA",
+        "long": "s1" + "A" * 5000,
+        "record": record,
+    }
+
+
 def main():
     os.umask(0o022)
     django.conf.settings.configure(SECRET_KEY=KEY)
-    for make in (cookie_header, signed_decode, tagged_json, msgpack, native_record):
+    for make in (cookie_header, signed_decode, tagged_json, msgpack, native_cookie, native_record):
         write(make.__name__, make())
 
 

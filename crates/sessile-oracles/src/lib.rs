@@ -8,6 +8,7 @@
 
 mod cookies;
 mod native;
+mod native_cookies;
 mod signed;
 
 use std::sync::LazyLock;
@@ -16,6 +17,7 @@ use sessile_core::{KeyRing, SecretKey};
 
 pub use cookies::cookie_header;
 pub use native::native_record;
+pub use native_cookies::native_cookie;
 pub use signed::signed_decode;
 
 /// An oracle and the name of its fuzz target and corpus.
@@ -31,6 +33,7 @@ pub struct Target {
 /// All oracles.
 pub const TARGETS: &[Target] = &[
     Target { name: "cookie_header", run: cookie_header },
+    Target { name: "native_cookie", run: native_cookie },
     Target { name: "native_record", run: native_record },
     Target { name: "signed_decode", run: signed_decode },
 ];
