@@ -13,6 +13,7 @@ import hmac
 import json
 import os
 import pathlib
+import pickle
 import time
 import uuid
 import zlib
@@ -157,7 +158,7 @@ def msgpack():
         "text-types": encode({"u": uuid.UUID(int=1), "d": decimal.Decimal("1.50")}),
         "unsigned": encode({"a": 2**64 - 1, "b": 2**63}),
         "keys": encode({1: "a", None: "b", 1.5: "c", b"d": "e", (1, 2): "f"}),
-        "long": encode({"a": "x" * 300, "b": b"y" * 300, "c": list(range(40))}),
+        "long-forms": encode({"a": "x" * 300, "b": b"y" * 300, "c": list(range(40))}),
         "time-32": bytes.fromhex("81a164d6ff695735a5"),
         "time-64": bytes.fromhex("81a164d7ff00000004695735a5"),
         "time-96": bytes.fromhex("81a164c70cff00000001ffffffffffffffff"),
@@ -173,6 +174,36 @@ def msgpack():
         "never-used": b"\xc1",
         "json": b'{"_permanent":true,"value":"42"}',
         "pickle": bytes.fromhex("80059520000000") + b"\x00.",
+    }
+    return seeds
+
+
+def pickles():
+    shared = ["x"]
+    data = {
+        **PLAIN,
+        "types": {"b": b"\x00\xff", "t": (1, (2,), ()), "s": {1}, "f": frozenset({2}), "n": None},
+        "large": {"i": 2**70, "j": -(2**70), "k": 2**2100, "a": bytearray(b"ab")},
+        "shared": [shared, shared, [shared]],
+    }
+    seeds = {}
+    for protocol in range(6):
+        for name in data if protocol in (0, 5) else ("login", "types"):
+            seeds[f"{name}-{protocol}"] = pickle.dumps(data[name], protocol)
+    seeds |= {
+        # Each list holds the one before it ten times.
+        "laughs": b"\x80\x02]q\x00" + b"".join(
+            b"](" + (b"h" + bytes([i])) * 10 + b"eq" + bytes([i + 1])
+            for i in range(12)
+        ) + b".",
+        "itself": b"\x80\x02]q\x00h\x00a.",
+        "deep": b"\x80\x02" + b"]" * 300 + b"a" * 299 + b".",
+        "code": b"cos\nsystem\n(S'id'\ntR.",
+        "code-4": b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x02id\x85R.",
+        "date": pickle.dumps({"d": MOMENT}),
+        "huge": b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7f.",
+        "long4": b"\x80\x02\x8b\xff\xff\xff\x7f.",
+        "memo": b"\x80\x02r\xff\xff\xff\xffN.",
     }
     return seeds
 
@@ -224,6 +255,7 @@ def native_cookie():
 def main():
     os.umask(0o022)
     django.conf.settings.configure(SECRET_KEY=KEY)
+    write("pickle", pickles())
     for make in (cookie_header, signed_decode, tagged_json, msgpack, native_cookie, native_record):
         write(make.__name__, make())
 

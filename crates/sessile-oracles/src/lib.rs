@@ -7,6 +7,7 @@
 //! with the key verifies.
 
 mod cookies;
+mod flask_session;
 mod native;
 mod native_cookies;
 mod signed;
@@ -16,6 +17,7 @@ use std::sync::LazyLock;
 use sessile_core::{KeyRing, SecretKey};
 
 pub use cookies::cookie_header;
+pub use flask_session::{msgpack, pickle};
 pub use native::native_record;
 pub use native_cookies::native_cookie;
 pub use signed::signed_decode;
@@ -33,8 +35,10 @@ pub struct Target {
 /// All oracles.
 pub const TARGETS: &[Target] = &[
     Target { name: "cookie_header", run: cookie_header },
+    Target { name: "msgpack", run: msgpack },
     Target { name: "native_cookie", run: native_cookie },
     Target { name: "native_record", run: native_record },
+    Target { name: "pickle", run: pickle },
     Target { name: "signed_decode", run: signed_decode },
 ];
 
