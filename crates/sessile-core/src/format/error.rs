@@ -279,7 +279,7 @@ impl fmt::Display for PayloadError {
 impl std::error::Error for PayloadError {}
 
 /// Python's `repr` of bytes.
-fn bytes_repr(bytes: &[u8]) -> String {
+pub(super) fn bytes_repr(bytes: &[u8]) -> String {
     let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
     let mut text = format!("b{quote}");
     for &byte in bytes {

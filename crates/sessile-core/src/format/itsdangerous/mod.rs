@@ -4,9 +4,15 @@
 //! application sees the exceptions it knows.
 
 mod mac;
+mod serializer;
 mod signer;
 mod timestamp;
 
 pub use mac::{Derivation, Digest};
+pub use serializer::{
+    AnySigner, Codec, SERIALIZER_SALT, Serializer, TimedSerializer, UrlSafeSerializer,
+    UrlSafeTimedSerializer,
+};
+pub(crate) use serializer::{pack, unpack};
 pub use signer::{BadSeparator, Signer, SignerOptions};
 pub use timestamp::{Stamped, TimestampSigner, bytes_to_int, int_to_bytes};

@@ -98,10 +98,20 @@ impl Signer {
         {
             return Err(BadSeparator);
         }
-        let derive = |secret: &[u8]| Keyed::derive(digest, derivation, secret, &salt);
+        Ok(Self::build(keys, &salt, separator, derivation, digest))
+    }
+
+    pub(super) fn build(
+        keys: &KeyRing,
+        salt: &[u8],
+        separator: Cow<'static, [u8]>,
+        derivation: Derivation,
+        digest: Digest,
+    ) -> Self {
+        let derive = |secret: &[u8]| Keyed::derive(digest, derivation, secret, salt);
         let newest = derive(keys.newest().expose());
         let older = keys.iter().skip(1).map(|key| derive(key.expose())).collect();
-        Ok(Self { newest, older, separator })
+        Self { newest, older, separator }
     }
 
     /// `value`, the separator, and the signature of `value`.

@@ -1,6 +1,8 @@
 //! `itsdangerous.TimestampSigner`: a signature that also covers when it was made.
 
-use super::{BadSeparator, Signer, SignerOptions};
+use super::{BadSeparator, Derivation, Digest, Signer, SignerOptions};
+use std::borrow::Cow;
+
 use crate::Timestamp;
 use crate::format::base64;
 use crate::format::error::{BadData, Fault};
@@ -77,6 +79,16 @@ impl TimestampSigner {
     /// [`BadSeparator`], as for [`Signer::new`].
     pub fn new(keys: &KeyRing, options: SignerOptions) -> Result<Self, BadSeparator> {
         Signer::new(keys, options).map(Self)
+    }
+
+    /// With the usual separator, which is never refused.
+    pub(crate) fn dotted(
+        keys: &KeyRing,
+        salt: &[u8],
+        derivation: Derivation,
+        digest: Digest,
+    ) -> Self {
+        Self(Signer::build(keys, salt, Cow::Borrowed(b"."), derivation, digest))
     }
 
     /// `value`, the time and the signature of both, with separators between.

@@ -1,0 +1,9 @@
+//! What Flask 3.1 puts into its session cookie.
+
+mod cookie;
+pub(super) mod python;
+mod tagged;
+mod untag;
+
+pub use cookie::{FlaskCookie, FlaskCookieOptions, FlaskLoadError, MAX_COOKIE_LEN, NotADict};
+pub use tagged::TaggedJson;

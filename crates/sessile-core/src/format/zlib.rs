@@ -1,0 +1,201 @@
+//! zlib as CPython's `zlib` module drives it: level 6, 15 bits of window.
+
+use std::cell::RefCell;
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+
+/// The most a payload may inflate to unless told otherwise: 1 MiB, hundreds of
+/// times what fits a cookie.
+pub const MAX_INFLATED: usize = 1 << 20;
+
+/// Why a stream was not inflated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InflateError {
+    /// Not a whole, sound zlib stream.
+    Damaged,
+    /// It holds more than the limit.
+    TooLarge,
+}
+
+impl std::fmt::Display for InflateError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Damaged => "the zlib stream is damaged or incomplete",
+            Self::TooLarge => "the zlib stream inflates beyond the limit",
+        })
+    }
+}
+
+impl std::error::Error for InflateError {}
+
+/// `zlib.decompress`, stopping at `limit` bytes. What follows the stream is
+/// ignored, as CPython does.
+///
+/// # Errors
+/// [`InflateError`]; no more than `limit` bytes were written by then.
+pub fn inflate_capped(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
+    let mut stream = Decompress::new(true);
+    let ceiling = limit.saturating_add(1);
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, 1 << 16).min(ceiling));
+    let mut rest = bytes;
+    loop {
+        let before = (stream.total_in(), out.len());
+        let status = stream
+            .decompress_vec(rest, &mut out, FlushDecompress::None)
+            .map_err(|_| InflateError::Damaged)?;
+        if out.len() > limit {
+            return Err(InflateError::TooLarge);
+        }
+        if status == Status::StreamEnd {
+            return Ok(out);
+        }
+        let read = usize::try_from(stream.total_in() - before.0).unwrap_or(usize::MAX);
+        rest = rest.get(read..).unwrap_or_default();
+        if out.len() == out.capacity() {
+            out.reserve_exact(out.len().max(64).min(ceiling - out.len()));
+        } else if read == 0 && out.len() == before.1 {
+            return Err(InflateError::Damaged);
+        }
+    }
+}
+
+/// `zlib.compress`, if that is shorter than `bytes` by two bytes or more: the
+/// rule of itsdangerous and Django, which pay one byte for a marker.
+///
+/// Byte for byte CPython's only with the feature `c-zlib`; always readable.
+pub fn deflate_if_shorter(bytes: &[u8]) -> Option<Vec<u8>> {
+    thread_local! {
+        // A stream is a quarter of a megabyte: kept, and reset for each use.
+        static STREAM: RefCell<Compress> =
+            RefCell::new(Compress::new(Compression::new(6), true));
+    }
+    let room = bytes.len().checked_sub(2)?;
+    if cannot_shrink(bytes) {
+        return None;
+    }
+    STREAM
+        .try_with(|stream| match stream.try_borrow_mut() {
+            Ok(mut stream) => deflate_within(&mut stream, bytes, room),
+            Err(_) => deflate_within(&mut fresh(), bytes, room),
+        })
+        .unwrap_or_else(|_| deflate_within(&mut fresh(), bytes, room))
+}
+
+fn fresh() -> Compress {
+    Compress::new(Compression::new(6), true)
+}
+
+fn deflate_within(stream: &mut Compress, bytes: &[u8], room: usize) -> Option<Vec<u8>> {
+    stream.reset();
+    let mut out = vec![0; room];
+    let status = stream.compress(bytes, &mut out, FlushCompress::Finish).ok()?;
+    if status != Status::StreamEnd {
+        return None;
+    }
+    out.truncate(usize::try_from(stream.total_out()).ok()?);
+    Some(out)
+}
+
+/// Whether no zlib could make `bytes` shorter by two: shown for short inputs
+/// without a repetition by counting the bits their letters need. Saves most
+/// small sessions the cost of an attempt.
+fn cannot_shrink(bytes: &[u8]) -> bool {
+    // Two bytes of header, four of checksum, and at least three of block.
+    const SMALLEST_STREAM: usize = 9;
+    const LONGEST: usize = 48;
+    let len = bytes.len();
+    if len <= SMALLEST_STREAM + 1 {
+        return true;
+    }
+    // Bytes from 144 on change the cost of a fixed block, but only upward.
+    if len > LONGEST || repeats(bytes) {
+        return false;
+    }
+    let mut counts = [0_u8; 256];
+    for byte in bytes {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count += 1;
+        }
+    }
+    // Without matches a block holds literals and one end mark. Fixed codes take
+    // eight bits each or more, which never pays. Codes made to measure take no
+    // less than the entropy, and a description: 17 bits of counts, 12 of code
+    // lengths for lengths, half a bit for each letter used, one for distances.
+    let total = len as f32 + 1.0;
+    let bits = |count: f32| count * (total / count).log2();
+    let used = counts.iter().filter(|count| **count > 0);
+    let (letters, entropy) = used.fold((0.0, bits(1.0)), |(letters, sum), count| {
+        (letters + 1.0, sum + bits(f32::from(*count)))
+    });
+    let block = 30.0 + letters / 2.0 + entropy;
+    // A tenth of a bit for rounding.
+    let shortest = 6.0 + ((block - 0.1) / 8.0).ceil();
+    shortest > (len - 2) as f32
+}
+
+/// Whether three bytes may occur twice. Never wrong when it says no.
+fn repeats(bytes: &[u8]) -> bool {
+    let mut seen = [0_u64; 64];
+    bytes.windows(3).any(|three| {
+        let key = three.iter().fold(0_u32, |key, byte| key << 8 | u32::from(*byte));
+        let slot = key.wrapping_mul(0x9e37_79b1) >> 20;
+        let bit = 1 << (slot & 63);
+        match seen.get_mut(slot as usize >> 6) {
+            Some(word) => {
+                let before = *word & bit != 0;
+                *word |= bit;
+                before
+            }
+            None => true,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inv12_a_bomb_is_cut_at_the_limit() {
+        let bomb = deflate_if_shorter(&vec![b'0'; 10 << 20]).unwrap();
+        assert_eq!(inflate_capped(&bomb, MAX_INFLATED), Err(InflateError::TooLarge));
+        let ten = deflate_if_shorter(&[b'a'; 100]).unwrap();
+        assert_eq!(inflate_capped(&ten, 99), Err(InflateError::TooLarge));
+        assert_eq!(inflate_capped(&ten, 100).unwrap(), [b'a'; 100]);
+    }
+
+    #[test]
+    fn damaged_streams_are_refused_and_trailing_bytes_ignored() {
+        let mut stream = deflate_if_shorter(&b"abcabc".repeat(90)).unwrap();
+        for cut in 0..stream.len() {
+            assert_eq!(inflate_capped(&stream[..cut], 1 << 20), Err(InflateError::Damaged));
+        }
+        stream.extend_from_slice(b"more");
+        assert_eq!(inflate_capped(&stream, 1 << 20).unwrap(), b"abcabc".repeat(90));
+        let checksum = stream.len() - 5;
+        stream[checksum] ^= 1;
+        assert_eq!(inflate_capped(&stream, 1 << 20), Err(InflateError::Damaged));
+    }
+
+    #[test]
+    fn an_attempt_is_skipped_only_where_it_would_fail() {
+        let mut seed = 1_u64;
+        let mut skipped = 0;
+        for round in 0..4000 {
+            let len = 11 + round % 40;
+            let letters = 2 + round % 23;
+            let bytes: Vec<u8> = (0..len)
+                .map(|_| {
+                    seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    b'a' + ((seed >> 33) % letters) as u8
+                })
+                .collect();
+            if cannot_shrink(&bytes) {
+                skipped += 1;
+                assert_eq!(deflate_within(&mut fresh(), &bytes, bytes.len() - 2), None);
+            }
+        }
+        assert!(skipped > 500);
+    }
+}
