@@ -121,18 +121,18 @@ pub fn float_repr(value: f64) -> String {
     if value.is_infinite() {
         return if value < 0.0 { "-inf" } else { "inf" }.into();
     }
-    let plain = value == 0.0 || (1e-4..1e16).contains(&value.abs());
-    if plain {
-        return format!("{value:?}");
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    if let Some(small) = digits.strip_prefix("0.0000") {
+        let (first, rest) = small.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        return format!("{sign}{first}{point}{rest}e-05");
     }
-    let text = format!("{value:e}");
-    match text.split_once('e') {
-        // At least two digits, and a sign.
-        Some((digits, power)) => match power.strip_prefix('-') {
-            Some(power) => format!("{digits}e-{power:0>2}"),
-            None => format!("{digits}e+{power:0>2}"),
-        },
-        None => text,
+    match text.split_once("e-") {
+        // At least two digits.
+        Some((digits, power)) => format!("{digits}e-{power:0>2}"),
+        None => text.into(),
     }
 }
 

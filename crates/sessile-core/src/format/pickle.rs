@@ -387,10 +387,21 @@ impl<'a> Machine<'a> {
                 let index = self.memo.len() as u64;
                 self.remember(index)?;
             }
+            // The extension registry is Python code's; an empty one is what a reader can assume.
+            0x82 => self.number::<1>().and_then(unregistered)?,
+            0x83 => self.number::<2>().and_then(unregistered)?,
+            0x84 => self.number::<4>().and_then(unregistered)?,
             other => return Err(refusal(other)),
         }
         Ok(())
     }
+}
+
+fn unregistered(code: u64) -> Result<(), PickleError> {
+    Err(match (code as u32).cast_signed() {
+        1.. => PickleError::Content("unregistered extension code"),
+        _ => PickleError::Malformed("EXT specifies code <= 0"),
+    })
 }
 
 fn refusal(operation: u8) -> PickleError {
@@ -405,7 +416,6 @@ fn refusal(operation: u8) -> PickleError {
         0x92 => "NEWOBJ_EX",
         b'P' => "PERSID",
         b'Q' => "BINPERSID",
-        0x82..=0x84 => "EXT",
         0x97 | 0x98 => "BUFFER",
         _ => return PickleError::Malformed("invalid load key"),
     })

@@ -156,15 +156,12 @@ impl Writer {
 }
 
 /// A finite float in msgspec's spelling: the shortest digits, plain from 10⁻⁵ to below 10¹⁶, else
-/// as `1e16`.
+/// as `1e16`. (Rust's own formatting breaks ties between two shortest texts the other way.)
 fn push_float(out: &mut String, value: f64) {
-    if value != 0.0 && !(1e-5..1e16).contains(&value.abs()) {
-        out.push_str(&format!("{value:e}"));
-        return;
-    }
-    let text = value.to_string();
-    out.push_str(&text);
-    if !text.contains('.') {
-        out.push_str(".0");
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    match text.split_once("e+") {
+        Some((digits, power)) => out.extend([digits, "e", power]),
+        None => out.push_str(text),
     }
 }

@@ -30,12 +30,15 @@ pub fn read(input: &[u8]) -> Result<Value, ReadError> {
     if input.len() > MAX_LEN {
         return Err(ReadError::TooLarge);
     }
-    let mut reader = Reader { input, at: 0, values: MAX_VALUES };
+    let mut reader = Reader { input, at: 0, values: MAX_VALUES, foreign: None };
     let value = reader.value(MAX_DEPTH, false)?;
     if reader.at != input.len() {
         return Err(reader.malformed("trailing characters"));
     }
-    Ok(value)
+    match reader.foreign {
+        Some(code) => Err(ReadError::Extension(code)),
+        None => Ok(value),
+    }
 }
 
 struct Reader<'a> {
@@ -43,6 +46,8 @@ struct Reader<'a> {
     at: usize,
     /// How many more values may come.
     values: usize,
+    /// An extension that we have no value for; told only if the rest is well-formed.
+    foreign: Option<i8>,
 }
 
 impl<'a> Reader<'a> {
@@ -174,7 +179,8 @@ impl<'a> Reader<'a> {
         let at = self.at;
         let data = self.bytes(len)?;
         if code != -1 {
-            return Err(ReadError::Extension(code));
+            self.foreign = Some(code);
+            return Ok(Value::Null);
         }
         let what = "Invalid MessagePack timestamp";
         let (seconds, nanos) = timestamp_parts(data).ok_or(ReadError::Malformed { what, at })?;
