@@ -44,8 +44,12 @@ impl Tally {
             self.ran = first_number(rest);
         } else if self.ran > 0 && (line.starts_with("OK") || line.starts_with("FAILED")) {
             self.unittest(line);
-        } else if line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" passed, ") {
-            self.plain(line);
+        } else {
+            // Lines with another word in front are parts of the total.
+            let line = line.strip_prefix("total: ").unwrap_or(line);
+            if line.starts_with(|c: char| c.is_ascii_digit()) && line.contains(" passed, ") {
+                self.plain(line);
+            }
         }
     }
 
@@ -119,5 +123,7 @@ mod tests {
     fn the_plain_line_is_read_and_lookalikes_are_not() {
         let text = "12 passed, 1 failed, 2 skipped\nOK then\na test passed, so did 3";
         assert_eq!(count(text), Counts { passed: 12, failed: 1, skipped: 2 });
+        let parts = "one: 3 passed, 1 failed\ntwo: 4 passed, 0 failed\ntotal: 7 passed, 1 failed";
+        assert_eq!(count(parts), Counts { passed: 7, failed: 1, skipped: 0 });
     }
 }

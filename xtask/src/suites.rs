@@ -14,7 +14,9 @@ pub(crate) fn unit(workspace: &Workspace, report: &mut Report) -> Result<(), Fai
     report.step("unit", || {
         let mut test = workspace.cargo(&["test", "--workspace"]);
         let remedy = "run the named test alone: `cargo test -p CRATE NAME`";
-        stream(&mut test, worth_showing, remedy).map(Done::from)
+        let counts = stream(&mut test, worth_showing, remedy)?;
+        workspace.tested.set(true);
+        Ok(Done::from(counts))
     })
 }
 
@@ -44,10 +46,10 @@ pub(crate) fn vectors(
             println!("no vectors given, none in ../shared/vectors: nothing compared");
             return Ok(Done::note("not run: none given"));
         }
-        let runner = workspace.program("vectors")?;
-        let mut run = Command::new(runner);
-        run.args(&paths).current_dir(&workspace.root);
-        let remedy = "compare with docs/wire-formats.md; one case: pass its file as the path";
+        let mut run = Command::new(workspace.program("sessile-interop", "vectors")?);
+        run.args(&paths);
+        let remedy =
+            "compare with docs/wire-formats.md; one file alone: `cargo xtask vectors FILE`";
         let counts = stream(&mut run, |_| true, remedy)?;
         let names: Vec<_> = paths.iter().map(|it| it.display().to_string()).collect();
         Ok(Done::from(counts).and(names.join(" ")))
@@ -94,7 +96,7 @@ pub(crate) fn browser(workspace: &Workspace, report: &mut Report) -> Result<(), 
 /// Tells the test where the `sessile` program is.
 fn beside_the_demo(workspace: &Workspace, run: &mut Command) -> Result<(), Failure> {
     if workspace.has("sessile-cli") {
-        run.env("SESSILE", workspace.program("sessile")?);
+        run.env("SESSILE", workspace.program("sessile-cli", "sessile")?);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Where things are: the root, the member crates and their features, the built programs.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +19,8 @@ pub(crate) struct Member {
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) members: Vec<Member>,
+    /// Whether the unit tests have been built in this run.
+    pub(crate) tested: Cell<bool>,
 }
 
 impl Workspace {
@@ -40,7 +43,7 @@ impl Workspace {
             members.push(Member { name: name.to_owned(), features: feature_names(&manifest) });
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { root, members })
+        Ok(Self { root, members, tested: Cell::new(false) })
     }
 
     pub(crate) fn has(&self, name: &str) -> bool {
@@ -59,12 +62,16 @@ impl Workspace {
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| self.root.join("target"), Into::into)
     }
 
-    /// Builds the programs in the shape the unit tests left them in and returns one's path.
+    /// Builds a program and returns its path.
     ///
-    /// `--tests` matters: with it cargo unifies features as `cargo test` does, so that nothing
-    /// is compiled a second time.
-    pub(crate) fn program(&self, name: &str) -> Result<PathBuf, Failure> {
-        let mut build = self.cargo(&["build", "--workspace", "--bins", "--tests"]);
+    /// After the unit tests it is built in the shape they left: with `--tests` cargo unifies
+    /// features as `cargo test` does, so that nothing is compiled a second time.
+    pub(crate) fn program(&self, package: &str, name: &str) -> Result<PathBuf, Failure> {
+        let mut build = if self.tested.get() {
+            self.cargo(&["build", "--workspace", "--bins", "--tests"])
+        } else {
+            self.cargo(&["build", "--package", package, "--bin", name])
+        };
         quiet(&mut build, "mend what cargo says above")?;
         Ok(self.target().join("debug").join(name))
     }
