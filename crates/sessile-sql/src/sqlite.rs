@@ -1,0 +1,225 @@
+//! SQLite: one writing connection and a few reading ones, each on its own thread.
+//!
+//! SQLite lets one writer in at a time and waits for the disk at every commit.
+//! So one thread takes all writes that wait and commits them together, which
+//! keeps the wait per batch instead of per write. Dropping a request's future
+//! never cuts a statement short: the thread ends it.
+
+mod connection;
+mod fault;
+mod jobs;
+mod schema;
+mod statements;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+use tokio::sync::oneshot;
+
+use self::connection::Opener;
+use self::fault::Fault;
+use self::jobs::{Queue, Refused};
+use self::statements::Db;
+use crate::{ConnectError, Options};
+
+/// Larger payloads are refused before they reach the driver.
+const MAX_PAYLOAD: usize = 64 << 20;
+
+/// A sweep gives other writers a turn after this many rows.
+const SWEEP_AT_ONCE: usize = 500;
+
+/// The file in what follows `sqlite:`.
+pub(crate) fn path_in(rest: &str) -> Result<PathBuf, ConnectError> {
+    let path = rest.strip_prefix("///").or_else(|| rest.strip_prefix("//")).unwrap_or(rest);
+    if path.is_empty() || path.starts_with(':') {
+        return Err(ConnectError::Url("sessions in memory belong in a MemoryStore"));
+    }
+    if path.contains(['?', '#', '\0']) {
+        return Err(ConnectError::Url("parameters belong in Options"));
+    }
+    Ok(PathBuf::from(path))
+}
+
+#[derive(Clone)]
+pub(crate) struct Sqlite(Arc<Inner>);
+
+struct Inner {
+    writes: Arc<Queue>,
+    reads: Arc<Queue>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.writes.close();
+        self.reads.close();
+    }
+}
+
+impl Sqlite {
+    pub(crate) async fn open(path: PathBuf, options: Options) -> Result<Self, ConnectError> {
+        let (writes, reads) = (Queue::new(options.waiting), Queue::new(options.waiting));
+        let store = Self(Arc::new(Inner { writes: writes.clone(), reads: reads.clone() }));
+        let readers = options.readers.max(1);
+        let opener = Opener::new(path, options);
+        let (reply, opened) = oneshot::channel();
+        let writer = opener.clone();
+        spawn("sessile-sqlite-w", move || jobs::serve_writes(&writer, &writes, reply))?;
+        for _ in 0..readers {
+            let (opener, reads) = (opener.clone(), reads.clone());
+            spawn("sessile-sqlite-r", move || jobs::serve_reads(&opener, &reads))?;
+        }
+        let gone = || ConnectError::Store(Fault::worker_gone().into());
+        opened.await.map_err(|_| gone())??;
+        Ok(store)
+    }
+
+    async fn call<T: Send + 'static>(
+        queue: &Queue,
+        work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        queue.push(jobs::call(work, reply)).map_err(|refused| match refused {
+            Refused::Full => Fault::too_many_wait(),
+            Refused::Closed => Fault::worker_gone(),
+        })?;
+        Ok(answer.await.unwrap_or_else(|_| Err(Fault::worker_gone()))?)
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Self::call(&self.0.reads, work).await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Self::call(&self.0.writes, work).await
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let key = key.clone();
+        self.read(move |db| db.load(&key)).await
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let (key, record) = (key.clone(), bounded(record)?);
+        self.write(move |db| db.create(&key, &record)).await
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (key, record, expected) = (key.clone(), bounded(record)?, number(expected));
+        self.write(move |db| db.update(&key, &record, expected)).await
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let key = key.clone();
+        self.write(move |db| db.touch(&key, seen, idle)).await
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new) = (old_key.clone(), new_key.clone());
+        let (record, expected) = (bounded(record)?, number(expected));
+        self.write(move |db| db.replace(&old, expected, &new, &record, grace)).await
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(move |db| db.delete(&key)).await
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ConnectError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(|_| ()).map_err(|error| {
+        let failed = StoreError::new(fault::STORE, StoreErrorKind::Unavailable);
+        ConnectError::Store(failed.because(error))
+    })
+}
+
+fn bounded(record: &Record) -> Result<Record, StoreError> {
+    if record.payload.len() > MAX_PAYLOAD {
+        return Err(StoreError::new(fault::STORE, StoreErrorKind::TooLarge));
+    }
+    Ok(record.clone())
+}
+
+/// A version that this store made; no row has the number of any other.
+fn number(version: &Version) -> i64 {
+    match version {
+        Version::Number(number) => i64::try_from(*number).unwrap_or(-1),
+        Version::Bytes(_) => -1,
+    }
+}
+
+impl Sweep for Sqlite {
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut removed = 0;
+            while removed < limit {
+                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
+                let some = self.write(move |db| db.sweep(now, at_once)).await?;
+                removed += some;
+                if some < at_once {
+                    break;
+                }
+            }
+            Ok(removed)
+        })
+    }
+}
+
+impl Directory for Sqlite {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        let subject = subject.clone();
+        Box::pin(self.read(move |db| db.by_subject(&subject)))
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let (subject, keep) = (subject.clone(), keep.cloned());
+        Box::pin(self.write(move |db| db.delete_by_subject(&subject, keep.as_ref())))
+    }
+
+    fn iterate<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(self.read(move |db| db.iterate(after.as_ref(), limit)))
+    }
+}

@@ -1,0 +1,169 @@
+//! Opening the file, and noticing when it is no longer the one at its path.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::fault::Fault;
+use super::schema::{self, Found};
+use super::statements::Sql;
+use crate::{ConnectError, Durability, Options};
+
+/// What every thread needs to open a connection.
+#[derive(Clone)]
+pub(super) struct Opener(Arc<Settings>);
+
+struct Settings {
+    path: PathBuf,
+    options: Options,
+    sql: Sql,
+}
+
+/// A connection and the file it is to.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    file: FileId,
+}
+
+impl Opener {
+    pub(super) fn new(path: PathBuf, options: Options) -> Self {
+        let sql = Sql::new(&options.table);
+        Self(Arc::new(Settings { path, options, sql }))
+    }
+
+    pub(super) fn sql(&self) -> &Sql {
+        &self.0.sql
+    }
+
+    /// The first connection: makes what is missing, if told to.
+    pub(super) fn first(&self) -> Result<Opened, ConnectError> {
+        let Settings { path, options, .. } = &*self.0;
+        let store = |fault: Fault| ConnectError::Store(fault.into());
+        if options.create {
+            create_file(path).map_err(|error| store(Fault::io(&error)))?;
+        }
+        let opened = self.connect().map_err(store)?;
+        let mut found = schema::look(&opened.connection, &options.table).map_err(store)?;
+        if options.create {
+            use_wal(&opened.connection, options.busy_timeout).map_err(store)?;
+            if matches!(found, Found::Missing) {
+                found = schema::make(&opened.connection, &options.table).map_err(store)?;
+            }
+        }
+        match found {
+            Found::Current => Ok(opened),
+            Found::Missing => Err(store(Fault::no_table())),
+            Found::Newer(found) => Err(ConnectError::Newer { found, known: schema::KNOWN }),
+        }
+    }
+
+    /// A further connection: makes nothing, so that a file that was removed stays so.
+    pub(super) fn again(&self) -> Result<Opened, Fault> {
+        let opened = self.connect()?;
+        match schema::look(&opened.connection, &self.0.options.table)? {
+            Found::Current => Ok(opened),
+            Found::Missing | Found::Newer(_) => Err(Fault::no_table()),
+        }
+    }
+
+    fn connect(&self) -> Result<Opened, Fault> {
+        let Settings { path, options, .. } = &*self.0;
+        let file = FileId::at(path).map_err(|error| Fault::io(&error))?;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(options.busy_timeout)?;
+        let synchronous = match options.durability {
+            Durability::Power => "FULL",
+            Durability::Process => "NORMAL",
+        };
+        connection.execute_batch(&format!(
+            "PRAGMA synchronous = {synchronous};
+             PRAGMA cell_size_check = ON;
+             PRAGMA trusted_schema = OFF;"
+        ))?;
+        connection.set_prepared_statement_cache_capacity(32);
+        let opened = Opened { connection, file };
+        if self.is_current(&opened) { Ok(opened) } else { Err(Fault::file_removed()) }
+    }
+
+    /// Whether the file at the path is still the one that was opened. A write
+    /// to any other is a write nobody will find.
+    pub(super) fn is_current(&self, opened: &Opened) -> bool {
+        FileId::at(&self.0.path).is_ok_and(|file| file == opened.file)
+    }
+}
+
+/// Makes the file, and its folder, for their owner only. SQLite gives the
+/// files beside it the same mode.
+///
+/// A file that is there is not opened: closing it would release the locks of
+/// other connections in this process (POSIX).
+fn create_file(path: &Path) -> std::io::Result<()> {
+    if fs::exists(path)? {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut make_folder = fs::DirBuilder::new();
+    let mut make_file = fs::OpenOptions::new();
+    make_folder.recursive(true);
+    make_file.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        make_folder.mode(0o700);
+        make_file.mode(0o600);
+    }
+    if let Some(folder) = folder {
+        make_folder.create(folder)?;
+    }
+    match make_file.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
+
+/// Readers and the writer of a write-ahead log do not wait for each other.
+///
+/// Changing to it needs the file alone, and SQLite does not always wait for that by itself.
+fn use_wal(connection: &Connection, patience: Duration) -> Result<(), Fault> {
+    let start = Instant::now();
+    loop {
+        let mode =
+            connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));
+        match mode {
+            Ok(mode) if mode.eq_ignore_ascii_case("wal") => return Ok(()),
+            // No shared memory here: SQLite goes on with its older journal.
+            Ok(_) => {
+                tracing::warn!("no write-ahead log on this file system: readers wait for writers");
+                return Ok(());
+            }
+            Err(rusqlite::Error::SqliteFailure(error, _))
+                if error.code == ErrorCode::DatabaseBusy && start.elapsed() < patience =>
+            {
+                thread::sleep(Duration::from_millis(5));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+struct FileId(u64, u64);
+
+impl FileId {
+    #[cfg(unix)]
+    fn at(path: &Path) -> std::io::Result<Self> {
+        use std::os::unix::fs::MetadataExt as _;
+        fs::metadata(path).map(|meta| Self(meta.dev(), meta.ino()))
+    }
+
+    /// Elsewhere an open file cannot be removed.
+    #[cfg(not(unix))]
+    fn at(path: &Path) -> std::io::Result<Self> {
+        fs::metadata(path).map(|_| Self(0, 0))
+    }
+}
