@@ -366,3 +366,6 @@ impl fmt::Display for ValueError {
 }
 
 impl std::error::Error for ValueError {}
+
+// Lists of a million nulls are bounded by this size times a million.
+const _: () = assert!(size_of::<Value>() == 32);
