@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
 use crate::expiry::Deadlines;
+use crate::format::flask::{FlaskCookie, FlaskCookieOptions};
 use crate::format::flask_session::{self, SidSigner};
 use crate::format::native::{self, SealedCookie, SignedCookie};
 use crate::id::{ID_BYTES, SessionId, StoreKey};
@@ -19,7 +20,7 @@ use crate::value::{Map, Value};
 /// How ids are made, spelt in a cookie, and turned into keys.
 pub(crate) enum IdCodec {
     Native,
-    FlaskSession { signer: Option<SidSigner>, prefix: String, length: usize },
+    FlaskSession { signer: Option<Box<SidSigner>>, prefix: String, length: usize },
 }
 
 impl IdCodec {
@@ -28,9 +29,10 @@ impl IdCodec {
             Profile::FlaskSession => Self::FlaskSession {
                 signer: match (config.use_signer, &config.keys) {
                     (false, _) => None,
-                    (true, Some(keys)) => Some(
-                        SidSigner::new(keys.newest().clone()).map_err(|_| ConfigError::NoKey)?,
-                    ),
+                    (true, Some(keys)) => {
+                        let signer = SidSigner::new(keys.newest().clone());
+                        Some(Box::new(signer.map_err(|_| ConfigError::NoKey)?))
+                    }
                     (true, None) => return Err(ConfigError::NoKey),
                 },
                 prefix: config.key_prefix.clone(),
@@ -105,7 +107,7 @@ impl StoredCodec {
         })
     }
 
-    pub(crate) fn encode(&self, data: &Map, now: Timestamp) -> Result<Vec<u8>, PayloadError> {
+    pub(crate) fn encode(&self, data: &Map, _now: Timestamp) -> Result<Vec<u8>, PayloadError> {
         match self {
             Self::Native => native::encode_map(data).map_err(PayloadError::new),
             Self::FlaskSession(format) => {
@@ -128,6 +130,7 @@ impl StoredCodec {
 
 /// How a whole session travels in a cookie.
 pub(crate) enum HeldCodec {
+    Flask(Box<FlaskCookie>),
     Signed(SignedCookie),
     Sealed(SealedCookie),
 }
@@ -144,6 +147,9 @@ impl HeldCodec {
         let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
         let (name, audience) = (config.cookie.name.as_str(), config.audience.as_str());
         Ok(match (config.profile, config.storage) {
+            (Profile::Flask, _) => {
+                Self::Flask(Box::new(FlaskCookie::new(keys, FlaskCookieOptions::default())))
+            }
             (_, Storage::EncryptedCookie) => Self::Sealed(SealedCookie::new(keys, name, audience)),
             _ => Self::Signed(SignedCookie::new(keys, name, audience)),
         })
@@ -183,7 +189,12 @@ impl HeldCodec {
         let Ok(text) = std::str::from_utf8(value) else {
             return Ok(Held::Refused(EventKind::Rejected));
         };
-        let data: Option<Map> = match self {
+        let data = match self {
+            Self::Flask(codec) => match codec.loads(text, Some(max_age), now) {
+                Ok(data) => Some(data),
+                Err(error) if error.is_bad_signature() => None,
+                Err(error) => return Err(OpenError::Payload(PayloadError::new(error))),
+            },
             Self::Signed(_) | Self::Sealed(_) => None,
         };
         Ok(match data {
@@ -206,6 +217,7 @@ impl HeldCodec {
             Ok(Record { payload, ..record })
         };
         Ok(match self {
+            Self::Flask(codec) => codec.dumps(data, now).map_err(PayloadError::new)?,
             Self::Signed(codec) => codec.encode(&native()?).map_err(PayloadError::new)?,
             Self::Sealed(codec) => {
                 let mut nonce = [0; 24];
