@@ -1,5 +1,6 @@
 //! Ours and the peers, side by side.
 
+use crate::debian;
 use crate::process::stream;
 use crate::report::{Done, Failure, Report};
 use crate::workspace::Workspace;
@@ -13,6 +14,9 @@ pub(crate) fn run(
     report.step("bench", || {
         if !workspace.root.join("bench/Cargo.toml").is_file() {
             return Err(Failure::new("there is no bench/", "run from a complete checkout"));
+        }
+        if debian::need(&[("valgrind", "valgrind")], "instruction counts").is_err() {
+            println!("valgrind is not installed: times only, no instruction counts");
         }
         println!("building every peer with optimisation; minutes when nothing is cached");
         let mut run = workspace.cargo(&["run", "--release", "--manifest-path", "bench/Cargo.toml"]);

@@ -11,6 +11,7 @@ mod flask_session;
 mod native;
 mod native_cookies;
 mod signed;
+mod tagged;
 
 use std::sync::LazyLock;
 
@@ -21,6 +22,7 @@ pub use flask_session::{msgpack, pickle};
 pub use native::native_record;
 pub use native_cookies::native_cookie;
 pub use signed::signed_decode;
+pub use tagged::tagged_json;
 
 /// An oracle and the name of its fuzz target and corpus.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "native_record", run: native_record },
     Target { name: "pickle", run: pickle },
     Target { name: "signed_decode", run: signed_decode },
+    Target { name: "tagged_json", run: tagged_json },
 ];
 
 /// The key that signed the corpora; `fuzz/seed.py` has the same.

@@ -32,7 +32,13 @@ fn corpus(target: &Target) -> Vec<(PathBuf, Vec<u8>)> {
 
 fn run(target: &Target, path: &Path, what: &str, bytes: &[u8]) {
     let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(bytes)));
-    assert!(outcome.is_ok(), "{}: {} ({what}): {bytes:?}", target.name, path.display());
+    assert!(
+        outcome.is_ok(),
+        "{}: {} ({what}): {}",
+        target.name,
+        path.display(),
+        bytes.escape_ascii()
+    );
 }
 
 #[test]
