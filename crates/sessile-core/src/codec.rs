@@ -193,7 +193,10 @@ impl HeldCodec {
             Self::Flask(codec) => match codec.loads(text, Some(max_age), now) {
                 Ok(data) => Some(data),
                 Err(error) if error.is_bad_signature() => None,
-                Err(error) => return Err(OpenError::Payload(PayloadError::new(error))),
+                Err(error) => {
+                    let class = error.python_class();
+                    return Err(OpenError::Payload(PayloadError::new(error).like_python(class)));
+                }
             },
             Self::Signed(_) | Self::Sealed(_) => None,
         };

@@ -44,11 +44,25 @@ pub enum CommitError {
 
 /// Data that a format cannot hold, or bytes that are not of that format.
 #[derive(Debug)]
-pub struct PayloadError(Box<dyn Error + Send + Sync>);
+pub struct PayloadError {
+    source: Box<dyn Error + Send + Sync>,
+    python_class: Option<&'static str>,
+}
 
 impl PayloadError {
     pub(crate) fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self(source.into())
+        Self { source: source.into(), python_class: None }
+    }
+
+    /// The same, where the original raises an exception of this class.
+    pub(crate) fn like_python(mut self, class: &'static str) -> Self {
+        self.python_class = Some(class);
+        self
+    }
+
+    /// The class of the exception the original raises here, where that is known.
+    pub fn python_class(&self) -> Option<&'static str> {
+        self.python_class
     }
 }
 
@@ -95,7 +109,7 @@ impl fmt::Display for CommitError {
 
 impl fmt::Display for PayloadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.source.fmt(f)
     }
 }
 
@@ -109,7 +123,7 @@ impl Error for OpenError {}
 impl Error for CommitError {}
 impl Error for PayloadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.0)
+        Some(&*self.source)
     }
 }
 impl Error for RandomError {}

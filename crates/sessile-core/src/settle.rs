@@ -376,6 +376,7 @@ impl Engine {
                 self.config.expire_at_browser_close,
                 now,
             ),
+            Dialect::Starlette if self.config.expire_at_browser_close => Keep::Session,
             Dialect::Starlette => secs(self.foreign_age()),
         }
     }

@@ -166,6 +166,11 @@ impl Session {
         self.access().data.clone()
     }
 
+    /// A copy of everything, without making the response depend on it: for logs and tests.
+    pub fn peek(&self) -> Map {
+        self.lock().data.clone()
+    }
+
     /// Keeps an error that a call without a `Result` met.
     pub(super) fn remember(&self, error: SessionError) {
         if error == SessionError::Settled {

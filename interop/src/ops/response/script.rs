@@ -1,0 +1,76 @@
+//! The operations of a script, done to a session.
+
+use serde_json::Value as Json;
+use sessile_core::{Session, Value};
+
+use super::super::Raised;
+use super::super::input::{Input, missing};
+use crate::typed;
+
+/// Does the whole script.
+pub(super) fn run(session: &Session, input: &Input<'_>) -> Result<(), Raised> {
+    steps(input)?.iter().try_for_each(|step| perform(session, step))
+}
+
+/// Whether any step changes the session.
+pub(super) fn writes(input: &Input<'_>) -> Result<bool, Raised> {
+    let session = Session::anonymous();
+    run(&session, input)?;
+    Ok(session.is_modified())
+}
+
+fn steps<'a>(input: &Input<'a>) -> Result<&'a [Json], Raised> {
+    input.get("script").and_then(Json::as_array).map(Vec::as_slice).ok_or_else(|| missing("script"))
+}
+
+fn perform(session: &Session, step: &Json) -> Result<(), Raised> {
+    let name = step.get(0).and_then(Json::as_str).ok_or_else(|| missing("script"))?;
+    let key = || step.get(1).and_then(Json::as_str).ok_or_else(|| missing("a step's key"));
+    let value = |at: usize| -> Result<Value, Raised> {
+        let json = step.get(at).ok_or_else(|| missing("a step's value"))?;
+        typed::to_value(json).map_err(Raised::Unsupported)
+    };
+    match name {
+        "get" | "getitem" => drop(session.get_value(key()?)),
+        "in" | "contains" => drop(session.contains_key(key()?)),
+        "len" | "bool" | "iter" | "keys" | "values" | "items" => drop(session.len()),
+        "set" | "setitem" => session.insert_value(key()?, value(2)?),
+        "setdefault" => {
+            if !session.contains_key(key()?) {
+                session.insert_value(key()?, value(2)?);
+            }
+        }
+        "pop" | "del" | "delete" => drop(session.remove(key()?)),
+        "popitem" => {
+            let last = session.to_map().pop_last();
+            if let Some((Value::Str(key), _)) = last {
+                session.remove(&key);
+            }
+        }
+        "update" => {
+            // Noted as a change whatever it holds, as in Flask and Starlette.
+            session.mark_modified();
+            let Value::Map(entries) = value(1)? else { return Err(missing("a step's mapping")) };
+            for (key, value) in entries {
+                let Value::Str(key) = key else { return Err(missing("a step's key")) };
+                session.insert_value(key, value);
+            }
+        }
+        "clear" => session.clear(),
+        "flush" => session.flush(),
+        "permanent" => session.set_permanent(value(1)? == Value::Bool(true)),
+        "mark" | "modified" => session.mark_modified(),
+        "nested" => {
+            let item = value(2)?;
+            session.edit_in_place(key()?, |found| match found {
+                Value::List(items) => items.push(item),
+                Value::Map(map) => {
+                    map.insert("nested", item);
+                }
+                _ => {}
+            });
+        }
+        other => return Err(Raised::Unsupported(format!("the script's operation {other:?}"))),
+    }
+    Ok(())
+}
