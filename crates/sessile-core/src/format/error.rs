@@ -34,7 +34,10 @@ pub enum BadData {
     BadPayload(PayloadFault),
     /// The signature is right, and its time lies beyond the year 9999.
     /// Python fails on it outside of its own exceptions.
-    TimeOutOfRange,
+    TimeOutOfRange {
+        /// Seconds since 1970.
+        secs: u64,
+    },
     /// More bytes than the limit allows; nothing was decoded.
     TooLong {
         /// How many bytes came.
@@ -91,7 +94,7 @@ impl BadData {
             | Self::SignatureExpired { .. }
             | Self::BadHeader
             | Self::TooLong { .. } => true,
-            Self::BadPayload(_) | Self::TimeOutOfRange => false,
+            Self::BadPayload(_) | Self::TimeOutOfRange { .. } => false,
         }
     }
 
@@ -103,7 +106,10 @@ impl BadData {
             Self::SignatureExpired { .. } => "SignatureExpired",
             Self::BadHeader => "BadHeader",
             Self::BadPayload(_) => "BadPayload",
-            Self::TimeOutOfRange => "ValueError",
+            // By where it fails: the year, the C library, the conversion to C.
+            Self::TimeOutOfRange { secs: 0..67_768_036_191_676_800 } => "ValueError",
+            Self::TimeOutOfRange { secs: 0..0x8000_0000_0000_0000 } => "OSError",
+            Self::TimeOutOfRange { .. } => "OverflowError",
         }
     }
 
@@ -119,15 +125,13 @@ impl BadData {
                 Fault::TimestampMissing => "timestamp missing".into(),
                 Fault::TimestampMalformed => "Malformed timestamp".into(),
             },
-            Self::SignatureExpired { age, .. } if *age < 0 => {
-                format!("Signature age {age} < 0 seconds")
-            }
-            Self::SignatureExpired { age, max_age, .. } => {
+            Self::SignatureExpired { age, max_age, .. } if age > max_age => {
                 format!("Signature age {age} > {max_age} seconds")
             }
+            Self::SignatureExpired { age, .. } => format!("Signature age {age} < 0 seconds"),
             Self::BadHeader => "Malformed header".into(),
             Self::BadPayload(fault) => fault.to_string(),
-            Self::TimeOutOfRange => "year is out of range".into(),
+            Self::TimeOutOfRange { .. } => "the year is out of range".into(),
             Self::TooLong { .. } => self.to_string(),
         }
     }

@@ -35,7 +35,24 @@ impl std::error::Error for InflateError {}
 /// # Errors
 /// [`InflateError`]; no more than `limit` bytes were written by then.
 pub fn inflate_capped(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
-    let mut stream = Decompress::new(true);
+    thread_local! {
+        // Tens of kilobytes: kept, and reset for each use.
+        static STREAM: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+    }
+    STREAM
+        .try_with(|stream| match stream.try_borrow_mut() {
+            Ok(mut stream) => inflate_within(&mut stream, bytes, limit),
+            Err(_) => inflate_within(&mut Decompress::new(true), bytes, limit),
+        })
+        .unwrap_or_else(|_| inflate_within(&mut Decompress::new(true), bytes, limit))
+}
+
+fn inflate_within(
+    stream: &mut Decompress,
+    bytes: &[u8],
+    limit: usize,
+) -> Result<Vec<u8>, InflateError> {
+    stream.reset(true);
     let ceiling = limit.saturating_add(1);
     let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, 1 << 16).min(ceiling));
     let mut rest = bytes;

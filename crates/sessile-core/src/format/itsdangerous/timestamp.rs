@@ -41,7 +41,7 @@ impl Stamped<'_> {
     /// # Errors
     /// [`BadData::TimeOutOfRange`] beyond the year 9999, where Python fails.
     pub fn signed_at(&self) -> Result<Timestamp, BadData> {
-        at(self.secs).ok_or(BadData::TimeOutOfRange)
+        at(self.secs).ok_or(BadData::TimeOutOfRange { secs: self.secs })
     }
 }
 
@@ -151,7 +151,7 @@ impl TimestampSigner {
                 Err(_) => i64::MIN,
             };
             if age > max_age || age < 0 {
-                let signed_at = at(secs).ok_or(BadData::TimeOutOfRange)?;
+                let signed_at = at(secs).ok_or(BadData::TimeOutOfRange { secs })?;
                 return Err(BadData::SignatureExpired { age, max_age, signed_at });
             }
         }

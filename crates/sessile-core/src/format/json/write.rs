@@ -49,18 +49,22 @@ impl Dialect for Provider {
 pub(crate) struct Writer<D> {
     pub(crate) out: Vec<u8>,
     style: Style,
+    lone_surrogate: bool,
     dialect: PhantomData<D>,
 }
 
 pub(super) fn to_vec<D: Dialect>(value: &Value, style: Style) -> Result<Vec<u8>, PayloadError> {
     let mut writer = Writer::<D>::new(style);
     writer.value(value, 0)?;
+    if writer.lone_surrogate && !style.ensure_ascii {
+        return Err(PayloadError::LoneSurrogate);
+    }
     Ok(writer.out)
 }
 
 impl<D: Dialect> Writer<D> {
     pub(crate) fn new(style: Style) -> Self {
-        Self { out: Vec::with_capacity(256), style, dialect: PhantomData }
+        Self { out: Vec::with_capacity(256), style, lone_surrogate: false, dialect: PhantomData }
     }
 
     pub(crate) fn value(&mut self, value: &Value, depth: usize) -> Result<(), PayloadError> {
@@ -75,7 +79,7 @@ impl<D: Dialect> Writer<D> {
             Value::Tuple(items) => return D::tuple(self, items, depth),
             Value::Float(number) => self.float(*number),
             Value::BigInt(number) => return self.big_int(number.as_str()),
-            Value::Wtf8(text) => return self.code_points(text.code_points()),
+            Value::Wtf8(text) => self.code_points(text.code_points()),
             Value::Markup(text) => return D::markup(self, text),
             other => return D::other(self, other),
         }
@@ -135,7 +139,10 @@ impl<D: Dialect> Writer<D> {
                 self.text(text);
                 return Ok(());
             }
-            Value::Wtf8(text) => return self.code_points(text.code_points()),
+            Value::Wtf8(text) => {
+                self.code_points(text.code_points());
+                return Ok(());
+            }
             Value::Null | Value::Bool(_) | Value::Int(_) | Value::BigInt(_) | Value::Float(_) => {}
             other => return Err(PayloadError::BadKey { type_name: other.type_name() }),
         }
@@ -166,10 +173,9 @@ impl<D: Dialect> Writer<D> {
     }
 
     /// Text with lone surrogates.
-    fn code_points(&mut self, points: impl Iterator<Item = u32>) -> Result<(), PayloadError> {
-        if !self.style.ensure_ascii {
-            return Err(PayloadError::LoneSurrogate);
-        }
+    fn code_points(&mut self, points: impl Iterator<Item = u32>) {
+        // An error of Python's only once all is written and becomes UTF-8.
+        self.lone_surrogate = true;
         self.out.push(b'"');
         for point in points {
             match u8::try_from(point) {
@@ -178,7 +184,6 @@ impl<D: Dialect> Writer<D> {
             }
         }
         self.out.push(b'"');
-        Ok(())
     }
 
     fn escape(&mut self, point: u32) {
