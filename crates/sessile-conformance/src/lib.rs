@@ -24,12 +24,14 @@
 //! ```
 //!
 //! Cases use keys of their own and may run on a shared server, one at a time.
-//! They need tokio.
+//! They need tokio. [`processes`] helps a store's tests to write from several
+//! processes and to kill them.
 //! processes and to kill them.
 
 mod capabilities;
 pub mod cases;
 mod check;
+pub mod processes;
 
 mod suite;
 

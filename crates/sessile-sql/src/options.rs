@@ -22,6 +22,9 @@ pub struct Options {
     pub waiting: usize,
     /// What an acknowledged write survives.
     pub durability: Durability,
+    /// The most bytes the database file may grow to; then new sessions are refused with
+    /// [`Full`](sessile_core::StoreErrorKind::Full). None by default. SQLite only.
+    pub max_bytes: Option<u64>,
 }
 
 /// What an acknowledged write survives, be it a login or a logout.
@@ -45,6 +48,7 @@ impl Default for Options {
             readers: 2,
             waiting: 4096,
             durability: Durability::default(),
+            max_bytes: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
+use sessile_core::StoreErrorKind;
 
 use super::fault::Fault;
 use super::schema::{self, Found};
@@ -42,7 +43,7 @@ impl Opener {
     /// The first connection: makes what is missing, if told to.
     pub(super) fn first(&self) -> Result<Opened, ConnectError> {
         let Settings { path, options, .. } = &*self.0;
-        let store = |fault: Fault| ConnectError::Store(fault.into());
+        let store = |fault: Fault| ConnectError::Store(self.explained(fault).into());
         if options.create {
             create_file(path).map_err(|error| store(Fault::io(&error)))?;
         }
@@ -63,10 +64,32 @@ impl Opener {
 
     /// A further connection: makes nothing, so that a file that was removed stays so.
     pub(super) fn again(&self) -> Result<Opened, Fault> {
-        let opened = self.connect()?;
-        match schema::look(&opened.connection, &self.0.options.table)? {
+        let opened = self.connect().map_err(|fault| self.explained(fault))?;
+        let found = schema::look(&opened.connection, &self.0.options.table);
+        match found.map_err(|fault| self.explained(fault))? {
             Found::Current => Ok(opened),
             Found::Missing | Found::Newer(_) => Err(Fault::no_table()),
+        }
+    }
+
+    /// SQLite says only that it cannot open a database when it may not make
+    /// the files beside it. So may we?
+    fn explained(&self, fault: Fault) -> Fault {
+        let path = &self.0.path;
+        if fault.kind != StoreErrorKind::Unavailable || !path.exists() {
+            return fault;
+        }
+        let probe = path.with_extension(format!("probe-{}", std::process::id()));
+        match fs::OpenOptions::new().write(true).create_new(true).open(&probe) {
+            Ok(_) => {
+                // A file that stays is no harm.
+                let _ = fs::remove_file(&probe);
+                fault
+            }
+            Err(error) => match Fault::io(&error) {
+                found if found.kind == StoreErrorKind::Unavailable => fault,
+                found => found,
+            },
         }
     }
 
@@ -85,6 +108,12 @@ impl Opener {
              PRAGMA cell_size_check = ON;
              PRAGMA trusted_schema = OFF;"
         ))?;
+        if let Some(bytes) = options.max_bytes {
+            let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+            let pages = (bytes / u64::from(page.max(1))).clamp(1, u64::from(u32::MAX - 1));
+            let sql = format!("PRAGMA max_page_count = {pages}");
+            connection.query_row(&sql, [], |_| Ok(()))?;
+        }
         connection.set_prepared_statement_cache_capacity(32);
         let opened = Opened { connection, file };
         if self.is_current(&opened) { Ok(opened) } else { Err(Fault::file_removed()) }
