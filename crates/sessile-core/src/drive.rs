@@ -101,8 +101,15 @@ pub async fn commit<S: SessionStore>(
             world.pause(tries).await;
         }
         let now = world.now();
-        let mut plan =
-            engine.settle(session, server_error, now, &mut |bytes| world.random(bytes))?;
+        let settled = engine.settle(session, server_error, now, &mut |bytes| world.random(bytes));
+        let mut plan = match settled {
+            // It expired while the handler ran; who logs in does not need it.
+            Err(CommitError::Ended) if session.is_logging_in() => {
+                session.restart();
+                continue;
+            }
+            settled => settled?,
+        };
         match write(store, &plan).await? {
             Outcome::Done => return finish(engine, store, plan, world).await,
             Outcome::Dead => {

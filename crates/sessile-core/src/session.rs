@@ -204,6 +204,13 @@ pub enum SessionError {
     },
     /// The response is on its way, so nothing can be saved any more.
     Settled,
+    /// The profile's format has no place for this.
+    NotInProfile {
+        /// What was asked for.
+        what: &'static str,
+        /// What to do instead.
+        instead: &'static str,
+    },
     /// The subject is empty, over 200 bytes long, or holds control characters.
     BadSubject,
 }
@@ -221,6 +228,9 @@ impl fmt::Display for SessionError {
                 "the session was changed after the response began; change it in the handler, \
                  before returning the response",
             ),
+            Self::NotInProfile { what, instead } => {
+                write!(f, "this profile's sessions have no place for {what}; {instead}")
+            }
             Self::BadSubject => f.write_str(
                 "a subject must be 1 to 200 bytes without control characters; pass the user's id",
             ),

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use http::{Extensions, HeaderMap, header};
 use sessile_core::{
-    AnyStore, CommitError, Engine, OpenError, Session, SetCookie, StoreFailure, drive,
+    AnyStore, CommitError, EndedMeanwhile, Engine, OpenError, Session, SetCookie, StoreFailure,
+    drive,
 };
 use tokio::sync::OnceCell;
 
@@ -157,6 +158,12 @@ impl Slot {
         match saved {
             Ok(committed) => {
                 headers::write(response, &committed);
+                Ok(())
+            }
+            Err(CommitError::Ended)
+                if shared.engine.ended_meanwhile() == EndedMeanwhile::KeepResponse =>
+            {
+                headers::vary_on_cookie(response);
                 Ok(())
             }
             Err(error) => {

@@ -21,6 +21,11 @@ pub enum Expiry {
     At(Timestamp),
 }
 
+const LIFETIME_NOT_IN_PROFILE: SessionError = SessionError::NotInProfile {
+    what: "a lifetime of its own",
+    instead: "configure PERMANENT_SESSION_LIFETIME for all of them",
+};
+
 impl Session {
     /// The user this session belongs to, if somebody is logged in.
     pub fn subject(&self) -> Option<Subject> {
@@ -49,6 +54,12 @@ impl Session {
     pub fn try_log_in(&self, subject: impl Into<String>) -> Result<(), SessionError> {
         let subject = Subject::new(subject.into()).ok_or(SessionError::BadSubject)?;
         let mut state = self.change()?;
+        if state.dialect == Dialect::Starlette {
+            return Err(SessionError::NotInProfile {
+                what: "whose session it is",
+                instead: "keep the user under a key of your own and call cycle_id()",
+            });
+        }
         let other_user = state.subject().is_some_and(|before| before != subject);
         if other_user {
             // Nothing of one user's session may reach another's.
@@ -100,11 +111,19 @@ impl Session {
     /// `PERMANENT_SESSION_LIFETIME` from now, or no longer (Flask's `session.permanent`).
     pub fn set_permanent(&self, permanent: bool) {
         match self.change() {
-            Ok(mut state) => match state.dialect.permanent_key() {
-                Some(key) => state.set(key.into(), permanent.into()),
-                None => {
+            Ok(mut state) => match (state.dialect.permanent_key(), state.dialect) {
+                (Some(key), _) => state.set(key.into(), permanent.into()),
+                (None, Dialect::Native) => {
                     let choice = if permanent { Choice::Permanent } else { Choice::Default };
                     state.changes.lifetime = Some(choice);
+                }
+                (None, _) => {
+                    drop(state);
+                    self.remember(SessionError::NotInProfile {
+                        what: "whether the visitor is remembered",
+                        instead: "choose with set_expiry() in Django's, by configuration in \
+                                  Starlette's",
+                    });
                 }
             },
             Err(error) => self.remember(error),
@@ -126,6 +145,10 @@ impl Session {
             }
             return;
         }
+        if state.dialect != Dialect::Native {
+            drop(state);
+            return self.remember(LIFETIME_NOT_IN_PROFILE);
+        }
         state.changes.lifetime = Some(match expiry {
             Expiry::Default | Expiry::BrowserClose => Choice::Default,
             Expiry::After(idle) => Choice::after(idle),
@@ -136,7 +159,13 @@ impl Session {
     /// Chooses both limits for this session, counted from now; it outlives the browser's.
     pub fn set_lifetime(&self, lifetime: Lifetime) {
         match self.change() {
-            Ok(mut state) => state.changes.lifetime = Some(Choice::Custom(lifetime)),
+            Ok(mut state) if state.dialect == Dialect::Native => {
+                state.changes.lifetime = Some(Choice::Custom(lifetime));
+            }
+            Ok(state) => {
+                drop(state);
+                self.remember(LIFETIME_NOT_IN_PROFILE);
+            }
             Err(error) => self.remember(error),
         }
     }
