@@ -1,7 +1,7 @@
 //! Reading the parts of a case's input.
 
 use serde_json::Value as Json;
-use sessile_core::{SecretKey, Timestamp, Value};
+use sessile_core::{KeyRing, Map, SecretKey, Timestamp, Value};
 
 use super::Raised;
 use crate::typed;
@@ -31,6 +31,10 @@ impl<'a> Input<'a> {
         self.get(name).and_then(Json::as_str).unwrap_or(default)
     }
 
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Json::as_bool).unwrap_or(false)
+    }
+
     pub(super) fn hex(&self, name: &str) -> Result<Vec<u8>, Raised> {
         typed::from_hex(self.text(name)?).ok_or_else(|| missing(name))
     }
@@ -39,6 +43,13 @@ impl<'a> Input<'a> {
     pub(super) fn value(&self, name: &str) -> Result<Value, Raised> {
         let json = self.0.get(name).ok_or_else(|| missing(name))?;
         typed::to_value(json).map_err(Raised::Unsupported)
+    }
+
+    pub(super) fn map(&self, name: &str) -> Result<Map, Raised> {
+        match self.value(name)? {
+            Value::Map(map) => Ok(map),
+            _ => Err(missing(name)),
+        }
     }
 
     pub(super) fn now(&self) -> Result<Timestamp, Raised> {
@@ -69,6 +80,11 @@ impl<'a> Input<'a> {
         let Some(list) = self.get(name) else { return Ok(Vec::new()) };
         let list = list.as_array().ok_or_else(|| missing(name))?;
         list.iter().map(|item| item.as_str().ok_or_else(|| missing(name)).and_then(key)).collect()
+    }
+
+    /// The key under `name` with those under `fallbacks`, which come in the order they are tried.
+    pub(super) fn ring(&self, name: &str, fallbacks: &str) -> Result<KeyRing, Raised> {
+        Ok(KeyRing::new(key(self.text(name)?)?).with_fallbacks(self.keys(fallbacks)?))
     }
 }
 

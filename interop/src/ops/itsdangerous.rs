@@ -5,8 +5,10 @@ use sessile_core::Value;
 use sessile_core::format::base64;
 use sessile_core::format::error::BadData;
 use sessile_core::format::itsdangerous::{
-    Derivation, Digest, Signer, SignerOptions, TimestampSigner, bytes_to_int, int_to_bytes,
+    Derivation, Digest, Signer, SignerOptions, TimestampSigner, UrlSafeSerializer,
+    UrlSafeTimedSerializer, bytes_to_int, int_to_bytes,
 };
+use sessile_core::format::json::Style;
 use sessile_core::{KeyRing, Timestamp};
 
 use super::input::{Input, key, missing};
@@ -23,6 +25,8 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
         "signer_unsign" => unsign(input),
         "timestamp_sign" => timestamp_sign(input),
         "timestamp_unsign" => timestamp_unsign(input),
+        "urlsafe_dumps" => urlsafe_dumps(input),
+        "urlsafe_loads" => urlsafe_loads(input, input.text("token")),
         _ => return None,
     })
 }
@@ -134,4 +138,40 @@ fn timestamp_unsign(input: &Input<'_>) -> Answer {
     let max_age = input.get("max_age").and_then(Json::as_i64);
     let stamped = signer.unsign(signed, max_age, now).map_err(|error| raised(&error))?;
     Ok(text(stamped.value))
+}
+
+fn urlsafe_dumps(input: &Input<'_>) -> Answer {
+    let (keys, options, value) = (ring(input)?, options(input)?, input.value("value")?);
+    let dumped = if input.flag("timed") {
+        UrlSafeTimedSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
+            .map_err(bad_separator)?
+            .dumps(&value, input.now()?)
+    } else {
+        UrlSafeSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
+            .map_err(bad_separator)?
+            .dumps(&value)
+    };
+    let token = dumped.map_err(|error| Raised::exception(error.python_class(), error))?;
+    Ok(text(&token))
+}
+
+fn urlsafe_loads(input: &Input<'_>, token: Result<&str, Raised>) -> Answer {
+    let (keys, options, token) = (ring(input)?, options(input)?, token?);
+    let loaded = if input.flag("timed") {
+        let max_age = input.get("max_age").and_then(Json::as_i64);
+        UrlSafeTimedSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
+            .map_err(bad_separator)?
+            .loads(token, max_age, input.now()?)
+            .map(|(value, _)| value)
+    } else {
+        UrlSafeSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
+            .map_err(bad_separator)?
+            .loads(token)
+    };
+    loaded.map(|value| typed::from_value(&value)).map_err(|error| raised(&error))
+}
+
+/// The value inside an output of these operations.
+pub(super) fn reread(op: &str, input: &Input<'_>, token: &str) -> Option<Json> {
+    (op == "urlsafe_dumps").then(|| urlsafe_loads(input, Ok(token)).ok()).flatten()
 }

@@ -1,5 +1,8 @@
 //! What the originals did, done with sessile. One module for each group of families.
 
+mod cookies;
+mod django;
+mod flask;
 mod flask_session;
 mod input;
 mod itsdangerous;
@@ -39,7 +42,14 @@ pub type Answer = Result<Json, Raised>;
 /// [`Raised`]; an operation that nobody knows is [`Raised::Unsupported`].
 pub fn perform(case: &Case) -> Answer {
     let input = Input::new(&case.input);
-    let groups = [itsdangerous::perform, flask_session::perform, response::perform];
+    let groups = [
+        itsdangerous::perform,
+        flask::perform,
+        flask_session::perform,
+        django::perform,
+        cookies::perform,
+        response::perform,
+    ];
     groups
         .iter()
         .find_map(|group| group(&case.op, &input))
@@ -48,6 +58,10 @@ pub fn perform(case: &Case) -> Answer {
 
 /// The value inside a compressed output, to compare outputs of different zlib builds.
 /// `None` if the operation's outputs cannot be read back.
-pub fn reread(_case: &Case, _output: &Json) -> Option<Json> {
-    None
+pub fn reread(case: &Case, output: &Json) -> Option<Json> {
+    let input = Input::new(&case.input);
+    let text = output.as_str()?;
+    itsdangerous::reread(&case.op, &input, text)
+        .or_else(|| flask::reread(&case.op, &input, text))
+        .or_else(|| django::reread(&case.op, &input, text))
 }

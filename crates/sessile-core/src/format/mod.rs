@@ -2,6 +2,7 @@
 
 pub mod base64;
 mod date;
+pub mod django;
 pub mod error;
 pub mod flask;
 pub mod flask_session;
@@ -10,4 +11,5 @@ pub mod json;
 pub mod msgpack;
 pub mod native;
 pub mod pickle;
+pub mod starlette;
 pub mod zlib;

@@ -259,7 +259,7 @@ impl fmt::Display for NotADict {
 impl std::error::Error for NotADict {}
 
 /// `SecureCookieSession(value)`: `None` is empty, anything else goes through `dict()`.
-fn into_map(value: Value) -> Result<Map, NotADict> {
+pub(crate) fn into_map(value: Value) -> Result<Map, NotADict> {
     let type_name = value.type_name();
     match value {
         Value::Map(map) => return Ok(map),

@@ -101,7 +101,7 @@ impl Signer {
         Ok(Self::build(keys, &salt, separator, derivation, digest))
     }
 
-    pub(super) fn build(
+    pub(crate) fn build(
         keys: &KeyRing,
         salt: &[u8],
         separator: Cow<'static, [u8]>,

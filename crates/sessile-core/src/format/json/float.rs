@@ -3,41 +3,29 @@
 /// The shortest text that reads back as `number`, which must be finite: with an
 /// exponent below 1e-4 and from 1e16 on, always with a point or an exponent.
 pub(crate) fn push_finite(out: &mut Vec<u8>, number: f64) {
-    // Rust finds the same shortest digits; only their layout differs.
-    let text = format!("{number:e}");
-    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let exponent: i32 = exponent.parse().unwrap_or(0);
-    let (sign, mantissa) = match mantissa.strip_prefix('-') {
-        Some(rest) => (&b"-"[..], rest),
-        None => (&b""[..], mantissa),
-    };
-    out.extend_from_slice(sign);
-    let digits: Vec<u8> = mantissa.bytes().filter(u8::is_ascii_digit).collect();
-    if !(-4..16).contains(&exponent) {
-        out.extend(digits.first());
-        if digits.len() > 1 {
+    // Rust's own formatting breaks ties between two shortest texts the other way.
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(number);
+    let (sign, digits) = text.strip_prefix('-').map_or(("", text), |digits| ("-", digits));
+    out.extend_from_slice(sign.as_bytes());
+    // Python goes over to an exponent one digit earlier, and gives it two digits.
+    if let Some((first, rest)) = digits.strip_prefix("0.0000").and_then(|it| it.split_at_checked(1))
+    {
+        out.extend_from_slice(first.as_bytes());
+        if !rest.is_empty() {
             out.push(b'.');
-            out.extend(digits.iter().skip(1));
+            out.extend_from_slice(rest.as_bytes());
         }
-        let sign = if exponent < 0 { '-' } else { '+' };
-        out.extend_from_slice(format!("e{sign}{:02}", exponent.unsigned_abs()).as_bytes());
+        out.extend_from_slice(b"e-05");
         return;
     }
-    match usize::try_from(exponent) {
-        Ok(whole) => {
-            let point = whole + 1;
-            out.extend(digits.iter().copied().chain(std::iter::repeat(b'0')).take(point));
-            out.push(b'.');
-            out.extend(digits.iter().skip(point));
-            if digits.len() <= point {
-                out.push(b'0');
-            }
+    match digits.split_once("e-") {
+        Some((digits, power)) if power.len() == 1 => {
+            out.extend_from_slice(digits.as_bytes());
+            out.extend_from_slice(b"e-0");
+            out.extend_from_slice(power.as_bytes());
         }
-        Err(_) => {
-            out.extend_from_slice(b"0.");
-            out.extend((1..exponent.unsigned_abs()).map(|_| b'0'));
-            out.extend(digits);
-        }
+        _ => out.extend_from_slice(digits.as_bytes()),
     }
 }
 
@@ -45,7 +33,7 @@ pub(crate) fn push_finite(out: &mut Vec<u8>, number: f64) {
 mod tests {
     #[test]
     fn floats_are_spelled_as_python_spells_them() {
-        let cases: [(f64, &str); 16] = [
+        let cases: [(f64, &str); 19] = [
             (0.0, "0.0"),
             (-0.0, "-0.0"),
             (10.0, "10.0"),
@@ -61,6 +49,10 @@ mod tests {
             (5e-324, "5e-324"),
             (1e100, "1e+100"),
             (-1e22, "-1e+22"),
+            // Halfway between two texts of 17 digits.
+            (205_054_335_224_964.625, "205054335224964.62"),
+            (-0.000_012_5, "-1.25e-05"),
+            (1e-7, "1e-07"),
             (9_007_199_254_740_993.0, "9007199254740992.0"),
         ];
         for (number, expected) in cases {

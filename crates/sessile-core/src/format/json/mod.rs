@@ -13,7 +13,7 @@ pub(crate) use read::{Dialect as ReadDialect, read_dialect};
 pub(crate) use write::{Dialect as WriteDialect, Writer, push_hex};
 
 use super::error::PayloadError;
-use crate::Value;
+use crate::{Map, Value};
 
 /// The deepest nesting that is read or written. CPython gives up at 1000 calls,
 /// of which each level takes one or more.
@@ -85,6 +85,13 @@ impl Style {
             Hook::Strict => write::to_vec::<write::Strict>(value, self),
             Hook::Flask => write::to_vec::<write::Provider>(value, self),
         }
+    }
+
+    /// [`Style::write`] of a mapping, without a [`Value`] around it. The hook is not asked.
+    pub(crate) fn write_map(self, map: &Map) -> Result<Vec<u8>, PayloadError> {
+        let mut writer = Writer::<write::Strict>::new(self);
+        writer.object(map, 0)?;
+        Ok(writer.out)
     }
 }
 

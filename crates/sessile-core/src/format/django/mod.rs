@@ -1,0 +1,13 @@
+//! What Django 5.2 and 6 sign, and how they keep sessions.
+
+mod b62;
+mod cookie;
+mod error;
+mod session;
+mod signing;
+
+pub use b62::{b62_decode, b62_encode};
+pub use cookie::SignedCookie;
+pub use error::SigningError;
+pub use session::{COOKIE_SALT, Decoded, SESSION_SALT, SessionCodec};
+pub use signing::{Options, Signer, TimestampSigner, UnsafeSeparator, salted_hmac};

@@ -1,0 +1,93 @@
+//! Flask: tagged JSON and the session cookie.
+
+use serde_json::Value as Json;
+use sessile_core::format::error::PayloadError;
+use sessile_core::format::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
+use sessile_core::format::itsdangerous::Codec as _;
+use sessile_core::{KeyRing, Map};
+
+use super::input::{Input, key, missing};
+use super::itsdangerous::{options, text};
+use super::{Answer, Raised};
+use crate::typed;
+
+/// `PERMANENT_SESSION_LIFETIME`, 31 days, in seconds.
+const LIFETIME: f64 = 2_678_400.0;
+/// The key of cases that name none; `null` is no key.
+const DEFAULT_KEY: &str = "dev-secret";
+
+pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
+    Some(match op {
+        "tagged_dumps" => tagged_dumps(input),
+        "tagged_loads" => tagged_loads(input),
+        "flask_cookie_dumps" => dumps(input),
+        "flask_open_session" => open(input),
+        _ => return None,
+    })
+}
+
+/// The value inside an output of these operations.
+pub(super) fn reread(op: &str, input: &Input<'_>, text: &str) -> Option<Json> {
+    if op != "flask_cookie_dumps" {
+        return None;
+    }
+    let session = cookies(input).ok()?.loads(text, None, input.now().ok()?).ok()?;
+    Some(typed::from_value(&session.into()))
+}
+
+fn payload(error: &PayloadError) -> Raised {
+    Raised::exception(error.python_class(), error)
+}
+
+fn json(input: &Input<'_>) -> TaggedJson {
+    TaggedJson { sort_keys: input.flag("sort_keys") }
+}
+
+fn tagged_dumps(input: &Input<'_>) -> Answer {
+    let bytes = json(input).dumps(&input.value("value")?).map_err(|error| payload(&error))?;
+    Ok(text(&bytes))
+}
+
+fn tagged_loads(input: &Input<'_>) -> Answer {
+    let value = TaggedJson::IN_APP.loads(input.text("text")?.as_bytes());
+    value.map(|value| typed::from_value(&value)).map_err(|error| payload(&error))
+}
+
+fn cookies(input: &Input<'_>) -> Result<FlaskCookie, Raised> {
+    let signer = options(input)?;
+    let keys = KeyRing::from_oldest_first(input.keys("keys")?).map_err(|_| missing("keys"))?;
+    let options = FlaskCookieOptions {
+        salt: signer.salt,
+        derivation: signer.derivation,
+        digest: signer.digest,
+        json: json(input),
+        ..FlaskCookieOptions::default()
+    };
+    Ok(FlaskCookie::new(&keys, options))
+}
+
+fn dumps(input: &Input<'_>) -> Answer {
+    let cookie = cookies(input)?.dumps(&input.map("value")?, input.now()?);
+    cookie.map(Json::from).map_err(|error| payload(&error))
+}
+
+fn open(input: &Input<'_>) -> Answer {
+    let given = input.get("config").cloned().unwrap_or_default();
+    let config = Input::new(&given);
+    let secret = match given.get("SECRET_KEY") {
+        None => DEFAULT_KEY,
+        Some(Json::String(secret)) if !secret.is_empty() => secret,
+        // Without a key there is no session, not even an empty one.
+        Some(_) => return Ok(Json::Null),
+    };
+    let mut fallbacks = config.keys("SECRET_KEY_FALLBACKS")?;
+    fallbacks.reverse();
+    let keys = KeyRing::new(key(secret)?).with_fallbacks(fallbacks);
+    let lifetime = config.seconds("PERMANENT_SESSION_LIFETIME")?.unwrap_or(LIFETIME);
+    let cookie = input.get("cookie").and_then(Json::as_str);
+    let cookies = FlaskCookie::new(&keys, FlaskCookieOptions::default());
+    let session: Result<Map, _> = cookies.open(cookie, Some(lifetime as i64), input.now()?);
+    session
+        .map(|session| typed::from_value(&session.into()))
+        .map_err(|error| Raised::exception(error.python_class(), error.python_message()))
+}
