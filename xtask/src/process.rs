@@ -55,8 +55,15 @@ pub(crate) fn quiet(command: &mut Command, remedy: &str) -> Result<String, Failu
     if ok {
         return Ok(output);
     }
-    println!("$ {}\n{output}", typed(command));
+    println!("$ {}", typed(command));
+    output.lines().filter(|line| !is_build_progress(line)).for_each(|line| println!("{line}"));
     Err(Failure::new(typed(command), remedy))
+}
+
+/// `Compiling serde v1.0.1` and the like.
+pub(crate) fn is_build_progress(line: &str) -> bool {
+    let verbs = ["Checking", "Compiling", "Documenting", "Downloaded", "Downloading"];
+    line.trim_start().split_once(' ').is_some_and(|(verb, _)| verbs.contains(&verb))
 }
 
 /// Every line of stdout and stderr in the order they come; whether the program exited with 0.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::debian;
-use crate::process::stream;
+use crate::process::{is_build_progress, stream};
 use crate::python;
 use crate::report::{Done, Failure, Report};
 use crate::workspace::Workspace;
@@ -25,10 +25,8 @@ pub(crate) fn worth_showing(line: &str) -> bool {
     let passed = line.starts_with("test ") && line.ends_with(" ... ok");
     let empty = line.is_empty()
         || line.starts_with("running ")
-        || line.starts_with("test result: ok. 0 passed")
-        || line.trim_start().starts_with("Compiling ")
-        || line.trim_start().starts_with("Downloaded ");
-    !passed && !empty
+        || line.starts_with("test result: ok. 0 passed");
+    !passed && !empty && !is_build_progress(line)
 }
 
 /// The vectors that the originals made, from the paths given or the usual places.
