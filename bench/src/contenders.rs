@@ -3,6 +3,7 @@
 mod actix;
 mod axum_bare;
 mod axum_session;
+mod sessile;
 mod tower_sessions;
 
 use crate::Result;
@@ -38,7 +39,7 @@ pub(crate) enum Work {
 impl Work {
     pub(crate) fn word(self) -> &'static str {
         match self {
-            Self::Bare => "bare",
+            Self::Bare => "no session",
             Self::Untouched => "untouched",
             Self::Read => "read",
             Self::Write => "write",
@@ -66,6 +67,8 @@ pub(crate) struct Contender {
     pub(crate) bare: &'static str,
     /// Whether the measured answer carries a `Set-Cookie`.
     sets_cookie: bool,
+    /// What the login's `Cookie` header begins with, where the format is the point of the row.
+    cookie_begins: &'static str,
     /// Whether a changed byte in the cookie must lose the session.
     signed: bool,
     /// What design decided this may cost over bare, in nanoseconds; for our own rows.
@@ -76,6 +79,18 @@ pub(crate) struct Contender {
 /// Every row, in the order of the table.
 pub(crate) const CONTENDERS: &[Contender] = &[
     bare("axum", "axum", axum_bare::build),
+    peer("axum-layer", "axum, a layer that does nothing", Work::Bare, axum_bare::layered),
+    ours("sessile-untouched", OURS_MEMORY, Work::Untouched, 100, sessile::memory),
+    ours("sessile-read", OURS_MEMORY, Work::Read, 700, sessile::memory),
+    ours("sessile-write", OURS_MEMORY, Work::Write, 1200, sessile::memory).sets_no_cookie(),
+    ours("sessile-flask-read", OURS_FLASK, Work::Read, 1000, sessile::flask)
+        .signed()
+        .cookie_begins(FLASK_JSON),
+    ours("sessile-flask-write", OURS_FLASK, Work::Write, 2000, sessile::flask)
+        .signed()
+        .cookie_begins(FLASK_JSON),
+    ours("sessile-signed-read", OURS_SIGNED, Work::Read, 1000, sessile::signed).signed(),
+    ours("sessile-signed-write", OURS_SIGNED, Work::Write, 2000, sessile::signed).signed(),
     peer("tower-untouched", "tower-sessions, memory", Work::Untouched, tower_sessions::memory),
     peer("tower-read", "tower-sessions, memory", Work::Read, tower_sessions::memory),
     peer("tower-write", "tower-sessions, memory", Work::Write, tower_sessions::memory),
@@ -92,21 +107,36 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     peer("actix-write", ACTIX, Work::Write, actix::signed).on("actix").signed(),
 ];
 
+const OURS_MEMORY: &str = "sessile, memory";
+const OURS_FLASK: &str = "sessile, Flask's signed cookie holds all";
+const OURS_SIGNED: &str = "sessile, native signed cookie holds all";
+/// Flask's cookie name, and `{"` in base64.
+const FLASK_JSON: &str = "session=eyJ";
 const TOWER_SIGNED: &str = "tower-sessions, memory, signed id";
 const ACTIX: &str = "actix-session, signed cookie holds all";
 
 type Build = fn(&Runtime) -> Result<Box<dyn Target>>;
 
 const fn bare(name: &'static str, what: &'static str, build: Build) -> Contender {
-    let work = Work::Bare;
-    let (sets_cookie, signed, budget) = (false, false, None);
-    Contender { name, what, work, bare: name, sets_cookie, signed, budget, build }
+    Contender { bare: name, ..peer(name, what, Work::Bare, build) }
 }
 
 const fn peer(name: &'static str, what: &'static str, work: Work, build: Build) -> Contender {
     let sets_cookie = matches!(work, Work::Write);
-    let (bare, signed, budget) = ("axum", false, None);
-    Contender { name, what, work, bare, sets_cookie, signed, budget, build }
+    let (bare, cookie_begins, signed, budget) = ("axum", "", false, None);
+    Contender { name, what, work, bare, sets_cookie, cookie_begins, signed, budget, build }
+}
+
+const fn ours(
+    name: &'static str,
+    what: &'static str,
+    work: Work,
+    budget: u32,
+    build: Build,
+) -> Contender {
+    let mut contender = peer(name, what, work, build);
+    contender.budget = Some(budget);
+    contender
 }
 
 impl Contender {
@@ -115,8 +145,19 @@ impl Contender {
         self
     }
 
+    const fn cookie_begins(mut self, text: &'static str) -> Self {
+        self.cookie_begins = text;
+        self
+    }
+
     const fn signed(mut self) -> Self {
         self.signed = true;
+        self
+    }
+
+    /// The id stays and the browser has it.
+    const fn sets_no_cookie(mut self) -> Self {
+        self.sets_cookie = false;
         self
     }
 
@@ -148,6 +189,10 @@ impl Contender {
     pub(crate) fn check(&self, runtime: &Runtime) -> Result<()> {
         let mut target = (self.build)(runtime)?;
         let cookie = self.log_in(target.as_mut(), runtime)?;
+
+        if !cookie.starts_with(self.cookie_begins) {
+            return Err(format!("its cookie is {cookie:?}").into());
+        }
 
         let reply = target.ask(runtime, self.work.path(), &cookie)?;
         expect("status", reply.status, 200)?;

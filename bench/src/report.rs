@@ -64,7 +64,7 @@ impl<'a> Report<'a> {
                 out,
                 "| {} | {} | {:.0} | {:.0}–{:.0} | {} | {} | {} | {} |",
                 contender.what,
-                if own { "no session" } else { contender.work.word() },
+                contender.work.word(),
                 time.median,
                 time.lower,
                 time.upper,
