@@ -95,33 +95,91 @@ pub async fn commit<S: SessionStore>(
     server_error: bool,
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
-    session.seal();
-    for tries in 0..MAX_TRIES {
-        if tries > 0 {
-            world.pause(tries).await;
+    match prepare(engine, session, server_error, world)? {
+        Prepared::Committed(committed) => Ok(committed),
+        Prepared::Planned(plan) => {
+            execute(engine, store, session, *plan, server_error, world).await
         }
-        let now = world.now();
-        let settled = engine.settle(session, server_error, now, &mut |bytes| world.random(bytes));
-        let mut plan = match settled {
-            // It expired while the handler ran; who logs in does not need it.
-            Err(CommitError::Ended) if session.is_logging_in() => {
-                session.restart();
-                continue;
-            }
-            settled => settled?,
-        };
+    }
+}
+
+/// What [`prepare`] comes to.
+#[derive(Debug)]
+pub enum Prepared {
+    /// The store need not be told anything: this goes with the response.
+    Committed(Committed),
+    /// The store must be told; [`execute`] does it.
+    Planned(Box<Plan>),
+}
+
+/// The part of [`commit`] before anything is awaited. An adapter that calls it
+/// by itself spares most requests a future: reads, and cookie-held sessions.
+///
+/// # Errors
+///
+/// As for [`commit`].
+pub fn prepare(
+    engine: &Engine,
+    session: &Session,
+    server_error: bool,
+    world: &mut impl World,
+) -> Result<Prepared, CommitError> {
+    session.seal();
+    let plan = settle(engine, session, server_error, world)?;
+    Ok(match (&plan.store, &plan.delete) {
+        (StoreOp::Nothing, None) => Prepared::Committed(conclude(plan, world)),
+        _ => Prepared::Planned(Box::new(plan)),
+    })
+}
+
+/// The part of [`commit`] that awaits: carries `plan` out, and when it loses
+/// against somebody else makes another.
+///
+/// # Errors
+///
+/// As for [`commit`].
+pub async fn execute<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    session: &Session,
+    mut plan: Plan,
+    server_error: bool,
+    world: &mut impl World,
+) -> Result<Committed, CommitError> {
+    for tries in 1..=MAX_TRIES {
         match write(store, &plan).await? {
             Outcome::Done => return finish(engine, store, plan, world).await,
             Outcome::Dead => {
                 plan.cookie = None;
                 return finish(engine, store, plan, world).await;
             }
-            Outcome::Taken => continue,
-            Outcome::Lost => {}
+            Outcome::Taken => {}
+            Outcome::Lost => {
+                world.pause(tries).await;
+                rebase(engine, store, session, world).await?;
+            }
         }
-        rebase(engine, store, session, world).await?;
+        plan = settle(engine, session, server_error, world)?;
     }
     Err(CommitError::Contended)
+}
+
+fn settle(
+    engine: &Engine,
+    session: &Session,
+    server_error: bool,
+    world: &mut impl World,
+) -> Result<Plan, CommitError> {
+    let now = world.now();
+    let mut settle = || engine.settle(session, server_error, now, &mut |bytes| world.random(bytes));
+    match settle() {
+        // It expired while the handler ran; who logs in does not need it.
+        Err(CommitError::Ended) if session.is_logging_in() => {
+            session.restart();
+            settle()
+        }
+        settled => settled,
+    }
 }
 
 enum Outcome {
@@ -172,13 +230,17 @@ async fn finish<S: SessionStore>(
     if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
         enforce_limit(store, limit, record, world).await?;
     }
+    Ok(conclude(plan, world))
+}
+
+fn conclude(plan: Plan, world: &mut impl World) -> Committed {
     plan.events.into_iter().for_each(|event| world.report(event));
-    Ok(Committed {
+    Committed {
         cookie: plan.cookie,
         vary: plan.vary,
         no_store: plan.no_store,
         clear_site_data: plan.clear_site_data,
-    })
+    }
 }
 
 /// Loads what is there now and puts the changes on top of it.

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::failure::Failure;
 use crate::manage::Sessions;
-use crate::slot::{Shared, Slot};
+use crate::slot::{Closed, Shared, Slot};
 use crate::world::Surroundings;
 
 /// Gives every request behind it a session. Cheap to clone; clones share everything.
@@ -178,12 +178,15 @@ where
             let next = match self.as_mut().project().state.project() {
                 StateProjection::Running { handler, slot } => {
                     let mut response = ready!(handler.poll(cx))?;
-                    match slot.take().filter(|slot| !slot.is_untouched()) {
-                        None => return Poll::Ready(Ok(response)),
-                        Some(slot) => {
+                    let slot = slot.take().filter(|slot| !slot.is_untouched());
+                    let Some(slot) = slot else { return Poll::Ready(Ok(response)) };
+                    let server_error = response.status().is_server_error();
+                    match slot.close(server_error, response.headers_mut()) {
+                        Ok(Closed::Done) => return Poll::Ready(Ok(response)),
+                        Err(failure) => return Poll::Ready(Ok(refuse(&failure))),
+                        Ok(Closed::Planned(plan)) => {
                             let headers = std::mem::take(response.headers_mut());
-                            let server_error = response.status().is_server_error();
-                            let saving = Box::pin(save(slot, server_error, headers));
+                            let saving = Box::pin(slot.save(plan, server_error, headers));
                             State::Saving { saving, response: Some(response) }
                         }
                     }
@@ -203,11 +206,6 @@ where
             self.as_mut().project().state.set(next);
         }
     }
-}
-
-async fn save(slot: Slot, server_error: bool, mut headers: HeaderMap) -> Saved {
-    slot.close(server_error, &mut headers).await?;
-    Ok(headers)
 }
 
 /// The response in place of the handler's. No cookie: the visitor keeps theirs.

@@ -1,13 +1,13 @@
 //! One request's place for its session: empty until something asks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap, header};
+use sessile_core::drive::{self, Prepared};
 use sessile_core::{
-    AnyStore, CommitError, EndedMeanwhile, Engine, OpenError, Session, SetCookie, StoreFailure,
-    drive,
+    AnyStore, CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie,
+    StoreFailure,
 };
-use tokio::sync::OnceCell;
 
 use crate::failure::Failure;
 use crate::headers;
@@ -39,7 +39,7 @@ pub(crate) struct Slot(Arc<Place>);
 
 struct Place {
     shared: Arc<Shared>,
-    session: OnceCell<Opened>,
+    session: OnceLock<Opened>,
     cookies: Mutex<Vec<SetCookie>>,
 }
 
@@ -60,7 +60,7 @@ enum Mode {
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let (session, cookies) = (OnceCell::new(), Mutex::new(Vec::new()));
+        let (session, cookies) = (OnceLock::new(), Mutex::new(Vec::new()));
         Self(Arc::new(Place { shared, session, cookies }))
     }
 
@@ -74,8 +74,12 @@ impl Slot {
         headers: &HeaderMap,
         extensions: &Extensions,
     ) -> Result<Session, Failure> {
-        let opened = self.0.session.get_or_try_init(|| self.open(headers, extensions)).await?;
-        Ok(opened.session.clone())
+        if let Some(opened) = self.0.session.get() {
+            return Ok(opened.session.clone());
+        }
+        let opened = self.open(headers, extensions).await?;
+        // Two extractors at once may both load; the first to arrive has made the session.
+        Ok(self.0.session.get_or_init(|| opened).session.clone())
     }
 
     async fn open(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Opened, Failure> {
@@ -115,63 +119,60 @@ impl Slot {
         self.0.session.get().is_none() && self.lock_cookies().is_empty()
     }
 
-    /// Saves the session and writes the headers; in case of failure says so
-    /// and leaves the response to the caller.
-    pub(crate) async fn close(
+    /// Settles the session. Most requests end here; where the store must be
+    /// told, [`save`](Self::save) follows.
+    pub(crate) fn close(
         &self,
         server_error: bool,
         response: &mut HeaderMap,
-    ) -> Result<(), Failure> {
-        if let Some(opened) = self.0.session.get() {
-            self.save(opened, server_error, response).await?;
+    ) -> Result<Closed, Failure> {
+        let shared = &*self.0.shared;
+        if let Some(Opened { session, mode }) = self.0.session.get() {
+            match mode {
+                Mode::Normal => {
+                    let mut world = Live(&shared.surroundings);
+                    match drive::prepare(&shared.engine, session, server_error, &mut world) {
+                        Ok(Prepared::Committed(committed)) => headers::write(response, &committed),
+                        Ok(Prepared::Planned(plan)) => return Ok(Closed::Planned(plan)),
+                        Err(error) => shared.not_saved(error, response)?,
+                    }
+                }
+                Mode::Forget => session.seal(),
+                Mode::ReadOnly => {
+                    session.seal();
+                    headers::vary_on_cookie(response);
+                    if session.is_modified() && !server_error {
+                        return Err(Failure::StoreDown);
+                    }
+                }
+            }
         }
-        for cookie in self.lock_cookies().drain(..) {
-            headers::set_cookie(response, &cookie);
-        }
-        Ok(())
+        self.write_cookies(response);
+        Ok(Closed::Done)
     }
 
-    async fn save(
-        &self,
-        opened: &Opened,
+    /// Carries the plan out and writes the headers.
+    pub(crate) async fn save(
+        self,
+        plan: Box<Plan>,
         server_error: bool,
-        response: &mut HeaderMap,
-    ) -> Result<(), Failure> {
+        mut response: HeaderMap,
+    ) -> Result<HeaderMap, Failure> {
         let shared = &*self.0.shared;
-        let session = &opened.session;
-        match opened.mode {
-            Mode::Normal => {}
-            Mode::Forget => {
-                session.seal();
-                return Ok(());
-            }
-            Mode::ReadOnly => {
-                session.seal();
-                headers::vary_on_cookie(response);
-                let lost = session.is_modified() && !server_error;
-                return if lost { Err(Failure::StoreDown) } else { Ok(()) };
-            }
-        }
+        let Some(Opened { session, .. }) = self.0.session.get() else { return Ok(response) };
         let mut world = Live(&shared.surroundings);
-        let saved =
-            drive::commit(&shared.engine, &shared.store, session, server_error, &mut world).await;
-        match saved {
-            Ok(committed) => {
-                headers::write(response, &committed);
-                Ok(())
-            }
-            Err(CommitError::Ended)
-                if shared.engine.ended_meanwhile() == EndedMeanwhile::KeepResponse =>
-            {
-                headers::vary_on_cookie(response);
-                Ok(())
-            }
-            Err(error) => {
-                if let CommitError::Store(error) = &error {
-                    shared.surroundings.store_failed(error);
-                }
-                Err(Failure::Commit(Arc::new(error)))
-            }
+        let (engine, store) = (&*shared.engine, &shared.store);
+        match drive::execute(engine, store, session, *plan, server_error, &mut world).await {
+            Ok(committed) => headers::write(&mut response, &committed),
+            Err(error) => shared.not_saved(error, &mut response)?,
+        }
+        self.write_cookies(&mut response);
+        Ok(response)
+    }
+
+    fn write_cookies(&self, response: &mut HeaderMap) {
+        for cookie in self.lock_cookies().drain(..) {
+            headers::set_cookie(response, &cookie);
         }
     }
 
@@ -187,7 +188,28 @@ impl Slot {
     }
 }
 
+/// What [`Slot::close`] comes to.
+pub(crate) enum Closed {
+    /// The headers are written.
+    Done,
+    /// The store must be told first.
+    Planned(Box<Plan>),
+}
+
 impl Shared {
+    /// What becomes of the response when its session could not be saved.
+    fn not_saved(&self, error: CommitError, response: &mut HeaderMap) -> Result<(), Failure> {
+        if let CommitError::Store(error) = &error {
+            self.surroundings.store_failed(error);
+        }
+        let ended = matches!(error, CommitError::Ended);
+        if ended && self.engine.ended_meanwhile() == EndedMeanwhile::KeepResponse {
+            headers::vary_on_cookie(response);
+            return Ok(());
+        }
+        Err(Failure::Commit(Arc::new(error)))
+    }
+
     fn came_in_the_clear(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
         if let Some(scheme) = extensions.get::<Scheme>() {
             return *scheme == Scheme::Http;
