@@ -1,0 +1,207 @@
+"""The demo site as a person uses it: clicks, forms, the Back button, a second browser.
+
+$SESSILE is the `sessile` program. Pictures of the pages go to target/screenshots.
+"""
+
+import http.server
+import os
+import pathlib
+import sys
+import threading
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+from driver import Browser  # noqa: E402
+from live import Server, flask  # noqa: E402
+
+KEY = "a-secret-key-of-this-test-of-more-than-32-bytes"
+
+
+def demo(*options):
+    program = os.environ.get("SESSILE")
+    if not program:
+        raise unittest.SkipTest("$SESSILE is not set: run `cargo xtask browser`")
+    return Server([program, "demo", "--port", "0", *options], SECRET_KEY=KEY)
+
+
+class Visitor(Browser):
+    """A browser that knows its way around the site."""
+
+    def __init__(self, server, **options):
+        super().__init__(**options)
+        self.site = f"http://127.0.0.1:{server.port}"
+
+    def go(self, path="/"):
+        self.open(self.site + path)
+
+    def log_in(self, name="ada", password="engine", remember=False):
+        self.go("/login")
+        self.type("input[name=username]", name)
+        self.type("input[name=password]", password)
+        if remember:
+            self.click("input[name=remember]")
+        self.click("main form button")
+
+    def add(self, good):
+        self.go("/shop")
+        self.click(f"#{good} button")
+
+    def sees(self, text):
+        return text in self.text()
+
+
+class DemoTest(unittest.TestCase):
+    def serve(self, *options):
+        server = demo(*options)
+        self.addCleanup(server.stop)
+        return server
+
+    def visit(self, server, **options):
+        visitor = Visitor(server, **options)
+        self.addCleanup(visitor.close)
+        return visitor
+
+    def test_from_first_visit_to_logout(self):
+        visitor = self.visit(self.serve())
+        visitor.go()
+        visitor.screenshot("home")
+        self.assertEqual(visitor.cookies(), {}, "a visitor who only looks gets no cookie")
+
+        visitor.add("barnacle")
+        visitor.add("barnacle")
+        visitor.add("oyster")
+        visitor.screenshot("shop")
+        self.assertEqual(visitor.text("nav .count"), "3")
+        [anonymous] = visitor.cookies().values()
+        self.assertTrue(anonymous["httpOnly"])
+        self.assertEqual(anonymous["sameSite"], "Lax")
+
+        visitor.log_in(password="wrong")
+        self.assertTrue(visitor.exists("[role=alert]"))
+        self.assertEqual(visitor.value("input[name=username]"), "ada")
+        visitor.screenshot("login-refused")
+
+        visitor.log_in()
+        visitor.wait_for_text("Hello, ada.")
+        visitor.screenshot("logged-in")
+        [own] = visitor.cookies().values()
+        self.assertNotEqual(own["value"], anonymous["value"], "R03: a login gives a new id")
+        self.assertNotIn("expiry", own, "until the browser closes, unless asked to remember")
+        self.assertEqual(visitor.text("nav .count"), "3", "the cart comes along")
+
+        visitor.go("/inside")
+        visitor.screenshot("inside")
+        self.assertTrue(visitor.sees("barnacle"))
+        visitor.go("/cart")
+        visitor.screenshot("cart")
+
+        visitor.click("#log-out")
+        visitor.wait_for_text("You are logged out.")
+        visitor.back()
+        self.assertFalse(visitor.sees("Hello, ada."), "R40: Back shows no page of the session")
+        visitor.go()
+        visitor.clear_cookies()
+        visitor.set_cookie(own["name"], own["value"], httpOnly=True)
+        visitor.reload()
+        self.assertFalse(visitor.sees("ada"), "R04: the cookie of an ended session opens nothing")
+
+    def test_r11_a_second_browser_is_listed_and_ended(self):
+        server = self.serve()
+        first, second = self.visit(server), self.visit(server)
+        first.log_in()
+        second.log_in(remember=True)
+        [kept] = second.cookies().values()
+        self.assertIn("expiry", kept)
+        second.go("/sessions")
+        second.screenshot("sessions")
+        self.assertEqual(len(second.find_all(".devices > li")), 2)
+        for visitor in (first, second):
+            [cookie] = visitor.cookies().values()
+            self.assertNotIn(cookie["value"], second.source, "the list never shows an id")
+        second.click("#end-others")
+        second.wait_for_text("Your other sessions were ended.")
+        first.go()
+        self.assertFalse(first.sees("Hello, ada."))
+        second.go()
+        self.assertTrue(second.sees("Hello, ada."))
+
+    def test_it_works_without_scripts_and_on_a_telephone(self):
+        visitor = self.visit(self.serve(), javascript=False, width=500, height=800)
+        visitor.add("mussel")
+        visitor.log_in("grace", "compiler")
+        visitor.wait_for_text("Hello, grace.")
+        for page in ("", "shop", "cart", "sessions", "inside", "login", "missing"):
+            visitor.go(f"/{page}")
+            visitor.screenshot(f"small-{page or 'home'}")
+            page_width, width = visitor.script(
+                "return [document.documentElement.scrollWidth, innerWidth]"
+            )
+            self.assertLessEqual(page_width, width, f"/{page} scrolls sideways")
+
+    def test_r52_markup_in_a_name_is_text(self):
+        visitor = self.visit(self.serve())
+        name = "<img src=x onerror=1><b>\"'&"
+        visitor.log_in(name, "demo")
+        visitor.wait_for_text(f"Hello, {name}.")
+        self.assertFalse(visitor.exists("main img, main b"))
+
+    def test_r44_a_form_on_another_site_does_nothing(self):
+        server = self.serve()
+        visitor = self.visit(server)
+        visitor.log_in()
+        visitor.wait_for_text("Hello, ada.")
+        page = f'<form method=post action="{visitor.site}/logout"><button>Win!</button></form>'
+        with other_site(page) as port:
+            # Another port is the same site to the cookie, another host is not.
+            for host in ("127.0.0.1", "localhost"):
+                visitor.open(f"http://{host}:{port}/")
+                visitor.click("button")
+                visitor.wait_for_text("403")
+                visitor.go()
+                self.assertTrue(visitor.sees("Hello, ada."), host)
+
+    def test_one_login_serves_the_rust_site_and_flask(self):
+        ours = self.serve("--profile", "flask")
+        theirs = flask(SECRET_KEY=KEY)
+        self.addCleanup(theirs.stop)
+        visitor = self.visit(ours)
+        visitor.log_in()
+        visitor.wait_for_text("Hello, ada.")
+        # Cookies know hosts, not ports: the browser sends the same one to both.
+        visitor.open(f"http://127.0.0.1:{theirs.port}/")
+        self.assertEqual(visitor.text(), "Logged in as ada")
+        visitor.script("return fetch('/logout', {method: 'POST'}).then(it => it.status)")
+        visitor.go()
+        self.assertFalse(visitor.sees("ada"), "logged out in Flask, logged out here")
+
+
+class other_site:
+    """A page on a port of its own."""
+
+    def __init__(self, page):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(page.encode())
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever)
+
+    def __enter__(self):
+        self.thread.start()
+        return self.server.server_port
+
+    def __exit__(self, *_):
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+if __name__ == "__main__":
+    unittest.main()
