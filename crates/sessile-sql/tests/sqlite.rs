@@ -1,5 +1,7 @@
 //! The SQLite store under the suite, and from several processes.
 
+#![allow(clippy::unwrap_used)]
+
 use sessile_conformance::processes::{Worker, Workers};
 use sessile_conformance::{Capabilities, Open, Suite, Verdict, block_on, store_tests};
 use sessile_core::StoreError;

@@ -1,5 +1,6 @@
 //! SQLite that fails: typed errors, nothing half-written, and it recovers.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};

@@ -1,0 +1,181 @@
+//! The folder: what lies where, and whether it is ours.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject};
+use sha2::{Digest as _, Sha256};
+
+use crate::disk::{self, make_empty, make_folder, open_lock};
+use crate::error::{failed, on_read, on_write};
+
+/// A power of two, at most 256: the first byte of a name, shifted, is the lock's number.
+pub(crate) const LOCKS: usize = 64;
+const LOCK_SHIFT: u32 = u8::BITS - LOCKS.trailing_zeros();
+
+/// Marks the folder as ours. Another layout has another number.
+const MARK: &str = "layout-1";
+const MARK_START: &str = "layout-";
+
+/// Begins the name of a file that is being written; the lock's number follows.
+const NEW: &str = ".new-";
+
+/// Where a session lies. Never made from anything but a hash.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Name {
+    text: String,
+    pub(crate) lock: usize,
+}
+
+impl Name {
+    pub(crate) fn of(key: &StoreKey) -> Self {
+        match key.hash() {
+            Some(hash) => Self { text: key.to_text(), lock: lock_of(hash[0]) },
+            None => {
+                let hash = Sha256::digest(key.as_bytes());
+                Self { text: format!("t{}", hex(&hash)), lock: lock_of(hash[0]) }
+            }
+        }
+    }
+
+    /// A name found in a folder, if it is one of ours.
+    pub(crate) fn found(text: String) -> Option<Self> {
+        let digits = text.strip_prefix('t').unwrap_or(&text);
+        let ours = digits.len() == 64
+            && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let first = u8::from_str_radix(digits.get(..2)?, 16).ok()?;
+        ours.then_some(Self { text, lock: lock_of(first) })
+    }
+
+    pub(crate) fn is_hash(&self) -> bool {
+        !self.text.starts_with('t')
+    }
+}
+
+fn lock_of(first: u8) -> usize {
+    usize::from(first >> LOCK_SHIFT)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The lock of a half-written file's name.
+pub(crate) fn lock_of_new(name: &str) -> Option<usize> {
+    let number = name.strip_prefix(NEW)?.split('-').next()?;
+    usize::from_str_radix(number, 16).ok().filter(|lock| *lock < LOCKS)
+}
+
+pub(crate) struct Folder {
+    root: PathBuf,
+    pub(crate) sessions: PathBuf,
+    pub(crate) subjects: PathBuf,
+    written: AtomicU64,
+}
+
+impl Folder {
+    /// The folder at `root`, made if told to.
+    pub(crate) fn open(root: PathBuf, create: bool) -> Result<Self, StoreError> {
+        if create {
+            make(&root)?;
+        }
+        check(&root)?;
+        let (sessions, subjects) = (root.join("sessions"), root.join("subjects"));
+        Ok(Self { sessions, subjects, root, written: AtomicU64::new(0) })
+    }
+
+    pub(crate) fn session(&self, name: &Name) -> PathBuf {
+        self.sessions.join(&name.text)
+    }
+
+    /// A name for a file to be written, which nobody else writes.
+    pub(crate) fn new_file(&self, lock: usize) -> PathBuf {
+        let (process, count) = (process::id(), self.written.fetch_add(1, Ordering::Relaxed));
+        let unique = std::ptr::from_ref(self).addr();
+        self.sessions.join(format!("{NEW}{lock:02x}-{process}-{unique:x}-{count}"))
+    }
+
+    pub(crate) fn lock(&self, number: usize) -> PathBuf {
+        lock_path(&self.root, number)
+    }
+
+    pub(crate) fn subject(&self, subject: &Subject) -> PathBuf {
+        self.subjects.join(hex(&Sha256::digest(subject.as_str())))
+    }
+
+    pub(crate) fn listing(&self, subject: &Subject, name: &Name) -> PathBuf {
+        self.subject(subject).join(&name.text)
+    }
+
+    /// That a session is not there says something only while the folder is.
+    pub(crate) fn is_there(&self) -> Result<(), StoreError> {
+        if self.root.join(MARK).exists() && self.sessions.exists() {
+            return Ok(());
+        }
+        Err(failed(StoreErrorKind::Unavailable, "its folder was removed"))
+    }
+
+    pub(crate) fn session_names(&self) -> Result<Vec<Name>, StoreError> {
+        self.is_there()?;
+        Ok(disk::names(&self.sessions)?.into_iter().filter_map(Name::found).collect())
+    }
+}
+
+fn lock_path(root: &Path, number: usize) -> PathBuf {
+    root.join("locks").join(format!("{number:02x}"))
+}
+
+/// Any number of processes may make it at once. The mark comes last.
+fn make(root: &Path) -> Result<(), StoreError> {
+    if root.join(MARK).exists() {
+        return Ok(());
+    }
+    let mut missing: Vec<_> = root.ancestors().take_while(|path| !path.exists()).collect();
+    while let Some(path) = missing.pop() {
+        make_folder(path).map_err(on_write)?;
+    }
+    for name in disk::names(root)? {
+        if name.starts_with(MARK_START) {
+            return Err(other_layout());
+        }
+    }
+    for part in ["sessions", "subjects", "locks"] {
+        make_folder(&root.join(part)).map_err(on_write)?;
+    }
+    for number in 0..LOCKS {
+        // All of them now: on a full disk a session must still be deletable.
+        open_lock(&lock_path(root, number)).map_err(on_write)?;
+    }
+    make_empty(&root.join(MARK)).map_err(on_write)?;
+    Ok(())
+}
+
+fn other_layout() -> StoreError {
+    failed(StoreErrorKind::Corrupt, "its folder has the layout of another release")
+}
+
+/// That it is ours, and that nobody else can put files there.
+fn check(root: &Path) -> Result<(), StoreError> {
+    let unavailable = |why| failed(StoreErrorKind::Unavailable, why);
+    if !root.join(MARK).exists() {
+        let other = disk::names(root)?.iter().any(|name| name.starts_with(MARK_START));
+        return Err(if other { other_layout() } else { unavailable("its folder is not there") });
+    }
+    for part in ["sessions", "subjects", "locks", "."] {
+        let meta = fs::symlink_metadata(root.join(part)).map_err(on_read)?;
+        if !meta.is_dir() {
+            return Err(unavailable("a part of its folder is no folder"));
+        }
+        #[cfg(unix)]
+        if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o022 != 0 {
+            return Err(unavailable("its folder may be written by others; chmod it to 0700"));
+        }
+    }
+    Ok(())
+}

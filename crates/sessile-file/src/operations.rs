@@ -1,0 +1,365 @@
+//! The operations, as one thread does them. They wait for locks and the disk.
+
+use std::cmp::Reverse;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Instant;
+
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+
+use crate::disk;
+use crate::envelope::{self, Content, HEAD};
+use crate::error::{corrupt, failed};
+use crate::folder::{Folder, Name, lock_of_new};
+use crate::lock::{self, Lock};
+use crate::options::Options;
+use crate::subjects;
+
+/// Keys are hashes or short text; longer ones are no keys.
+const MAX_KEY: usize = 4096;
+
+pub(crate) struct Files {
+    pub(crate) folder: Folder,
+    pub(crate) options: Options,
+}
+
+impl Files {
+    fn lock(&self, number: usize) -> Result<Lock, StoreError> {
+        lock::take(&self.folder.lock(number), Instant::now() + self.options.lock_timeout)
+    }
+
+    fn read(&self, name: &Name) -> Result<Option<(StoreKey, Content)>, StoreError> {
+        let Some(file) = disk::read(&self.folder.session(name))? else {
+            self.folder.is_there()?;
+            return Ok(None);
+        };
+        let (key, content) = envelope::open(file)?;
+        if Name::of(&key) != *name {
+            return Err(corrupt("a session's file lies under another's name"));
+        }
+        Ok(Some((key, content)))
+    }
+
+    fn content(&self, name: &Name) -> Result<Option<Content>, StoreError> {
+        Ok(self.read(name)?.map(|(_, content)| content))
+    }
+
+    /// Puts the file in place, and makes that last.
+    fn put(&self, name: &Name, file: &[u8]) -> Result<(), StoreError> {
+        let (path, new) = (self.folder.session(name), self.folder.new_file(name.lock));
+        disk::replace(&path, &new, file, self.options.durability)?;
+        self.sync()
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        disk::sync_folder(&self.folder.sessions, self.options.durability)
+    }
+
+    /// Puts a record in place and keeps the users' lists right.
+    fn put_live(
+        &self,
+        key: &StoreKey,
+        name: &Name,
+        record: &Record,
+        version: u64,
+        before: Option<&Subject>,
+    ) -> Result<(), StoreError> {
+        let after = record.subject.as_ref();
+        if let Some(subject) = after {
+            subjects::add(&self.folder, subject, name, self.options.durability)?;
+        }
+        self.put(name, &envelope::live(key, record, version))?;
+        if let Some(subject) = before.filter(|before| Some(*before) != after) {
+            self.unlist(subject, name);
+        }
+        Ok(())
+    }
+
+    /// The write has happened; a name too many is found when the user is listed.
+    fn unlist(&self, subject: &Subject, name: &Name) {
+        let _ = subjects::drop_listing(&self.folder, subject, name);
+    }
+
+    pub(crate) fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        Ok(self.content(&Name::of(key))?.map(Content::into_entry))
+    }
+
+    pub(crate) fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        bounded(key)?;
+        let name = Name::of(key);
+        let _lock = self.lock(name.lock)?;
+        if self.is_taken(&name) {
+            return Ok(CreateOutcome::Exists);
+        }
+        let version = first_version();
+        self.put_live(key, &name, record, version, None)?;
+        Ok(CreateOutcome::Created(Version::Number(version)))
+    }
+
+    /// By anything, readable or not.
+    fn is_taken(&self, name: &Name) -> bool {
+        self.folder.session(name).symlink_metadata().is_ok()
+    }
+
+    pub(crate) fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let name = Name::of(key);
+        let _lock = self.lock(name.lock)?;
+        let (before, version) = match self.content(&name)? {
+            Some(Content::Live(before, version)) => (before, version),
+            Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
+        };
+        if *expected != Version::Number(version) {
+            return Ok(WriteOutcome::Conflict);
+        }
+        let version = version.wrapping_add(1);
+        self.put_live(key, &name, record, version, before.subject.as_ref())?;
+        Ok(WriteOutcome::Written(Version::Number(version)))
+    }
+
+    pub(crate) fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let name = Name::of(key);
+        let _lock = self.lock(name.lock)?;
+        let Some(Content::Live(mut record, version)) = self.content(&name)? else {
+            return Ok(TouchOutcome::Gone);
+        };
+        let before = (record.seen, record.deadlines);
+        record.seen = record.seen.max(Some(seen));
+        if let Some(stored) = &mut record.deadlines.idle {
+            *stored = (*stored).max(idle.unwrap_or(*stored));
+        }
+        if before != (record.seen, record.deadlines) {
+            self.put(&name, &envelope::live(key, &record, version))?;
+        }
+        Ok(TouchOutcome::Touched)
+    }
+
+    pub(crate) fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        bounded(new_key)?;
+        let (old, new) = (Name::of(old_key), Name::of(new_key));
+        // Always in the same order, or two rotations could wait for each other.
+        let _first = self.lock(old.lock.min(new.lock))?;
+        let _second =
+            if old.lock == new.lock { None } else { Some(self.lock(old.lock.max(new.lock))?) };
+        let (before, version) = match self.content(&old)? {
+            Some(Content::Live(before, version)) => (before, version),
+            Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
+        };
+        if *expected != Version::Number(version) || self.is_taken(&new) {
+            return Ok(WriteOutcome::Conflict);
+        }
+        let version = first_version();
+        self.put_live(new_key, &new, record, version, None)?;
+        // The new one is safe; only now the old one ends.
+        let ended = match grace {
+            Some(until) => self.put(&old, &envelope::moved(old_key, new_key, until)),
+            None => disk::remove(&self.folder.session(&old)).and_then(|_| self.sync()),
+        };
+        if let Err(error) = ended {
+            // The old one still works and nobody knows the new id.
+            let _ = self.remove(&new, record.subject.as_ref());
+            return Err(error);
+        }
+        if let Some(subject) = &before.subject {
+            self.unlist(subject, &old);
+        }
+        Ok(WriteOutcome::Written(Version::Number(version)))
+    }
+
+    pub(crate) fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let name = Name::of(key);
+        let _lock = self.lock(name.lock)?;
+        // What cannot be read can still be removed.
+        let subject = match self.content(&name) {
+            Ok(Some(Content::Live(record, _))) => record.subject,
+            Err(error) if error.kind() == StoreErrorKind::Unavailable => return Err(error),
+            _ => None,
+        };
+        self.remove(&name, subject.as_ref())?;
+        Ok(())
+    }
+
+    fn remove(&self, name: &Name, subject: Option<&Subject>) -> Result<bool, StoreError> {
+        let removed = disk::remove(&self.folder.session(name))?;
+        if removed {
+            self.sync()?;
+        }
+        if let Some(subject) = subject {
+            self.unlist(subject, name);
+        }
+        Ok(removed)
+    }
+
+    /// Removes what has passed, and files that a process was killed over.
+    pub(crate) fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.folder.is_there()?;
+        let mut removed = 0;
+        for found in disk::names(&self.folder.sessions)? {
+            if removed == limit {
+                break;
+            }
+            if let Some(lock) = lock_of_new(&found) {
+                // Whoever writes it holds the lock; if we get it, nobody does.
+                if let Some(_lock) = lock::try_take(&self.folder.lock(lock))? {
+                    disk::remove(&self.folder.sessions.join(found))?;
+                }
+                continue;
+            }
+            let Some(name) = Name::found(found) else { continue };
+            // One bad file must not keep the others from being swept.
+            let head = disk::read_head::<HEAD>(&self.folder.session(&name)).ok().flatten();
+            if head.as_deref().and_then(envelope::end_of).is_none_or(|end| end > now) {
+                continue;
+            }
+            let _lock = self.lock(name.lock)?;
+            let Ok(Some(content)) = self.content(&name) else { continue };
+            if content.passed(now) {
+                let subject = match content {
+                    Content::Live(record, _) => record.subject,
+                    Content::Moved { .. } => None,
+                };
+                removed += usize::from(self.remove(&name, subject.as_ref())?);
+            }
+        }
+        Ok(removed)
+    }
+
+    /// The user's live sessions; names that lead to none are dropped.
+    fn listed(&self, subject: &Subject) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+        self.folder.is_there()?;
+        let mut found = Vec::new();
+        for name in self.names_of(subject)? {
+            if let Some((key, record)) = self.live(&name)?
+                && record.subject.as_ref() == Some(subject)
+            {
+                found.push((key, record));
+                continue;
+            }
+            // A writer that is just making it holds the lock.
+            if let Some(_lock) = lock::try_take(&self.folder.lock(name.lock))?
+                && !self.may_belong(&name, subject)?
+            {
+                self.unlist(subject, &name);
+            }
+        }
+        Ok(found)
+    }
+
+    fn names_of(&self, subject: &Subject) -> Result<impl Iterator<Item = Name>, StoreError> {
+        let names = disk::names(&self.folder.subject(subject))?;
+        Ok(names.into_iter().filter_map(Name::found))
+    }
+
+    /// Whether it is the user's, or cannot be read but is listed as theirs.
+    fn may_belong(&self, name: &Name, subject: &Subject) -> Result<bool, StoreError> {
+        match self.content(name) {
+            Ok(Some(Content::Live(record, _))) => Ok(record.subject.as_ref() == Some(subject)),
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    pub(crate) fn by_subject(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+        let mut found = self.listed(subject)?;
+        found.sort_by_key(|(_, record)| Reverse(record.created));
+        Ok(found)
+    }
+
+    pub(crate) fn delete_by_subject(
+        &self,
+        subject: &Subject,
+        keep: Option<&StoreKey>,
+    ) -> Result<usize, StoreError> {
+        self.folder.is_there()?;
+        let keep = keep.map(Name::of);
+        let mut removed = 0;
+        for name in self.names_of(subject)?.filter(|name| Some(name) != keep.as_ref()) {
+            // Waits, so that a session that is just being made is reached too.
+            let _lock = self.lock(name.lock)?;
+            if self.may_belong(&name, subject)? {
+                removed += usize::from(self.remove(&name, Some(subject))?);
+            } else {
+                self.unlist(subject, &name);
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn iterate(
+        &self,
+        after: Option<&StoreKey>,
+        limit: usize,
+    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+        let (mut hashes, texts): (Vec<_>, Vec<_>) =
+            self.folder.session_names()?.into_iter().partition(Name::is_hash);
+        let mut page = Vec::new();
+        // Names of hashes are in key order; what follows text keys is only text.
+        let after_hash = after.filter(|key| key.hash().is_some()).map(Name::of);
+        if after.is_none_or(|key| key.hash().is_some()) {
+            hashes.retain(|name| after_hash.as_ref().is_none_or(|after| name > after));
+            hashes.sort_unstable();
+            for name in hashes {
+                if page.len() >= limit {
+                    return Ok(page);
+                }
+                page.extend(self.live(&name)?);
+            }
+        }
+        let mut rest = Vec::new();
+        for name in texts {
+            rest.extend(self.live(&name)?);
+        }
+        rest.retain(|(key, _)| after.is_none_or(|after| key > after));
+        rest.sort_by(|(one, _), (other, _)| one.cmp(other));
+        page.extend(rest);
+        page.truncate(limit);
+        Ok(page)
+    }
+
+    /// A session that cannot be read is none that can be used, and must not
+    /// keep the others from being listed.
+    fn live(&self, name: &Name) -> Result<Option<(StoreKey, Record)>, StoreError> {
+        match self.read(name) {
+            Ok(Some((key, Content::Live(record, _)))) => Ok(Some((key, record))),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A number nobody has seen, so that a key created anew is another entry.
+fn first_version() -> u64 {
+    RandomState::new().hash_one(0) >> 16
+}
+
+fn bounded(key: &StoreKey) -> Result<(), StoreError> {
+    if key.as_bytes().len() > MAX_KEY {
+        return Err(failed(StoreErrorKind::TooLarge, "a key of over 4096 bytes"));
+    }
+    Ok(())
+}

@@ -1,0 +1,194 @@
+//! The store: the operations on tokio's blocking threads, in turn.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::error::locked;
+use crate::folder::{Folder, LOCKS, Name};
+use crate::lock::ended;
+use crate::operations::Files;
+use crate::options::Options;
+
+/// Sessions in a folder. Clones share it; other processes may too.
+#[derive(Clone)]
+pub struct FileStore(Arc<Inner>);
+
+struct Inner {
+    files: Files,
+    /// Writers of this process wait here, in turn and without a thread each;
+    /// the locks in the folder are for other processes.
+    turns: Vec<Arc<Mutex<()>>>,
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FileStore")
+    }
+}
+
+impl FileStore {
+    /// Opens the folder, and makes it where [`Options::create`] says so.
+    ///
+    /// # Errors
+    ///
+    /// [`Unavailable`](sessile_core::StoreErrorKind::Unavailable) when the folder is missing,
+    /// no folder, or writable by others; [`Corrupt`](sessile_core::StoreErrorKind::Corrupt)
+    /// when another release laid it out; else what the file system says.
+    pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, StoreError> {
+        let root = folder.into();
+        blocking(move || {
+            let folder = Folder::open(root, options.create)?;
+            let turns = (0..LOCKS).map(|_| Arc::default()).collect();
+            Ok(Self(Arc::new(Inner { files: Files { folder, options }, turns })))
+        })
+        .await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.0);
+        blocking(move || work(&inner.files)).await
+    }
+
+    /// Waits for the turns of these keys, then does the work. A future dropped
+    /// before has done nothing; one dropped after leaves a thread that does all of it.
+    async fn write<T: Send + 'static>(
+        &self,
+        keys: &[&StoreKey],
+        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let mut numbers: Vec<_> = keys.iter().map(|key| Name::of(key).lock).collect();
+        // Always in the same order, or two rotations could wait for each other.
+        numbers.sort_unstable();
+        numbers.dedup();
+        let inner = Arc::clone(&self.0);
+        let patience = inner.files.options.lock_timeout;
+        let turns = timeout(patience, self.turns(&numbers)).await.map_err(|_| locked())?;
+        blocking(move || {
+            let outcome = work(&inner.files);
+            drop(turns);
+            outcome
+        })
+        .await
+    }
+
+    async fn turns(&self, numbers: &[usize]) -> Vec<OwnedMutexGuard<()>> {
+        let mut turns = Vec::with_capacity(numbers.len());
+        for turn in numbers.iter().filter_map(|number| self.0.turns.get(*number)) {
+            turns.push(Arc::clone(turn).lock_owned().await);
+        }
+        turns
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    spawn_blocking(work).await.unwrap_or_else(|_| Err(ended()))
+}
+
+impl SessionStore for FileStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let key = key.clone();
+        self.read(move |files| files.load(&key)).await
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        let (own, record) = (key.clone(), record.clone());
+        self.write(&[key], move |files| files.create(&own, &record)).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (own, record, expected) = (key.clone(), record.clone(), expected.clone());
+        self.write(&[key], move |files| files.update(&own, &record, &expected)).await
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let own = key.clone();
+        self.write(&[key], move |files| files.touch(&own, seen, idle)).await
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new) = (old_key.clone(), new_key.clone());
+        let (record, expected) = (record.clone(), expected.clone());
+        let work = move |files: &Files| files.replace(&old, &expected, &new, &record, grace);
+        self.write(&[old_key, new_key], work).await
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let own = key.clone();
+        self.write(&[key], move |files| files.delete(&own)).await
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        Some(self)
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+}
+
+impl Sweep for FileStore {
+    /// Looks at every file's first bytes, so it costs as much as there are sessions.
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(self.read(move |files| files.sweep(now, limit)))
+    }
+}
+
+impl Directory for FileStore {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        let subject = subject.clone();
+        Box::pin(self.read(move |files| files.by_subject(&subject)))
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let (subject, keep) = (subject.clone(), keep.cloned());
+        Box::pin(self.read(move |files| files.delete_by_subject(&subject, keep.as_ref())))
+    }
+
+    /// Reads the names of all sessions for every page, then the files of one.
+    fn iterate<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        let after = after.cloned();
+        Box::pin(self.read(move |files| files.iterate(after.as_ref(), limit)))
+    }
+}
