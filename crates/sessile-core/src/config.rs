@@ -282,7 +282,7 @@ impl fmt::Display for ConfigError {
             }
             Self::NotRevocable => f.write_str(
                 "sessions kept in cookies cannot be ended on the server; use a store, or accept \
-                 it with cookie_sessions_cannot_be_revoked",
+                 it with SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED",
             ),
             Self::NotSecure => f.write_str(
                 "the session cookie would travel without TLS (SESSION_COOKIE_SECURE is false); \

@@ -127,16 +127,22 @@ impl fmt::Debug for Engine {
     }
 }
 
-fn check(config: &Config) -> Result<(), ConfigError> {
+/// Refuses what a profile cannot do.
+pub(crate) fn check_storage(config: &Config) -> Result<(), ConfigError> {
     use Profile::*;
     use Storage::*;
     let fits = matches!(
         (config.profile, config.storage),
         (Native, _) | (FlaskSession | Django, Store) | (Flask | Django | Starlette, SignedCookie)
     );
-    if !fits {
-        return Err(ConfigError::Storage(config.profile, config.storage));
-    }
+    if fits { Ok(()) } else { Err(ConfigError::Storage(config.profile, config.storage)) }
+}
+
+/// Refuses settings that do not go together.
+pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
+    use Profile::*;
+    use Storage::*;
+    check_storage(config)?;
     let native = config.profile == Native;
     if native && config.storage != Store && !config.cookie_sessions_cannot_be_revoked {
         return Err(ConfigError::NotRevocable);

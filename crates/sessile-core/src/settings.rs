@@ -1,0 +1,233 @@
+//! Configuration by name: Flask's, Flask-Session's and Django's settings, and ours beside them.
+//!
+//! Names, values and defaults are tabled in `docs/configuration.md`. This
+//! module reads no environment and no file: names and values come in. The
+//! order in which they come does not matter.
+
+mod duration;
+mod error;
+mod given;
+mod keys;
+mod lifetime;
+mod names;
+mod read;
+mod store;
+#[cfg(feature = "toml")]
+mod toml;
+
+use std::fmt;
+
+pub use error::SettingsError;
+pub use names::Setting;
+pub use store::StoreChoice;
+
+/// Settings by name, not yet checked.
+///
+/// ```
+/// use sessile_core::{Profile, Settings, StoreChoice};
+///
+/// let settings = Settings::new()
+///     .with("SESSION_PROFILE", "flask_session")
+///     .with("SESSION_TYPE", "memory")
+///     .with("PERMANENT_SESSION_LIFETIME", "14 days");
+/// let (config, store) = settings.into_config()?;
+/// assert_eq!(config.profile, Profile::FlaskSession);
+/// assert!(matches!(store, StoreChoice::Memory));
+/// # Ok::<(), sessile_core::SettingsError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Settings {
+    entries: Vec<(String, SettingValue)>,
+}
+
+/// What a setting was given. Text is read as what the setting takes: `"true"`,
+/// `"3600"`, `"31 days"`, so that an environment can say everything.
+#[derive(Clone, PartialEq)]
+#[non_exhaustive]
+pub enum SettingValue {
+    /// Text.
+    Text(String),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// Several values.
+    List(Vec<SettingValue>),
+}
+
+/// A prefix that marks a variable of the environment as ours.
+const PREFIX: &str = "SESSILE_";
+
+/// Variables that begin like a setting and are none: X11's session manager
+/// sets this one on every desktop.
+const NOT_OURS: &[&str] = &["SESSION_MANAGER"];
+
+/// Settings that may be empty: an empty key is an error rather than no key,
+/// and no prefix is a choice.
+const MAY_BE_EMPTY: &[&str] = &["SECRET_KEY", "SESSION_KEY_PREFIX"];
+
+impl Settings {
+    /// No settings: all defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a setting, in place of an earlier one of the same name.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<SettingValue>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Adds a setting, in place of an earlier one of the same name.
+    pub fn set(&mut self, name: impl Into<String>, value: impl Into<SettingValue>) {
+        let (name, value) = (name.into(), value.into());
+        match self.entries.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, old)) => *old = value,
+            None => self.entries.push((name, value)),
+        }
+    }
+
+    /// These settings, and those of `later`, which win where both have one:
+    /// a file's, say, and the environment's.
+    #[must_use]
+    pub fn overridden_by(mut self, later: Self) -> Self {
+        for (name, value) in later.entries {
+            self.set(name, value);
+        }
+        self
+    }
+
+    /// Picks the settings out of an environment's variables.
+    ///
+    /// A variable counts when its name is a setting's or begins with
+    /// `SESSION_`, bare or behind `SESSILE_`, which wins. All others are left
+    /// alone, `SESSION_MANAGER` of X11 too. An empty value counts as not set,
+    /// except for `SECRET_KEY` (refused) and `SESSION_KEY_PREFIX` (no prefix).
+    ///
+    /// ```
+    /// # use sessile_core::Settings;
+    /// let variables = [("HOME", "/root"), ("SESSION_TYPE", "memory"), ("SESSION_COOKIE_NAME", "")];
+    /// let pairs = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    /// assert_eq!(Settings::from_pairs(pairs).names().collect::<Vec<_>>(), ["SESSION_TYPE"]);
+    /// ```
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        let (mut bare, mut prefixed) = (Self::new(), Self::new());
+        for (name, value) in pairs {
+            let stripped = name.strip_prefix(PREFIX);
+            let setting = stripped.unwrap_or(&name);
+            if !Self::is_variable(&name) || value.is_empty() && !MAY_BE_EMPTY.contains(&setting) {
+                continue;
+            }
+            let into = if stripped.is_some() { &mut prefixed } else { &mut bare };
+            into.set(setting, value);
+        }
+        bare.overridden_by(prefixed)
+    }
+
+    /// Whether [`from_pairs`](Self::from_pairs) takes a variable of this name for a setting.
+    pub fn is_variable(name: &str) -> bool {
+        let name = name.strip_prefix(PREFIX).unwrap_or(name);
+        let ours = name.starts_with("SESSION_") || names::find(name).is_some();
+        ours && !NOT_OURS.contains(&name)
+    }
+
+    /// Reads settings from TOML. A table `[sessile]` holds them and the rest of
+    /// the document is somebody else's; without it the whole document is settings.
+    ///
+    /// ```
+    /// # use sessile_core::Settings;
+    /// let text = r#"
+    ///     [sessile]
+    ///     SESSION_TYPE = "memory"
+    ///     SESSION_IDLE_TIMEOUT = "30 minutes"
+    /// "#;
+    /// assert_eq!(Settings::from_toml(text)?.names().count(), 2);
+    /// # Ok::<(), sessile_core::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::Toml`] names the line. Names and values are checked by
+    /// [`into_config`](Self::into_config).
+    #[cfg(feature = "toml")]
+    pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
+        toml::parse(text)
+    }
+
+    /// The names of the settings that were given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Every setting there is.
+    pub fn known() -> &'static [Setting] {
+        names::KNOWN
+    }
+
+    /// The configuration these settings describe, and where it keeps sessions.
+    /// [`Engine::new`](crate::Engine::new) takes it without complaint.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the setting, what it was given, unless that is
+    /// secret, and what it takes. A setting without meaning in the profile is
+    /// an error too: whoever sets it expects it to act.
+    pub fn into_config(self) -> Result<(crate::Config, StoreChoice), SettingsError> {
+        read::config(self.entries)
+    }
+}
+
+/// Names only: values may be secret.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.names()).finish()
+    }
+}
+
+/// The kind only: it may be a secret.
+impl fmt::Debug for SettingValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text(_) => "Text(..)",
+            Self::Bool(_) => "Bool(..)",
+            Self::Int(_) => "Int(..)",
+            Self::Float(_) => "Float(..)",
+            Self::List(_) => "List(..)",
+        })
+    }
+}
+
+macro_rules! setting_value {
+    ($($source:ty => $variant:ident,)*) => {$(
+        impl From<$source> for SettingValue {
+            fn from(value: $source) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )*};
+}
+
+setting_value! {
+    String => Text,
+    &str => Text,
+    bool => Bool,
+    i64 => Int,
+    i32 => Int,
+    u32 => Int,
+    f64 => Float,
+}
+
+impl<T: Into<SettingValue>> From<Vec<T>> for SettingValue {
+    fn from(values: Vec<T>) -> Self {
+        Self::List(values.into_iter().map(Into::into).collect())
+    }
+}
+
+impl From<std::time::Duration> for SettingValue {
+    fn from(span: std::time::Duration) -> Self {
+        Self::Text(format!("{}.{:09}", span.as_secs(), span.subsec_nanos()))
+    }
+}

@@ -1,0 +1,131 @@
+//! Why settings were refused.
+
+use std::fmt;
+
+use crate::config::{ConfigError, Profile};
+use crate::keys::WeakKey;
+
+/// Why settings were refused. The values of secret settings are never in here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// There is no setting of this name.
+    Unknown {
+        /// The name.
+        setting: String,
+        /// The known name closest to it.
+        nearest: Option<&'static str>,
+    },
+    /// A setting of an original that has another place here.
+    Replaced {
+        /// The name.
+        setting: &'static str,
+        /// Where it went.
+        instead: &'static str,
+    },
+    /// The setting does not take this value.
+    Invalid {
+        /// The name.
+        setting: &'static str,
+        /// What it was given, shortened; `None` where that is secret.
+        got: Option<String>,
+        /// What it takes.
+        takes: &'static str,
+    },
+    /// The setting has no meaning in this profile.
+    WrongProfile {
+        /// The name.
+        setting: &'static str,
+        /// The profile.
+        profile: Profile,
+    },
+    /// A setting that is needed here is not set.
+    Missing {
+        /// The name.
+        setting: &'static str,
+        /// Why it is needed, or what it takes.
+        because: &'static str,
+    },
+    /// Two settings do not go together.
+    Contradiction {
+        /// The one.
+        setting: &'static str,
+        /// The other.
+        with: &'static str,
+        /// Why not.
+        because: &'static str,
+    },
+    /// A key anyone could guess. `SESSION_ALLOW_WEAK_KEY` lets it pass.
+    WeakKey {
+        /// `SECRET_KEY` or `SECRET_KEY_FALLBACKS`.
+        setting: &'static str,
+        /// What is wrong with it.
+        reason: WeakKey,
+    },
+    /// Each setting is fine, the whole is not.
+    Config(ConfigError),
+    /// This is not TOML.
+    Toml {
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl fmt::Display for SettingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { setting, nearest } => {
+                let shown: String = setting.chars().take(64).collect();
+                write!(f, "there is no setting {shown:?}")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean {nearest}?"),
+                    None => f.write_str("; see docs/configuration.md for those there are"),
+                }
+            }
+            Self::Replaced { setting, instead } => write!(f, "{setting} is not used: {instead}"),
+            Self::Invalid { setting, got: Some(got), takes } => {
+                write!(f, "{setting} is {got}; it takes {takes}")
+            }
+            Self::Invalid { setting, got: None, takes } => {
+                write!(f, "{setting} has a value it does not take (not shown); it takes {takes}")
+            }
+            Self::WrongProfile { setting, profile } => {
+                let profile = profile_name(*profile);
+                write!(f, "{setting} has no meaning with SESSION_PROFILE={profile}; remove it")
+            }
+            Self::Missing { setting, because } => write!(f, "{setting} is not set: {because}"),
+            Self::Contradiction { setting, with, because } => {
+                write!(f, "{setting} does not go together with {with}: {because}")
+            }
+            Self::WeakKey { setting, reason } => write!(
+                f,
+                "{setting}: {reason} (a weak key, for tests only, passes with \
+                 SESSION_ALLOW_WEAK_KEY=true)"
+            ),
+            Self::Config(error) => error.fmt(f),
+            Self::Toml { line, reason } => write!(f, "line {line} of the settings: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Config(error) => Some(error),
+            Self::WeakKey { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+impl From<ConfigError> for SettingsError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+fn profile_name(profile: Profile) -> &'static str {
+    super::read::PROFILES.iter().find(|(_, known)| *known == profile).map_or("", |(name, _)| name)
+}

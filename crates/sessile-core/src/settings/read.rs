@@ -1,0 +1,124 @@
+//! From names and values to a configuration.
+
+use super::error::SettingsError;
+use super::given::{Given, flag, text};
+use super::{SettingValue, StoreChoice, keys, lifetime, store};
+use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
+use crate::cookie::{CookieTemplate, SameSite};
+use crate::format::flask_session::Format;
+
+pub(super) const PROFILES: &[(&str, Profile)] = &[
+    ("native", Profile::Native),
+    ("flask", Profile::Flask),
+    ("flask_session", Profile::FlaskSession),
+    ("django", Profile::Django),
+    ("starlette", Profile::Starlette),
+];
+
+pub(super) fn config(
+    entries: Vec<(String, SettingValue)>,
+) -> Result<(Config, StoreChoice), SettingsError> {
+    let mut given = Given::new(entries)?;
+    let profile = given.choice("SESSION_PROFILE", PROFILES)?.unwrap_or(Profile::Native);
+    given.check_profile(profile)?;
+    let mut config = base(profile, &mut given)?;
+    let store = store::choose(&mut given, &mut config)?;
+    cookie(&mut given, &mut config)?;
+    lifetime::apply(&mut given, &mut config)?;
+    behaviour(&mut given, &mut config)?;
+    flask_session(&mut given, &mut config)?;
+    crate::engine::check(&config)?;
+    if config.use_signer && config.keys.is_none() {
+        return Err(ConfigError::NoKey.into());
+    }
+    CookieTemplate::new(config.cookie.clone()).map_err(ConfigError::Cookie)?;
+    Ok((config, store))
+}
+
+fn base(profile: Profile, given: &mut Given) -> Result<Config, SettingsError> {
+    let keys = keys::ring(given)?;
+    let config = match (profile, keys) {
+        (Profile::Native, keys) => Config { keys, ..Config::native() },
+        (Profile::FlaskSession, keys) => Config::flask_session(keys),
+        (_, None) => return Err(ConfigError::NoKey.into()),
+        (Profile::Flask, Some(keys)) => Config::flask(keys),
+        (Profile::Django, Some(keys)) => Config::django(keys),
+        (Profile::Starlette, Some(keys)) => Config::starlette(keys),
+    };
+    let development = given.flag("SESSION_DEVELOPMENT")?.unwrap_or(false);
+    Ok(if development { config.for_development() } else { config })
+}
+
+fn cookie(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
+    let cookie = &mut config.cookie;
+    set(&mut cookie.name, given.text("SESSION_COOKIE_NAME")?);
+    let no_domain = |value: &SettingValue| flag(value) == Some(false);
+    let domain = given.take("SESSION_COOKIE_DOMAIN", |value| match no_domain(value) {
+        true => Some(None),
+        false => text(value).map(|domain| Some(domain.to_owned())),
+    })?;
+    set(&mut cookie.domain, domain);
+    let root = given.text("APPLICATION_ROOT")?;
+    set(&mut cookie.path, given.text("SESSION_COOKIE_PATH")?.or(root));
+    set(&mut cookie.secure, given.flag("SESSION_COOKIE_SECURE")?);
+    set(&mut cookie.http_only, given.flag("SESSION_COOKIE_HTTPONLY")?);
+    let same_site = given.take("SESSION_COOKIE_SAMESITE", |value| match flag(value) {
+        Some(false) => Some(None),
+        _ => SameSite::parse(text(value)?.trim()).ok().map(Some),
+    })?;
+    set(&mut cookie.same_site, same_site);
+    set(&mut cookie.partitioned, given.flag("SESSION_COOKIE_PARTITIONED")?);
+    set(&mut cookie.allow_dropped_by_browsers, given.flag("SESSION_COOKIE_ALLOW_DROPPED")?);
+    // Flask warns above it. Here browsers' own limit is an error, so nothing is left to warn of.
+    given.count("MAX_COOKIE_SIZE")?;
+    Ok(())
+}
+
+fn behaviour(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
+    let refresh = match config.profile {
+        Profile::Django => "SESSION_SAVE_EVERY_REQUEST",
+        _ => "SESSION_REFRESH_EACH_REQUEST",
+    };
+    set(&mut config.refresh_each_request, given.flag(refresh)?);
+    let at_close = given.flag("SESSION_EXPIRE_AT_BROWSER_CLOSE")?;
+    set(&mut config.expire_at_browser_close, at_close);
+    let above_zero = |value: &SettingValue| super::given::count(value).filter(|bytes| *bytes > 0);
+    set(&mut config.max_bytes, given.take("SESSION_MAX_BYTES", above_zero)?);
+    set(&mut config.save_on_server_error, given.flag("SESSION_SAVE_ON_SERVER_ERROR")?);
+    let failures =
+        &[("refuse", StoreFailure::Refuse), ("read_as_anonymous", StoreFailure::ReadAsAnonymous)];
+    set(&mut config.store_failure, given.choice("SESSION_STORE_FAILURE", failures)?);
+    let ended =
+        &[("refuse", EndedMeanwhile::Refuse), ("keep_response", EndedMeanwhile::KeepResponse)];
+    set(&mut config.ended_meanwhile, given.choice("SESSION_ENDED_MEANWHILE", ended)?);
+    set(&mut config.no_store, given.flag("SESSION_NO_STORE")?);
+    set(&mut config.clear_site_data, given.flag("SESSION_CLEAR_SITE_DATA")?);
+    set(&mut config.audience, given.text("SESSION_AUDIENCE")?);
+    let accepted = given.flag("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED")?;
+    set(&mut config.cookie_sessions_cannot_be_revoked, accepted);
+    Ok(())
+}
+
+fn flask_session(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
+    set(&mut config.session_permanent, given.flag("SESSION_PERMANENT")?);
+    set(&mut config.use_signer, given.flag("SESSION_USE_SIGNER")?);
+    let prefix = given.take("SESSION_KEY_PREFIX", |value| {
+        let fits = |text: &&str| text.len() <= 128 && !text.chars().any(char::is_control);
+        text(value).filter(fits).map(str::to_owned)
+    })?;
+    set(&mut config.key_prefix, prefix);
+    let length = given.take("SESSION_ID_LENGTH", |value| {
+        super::given::count(value).filter(|length| (16..=192).contains(length))
+    })?;
+    set(&mut config.id_length, length);
+    let formats = &[("msgpack", Format::Msgpack), ("json", Format::Json)];
+    let format = given.choice("SESSION_SERIALIZATION_FORMAT", formats)?;
+    set(&mut config.serialization_format, format);
+    Ok(())
+}
+
+fn set<T>(field: &mut T, given: Option<T>) {
+    if let Some(given) = given {
+        *field = given;
+    }
+}
