@@ -1,7 +1,12 @@
 //! zlib as CPython's `zlib` module drives it: level 6, 15 bits of window.
 
+mod deflate;
+mod matches;
+mod trees;
+
 use std::cell::RefCell;
 
+use deflate::Deflater;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
 /// The most a payload may inflate to unless told otherwise: 1 MiB, hundreds of
@@ -80,31 +85,30 @@ fn inflate_within(
 /// `zlib.compress`, if that is shorter than `bytes` by two bytes or more: the
 /// rule of itsdangerous and Django, which pay one byte for a marker.
 ///
-/// Byte for byte CPython's only with the feature `c-zlib`; always readable.
+/// Byte for byte CPython's for up to 16,000 bytes; beyond, only with the
+/// feature `c-zlib`. Always readable.
 pub fn deflate_if_shorter(bytes: &[u8]) -> Option<Vec<u8>> {
     thread_local! {
-        // A stream is a quarter of a megabyte: kept, and reset for each use.
-        static STREAM: RefCell<Compress> =
-            RefCell::new(Compress::new(Compression::new(6), true));
+        static DEFLATER: RefCell<Deflater> = RefCell::new(Deflater::new());
     }
     let room = bytes.len().checked_sub(2)?;
     if cannot_shrink(bytes) {
         return None;
     }
-    STREAM
-        .try_with(|stream| match stream.try_borrow_mut() {
-            Ok(mut stream) => deflate_within(&mut stream, bytes, room),
-            Err(_) => deflate_within(&mut fresh(), bytes, room),
+    if !Deflater::takes(bytes.len()) {
+        return deflate_long(bytes, room);
+    }
+    DEFLATER
+        .try_with(|kept| match kept.try_borrow_mut() {
+            Ok(mut kept) => kept.deflate(bytes, room),
+            Err(_) => Deflater::new().deflate(bytes, room),
         })
-        .unwrap_or_else(|_| deflate_within(&mut fresh(), bytes, room))
+        .unwrap_or_else(|_| Deflater::new().deflate(bytes, room))
 }
 
-fn fresh() -> Compress {
-    Compress::new(Compression::new(6), true)
-}
-
-fn deflate_within(stream: &mut Compress, bytes: &[u8], room: usize) -> Option<Vec<u8>> {
-    stream.reset();
+/// With a general library: too long for a cookie anyway.
+fn deflate_long(bytes: &[u8], room: usize) -> Option<Vec<u8>> {
+    let mut stream = Compress::new(Compression::new(6), true);
     let mut out = vec![0; room];
     let status = stream.compress(bytes, &mut out, FlushCompress::Finish).ok()?;
     if status != Status::StreamEnd {
@@ -210,7 +214,7 @@ mod tests {
                 .collect();
             if cannot_shrink(&bytes) {
                 skipped += 1;
-                assert_eq!(deflate_within(&mut fresh(), &bytes, bytes.len() - 2), None);
+                assert_eq!(Deflater::new().deflate(&bytes, bytes.len() - 2), None);
             }
         }
         assert!(skipped > 500);
