@@ -26,13 +26,13 @@
 //! Cases use keys of their own and may run on a shared server, one at a time.
 //! They need tokio. [`processes`] helps a store's tests to write from several
 //! processes and to kill them.
-//! processes and to kill them.
 
 mod capabilities;
 pub mod cases;
 mod check;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod processes;
-
 mod suite;
 
 pub use capabilities::{Capabilities, Keys};

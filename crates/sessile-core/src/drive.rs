@@ -6,14 +6,21 @@
 
 use std::future::Future;
 
+use bytes::Bytes;
+
 use crate::begin::{Begun, Loaded, Opened, Reading};
 use crate::cookie::SetCookie;
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
+use crate::expiry::Deadlines;
+use crate::id::StoreKey;
 use crate::session::{Lookup, Origin, Rotation, Session};
 use crate::settle::{Plan, StoreOp};
-use crate::store::{CreateOutcome, Record, SessionStore, TouchOutcome, WriteOutcome};
+use crate::store::{
+    CreateOutcome, Entry, Record, SessionStore, StoreError, StoreErrorKind, TouchOutcome, Version,
+    WriteOutcome,
+};
 use crate::time::Timestamp;
 
 /// A conditional write is tried at most this often before the request is answered 503.
@@ -148,10 +155,10 @@ pub async fn execute<S: SessionStore>(
 ) -> Result<Committed, CommitError> {
     for tries in 1..=MAX_TRIES {
         match write(store, &plan).await? {
-            Outcome::Done => return finish(engine, store, plan, world).await,
+            Outcome::Done => return finish(engine, store, session, plan, world).await,
             Outcome::Dead => {
                 plan.cookie = None;
-                return finish(engine, store, plan, world).await;
+                return finish(engine, store, session, plan, world).await;
             }
             Outcome::Taken => {}
             Outcome::Lost => {
@@ -221,14 +228,15 @@ async fn write<S: SessionStore>(store: &S, plan: &Plan) -> Result<Outcome, Commi
 async fn finish<S: SessionStore>(
     engine: &Engine,
     store: &S,
+    session: &Session,
     plan: Plan,
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
     if let Some(key) = &plan.delete {
-        store.delete(key).await?;
+        end_known(engine, store, key, session.loaded(), world).await?;
     }
     if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
-        enforce_limit(store, limit, record, world).await?;
+        enforce_limit(engine, store, limit, record, world).await?;
     }
     Ok(conclude(plan, world))
 }
@@ -281,9 +289,69 @@ async fn rebase<S: SessionStore, W: World>(
     }
 }
 
+/// Ends the session under `key` for good, wherever it is by now. Ending what is
+/// not there is fine.
+///
+/// A bare [`delete`](SessionStore::delete) would not do: if another request has
+/// changed the id meanwhile, it removes the pointer and leaves the session.
+///
+/// # Errors
+///
+/// The session may still be there: the store failed, or others kept writing first.
+pub async fn end<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    key: &StoreKey,
+    world: &mut impl World,
+) -> Result<(), StoreError> {
+    end_known(engine, store, key, None, world).await
+}
+
+async fn end_known<S: SessionStore>(
+    engine: &Engine,
+    store: &S,
+    key: &StoreKey,
+    mut known: Option<(Record, Version)>,
+    world: &mut impl World,
+) -> Result<(), StoreError> {
+    if !engine.leaves_pointers() {
+        return store.delete(key).await;
+    }
+    let mut key = key.clone();
+    for tries in 0..MAX_TRIES {
+        let (record, version) = match known.take() {
+            Some(known) => known,
+            None => match store.load(&key).await? {
+                Some(Entry::Live(record, version)) => (record, version),
+                Some(Entry::Moved { to, .. }) => {
+                    store.delete(&key).await?;
+                    key = to;
+                    continue;
+                }
+                None => return Ok(()),
+            },
+        };
+        // Expired by a conditional write: from here on no other write or move succeeds.
+        let deadlines = Deadlines { idle: None, absolute: Some(world.now()) };
+        let ended = Record { payload: Bytes::new(), deadlines, subject: None, ..record };
+        if let WriteOutcome::Written(_) = store.update(&key, &ended, &version).await? {
+            if let Err(error) = store.delete(&key).await {
+                tracing::warn!(%error, "an ended session's record was left to the sweeper");
+            }
+            return Ok(());
+        }
+        if tries > 0 {
+            world.pause(tries).await;
+        }
+    }
+    Err(StoreError::new("configured", StoreErrorKind::Unavailable)
+        .because("others kept writing to a session that was to end"))
+}
+
 /// Ends a user's oldest sessions beyond `limit`. Two logins at once agree on
 /// which are the oldest, so both may do it.
 async fn enforce_limit<S: SessionStore>(
+    engine: &Engine,
     store: &S,
     limit: usize,
     record: &Record,
@@ -298,7 +366,7 @@ async fn enforce_limit<S: SessionStore>(
     let began = |record: &Record| record.authenticated.max(record.created);
     sessions.sort_by(|(a, x), (b, y)| (began(y), b).cmp(&(began(x), a)));
     for (key, record) in sessions.into_iter().skip(limit) {
-        store.delete(&key).await?;
+        end(engine, store, &key, world).await?;
         let (session, subject) = (Some(key.handle()), record.subject);
         world.report(Event { kind: EventKind::Evicted, session, subject });
     }
@@ -320,6 +388,14 @@ impl Session {
     fn lookup(&self) -> Option<Lookup> {
         match &self.lock().origin {
             Origin::Stored { at, .. } => Some(at.clone()),
+            _ => None,
+        }
+    }
+
+    /// The record this request loaded and its version.
+    fn loaded(&self) -> Option<(Record, Version)> {
+        match &self.lock().origin {
+            Origin::Stored { record, version, .. } => Some((record.clone(), version.clone())),
             _ => None,
         }
     }

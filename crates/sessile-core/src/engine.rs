@@ -110,6 +110,11 @@ impl Engine {
         self.config.ended_meanwhile
     }
 
+    /// Whether an id that changed leads to the session for a while.
+    pub(crate) fn leaves_pointers(&self) -> bool {
+        !self.config.grace.is_zero()
+    }
+
     /// How long the foreign profiles let a session live.
     pub(crate) fn foreign_age(&self) -> Duration {
         // Checked in `new`: foreign profiles have an absolute limit.

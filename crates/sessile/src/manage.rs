@@ -6,10 +6,11 @@ use std::time::Duration;
 use sessile_core::store::{Directory, Record};
 use sessile_core::{
     Deadlines, Event, EventKind, Handle, Map, Session, SessionStore, StoreError, StoreErrorKind,
-    StoreKey, Subject, Timestamp,
+    StoreKey, Subject, Timestamp, drive,
 };
 
 use crate::slot::Shared;
+use crate::world::Live;
 
 /// The sessions of a layer's store, as an extractor or from
 /// [`SessionLayer::sessions`](crate::SessionLayer::sessions). Shows handles, never ids.
@@ -67,7 +68,8 @@ impl Sessions {
         let Some((key, _)) = entries.iter().find(|(key, _)| key.handle() == handle) else {
             return Ok(false);
         };
-        self.shared.store.delete(key).await?;
+        let mut world = Live(&self.shared.surroundings);
+        drive::end(&self.shared.engine, &self.shared.store, key, &mut world).await?;
         self.report(Some(handle), subject);
         Ok(true)
     }
