@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -154,6 +155,44 @@ impl fmt::Debug for Handle {
     }
 }
 
+/// Reads what [`Display`](fmt::Display) writes, and nothing else.
+impl FromStr for Handle {
+    type Err = BadHandle;
+
+    fn from_str(text: &str) -> Result<Self, BadHandle> {
+        let digits = text.as_bytes();
+        if digits.len() != 24 {
+            return Err(BadHandle);
+        }
+        let mut bytes = [0; 12];
+        for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+            let &[high, low] = pair else { return Err(BadHandle) };
+            *byte = lower_hex(high)? << 4 | lower_hex(low)?;
+        }
+        Ok(Self(bytes))
+    }
+}
+
+fn lower_hex(digit: u8) -> Result<u8, BadHandle> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        _ => Err(BadHandle),
+    }
+}
+
+/// A text that is no [`Handle`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadHandle;
+
+impl fmt::Display for BadHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a session's handle is 24 hexadecimal digits in lower case")
+    }
+}
+
+impl std::error::Error for BadHandle {}
+
 /// The user a session belongs to: the application's own name or number for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Subject(Box<str>);
@@ -178,5 +217,20 @@ impl Subject {
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_is_read_in_its_one_spelling() {
+        let handle = SessionId::from_random(&[7; ID_BYTES]).store_key().handle();
+        let text = handle.to_string();
+        assert_eq!(text.parse(), Ok(handle));
+        for wrong in ["", &text[1..], &text.to_uppercase(), &format!("{text}0"), &"ü".repeat(12)] {
+            assert_eq!(wrong.parse::<Handle>(), Err(BadHandle), "{wrong}");
+        }
     }
 }

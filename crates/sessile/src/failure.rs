@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::StatusCode;
-use sessile_core::{CommitError, OpenError};
+use sessile_core::{CommitError, OpenError, StoreError};
 
 /// Why the session failed a request. Cloneable, so that an extractor's
-/// rejection and a log can both have it.
+/// rejection and a log can both have it. It is among the extensions of the
+/// response that says so, for a middleware around the layer that shows a page of its own.
 #[derive(Clone, Debug)]
 pub enum Failure {
     /// No [`SessionLayer`](crate::SessionLayer) is around this route.
@@ -74,6 +75,13 @@ impl fmt::Display for Failure {
             Self::Commit(error) => error.fmt(f),
             Self::StoreDown => f.write_str("the session store failed, so changes were refused"),
         }
+    }
+}
+
+/// For handlers that ask a store themselves, as through [`Sessions`](crate::Sessions).
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Open(Arc::new(OpenError::Store(error)))
     }
 }
 

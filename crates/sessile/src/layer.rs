@@ -209,10 +209,12 @@ where
 }
 
 /// The response in place of the handler's. No cookie: the visitor keeps theirs.
+/// The failure goes along in the extensions, for a middleware that has a page for it.
 pub(crate) fn refuse<Out: From<&'static str>>(failure: &Failure) -> Response<Out> {
     failure.trace();
     let mut response = Response::new(Out::from(failure.visitor_text()));
     *response.status_mut() = failure.status();
+    response.extensions_mut().insert(failure.clone());
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

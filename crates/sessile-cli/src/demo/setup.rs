@@ -1,0 +1,136 @@
+//! From the command line to a checked configuration and a store.
+
+use std::time::Duration;
+
+use sessile::store::NoStore;
+use sessile::{AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, Storage};
+
+use crate::args::{Demo, Rules, StoreKind};
+use crate::keys;
+use crate::outcome::Failure;
+
+/// A user's oldest session ends when there are more than this.
+pub(crate) const SESSIONS_PER_USER: usize = 5;
+
+/// The cookie-held sessions of this site are for it alone.
+const AUDIENCE: &str = "sessile demo";
+
+/// What the site needs to know of its sessions.
+pub(crate) struct Setup {
+    pub(crate) engine: Engine,
+    pub(crate) store: AnyStore,
+    pub(crate) kind: Kind,
+    /// The store in a few words.
+    pub(crate) place: String,
+    /// How long a session lives without activity.
+    pub(crate) idle: Option<Duration>,
+    /// What the operator is to be told.
+    pub(crate) notes: Vec<String>,
+}
+
+/// How sessions are kept, as far as the pages differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Stored,
+    Signed,
+    Encrypted,
+    Flask,
+}
+
+impl Kind {
+    pub(crate) fn is_stored(self) -> bool {
+        self == Self::Stored
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Signed => "signed",
+            Self::Encrypted => "encrypted",
+            Self::Flask => "flask",
+        }
+    }
+}
+
+pub(crate) fn prepare(options: &Demo) -> Result<Setup, Failure> {
+    let mut notes = Vec::new();
+    let kind = kind(options)?;
+    let mut config = match kind {
+        Kind::Stored => Config::native(),
+        Kind::Flask => Config::flask(key_ring(&mut notes)?),
+        Kind::Signed | Kind::Encrypted => {
+            let mut config = Config::native();
+            config.keys = Some(key_ring(&mut notes)?);
+            config.storage = match kind {
+                Kind::Signed => Storage::SignedCookie,
+                _ => Storage::EncryptedCookie,
+            };
+            config.audience = AUDIENCE.to_owned();
+            config.cookie_sessions_cannot_be_revoked = true;
+            notes.push("sessions kept in cookies cannot be ended from the server".to_owned());
+            config
+        }
+    };
+    let mut idle = None;
+    match (kind, options.seconds_idle) {
+        (Kind::Flask, Some(_)) => {
+            return Err(Failure::usage("--seconds-idle: Flask's sessions have no idle limit"));
+        }
+        (Kind::Flask, None) => {}
+        (_, seconds) => {
+            if let Some(seconds) = seconds {
+                config.lifetime.idle = Some(Duration::from_secs(seconds.get().into()));
+            }
+            idle = config.lifetime.idle;
+        }
+    }
+    if kind.is_stored() {
+        config.sessions_per_subject = Some(SESSIONS_PER_USER);
+    }
+    let (store, place) = store(options, kind)?;
+    notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
+    let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
+    Ok(Setup { engine, store, kind, place, idle, notes })
+}
+
+fn kind(options: &Demo) -> Result<Kind, Failure> {
+    Ok(match (options.profile, options.store) {
+        (Rules::Flask, None | Some(StoreKind::Cookie)) => Kind::Flask,
+        (Rules::Flask, Some(_)) => {
+            return Err(Failure::usage(
+                "--profile flask keeps its sessions in cookies; leave --store away",
+            ));
+        }
+        (Rules::Native, Some(StoreKind::Cookie)) => Kind::Signed,
+        (Rules::Native, Some(StoreKind::EncryptedCookie)) => Kind::Encrypted,
+        (Rules::Native, _) => Kind::Stored,
+    })
+}
+
+fn store(options: &Demo, kind: Kind) -> Result<(AnyStore, String), Failure> {
+    if !kind.is_stored() {
+        return Ok((AnyStore::new(NoStore), "the cookie".to_owned()));
+    }
+    let _ = options;
+    Ok((AnyStore::new(MemoryStore::default()), "this process's memory".to_owned()))
+}
+
+/// The keys of the environment, or a random one for this run.
+fn key_ring(notes: &mut Vec<String>) -> Result<KeyRing, Failure> {
+    let allowed = keys::variable("SESSION_ALLOW_WEAK_KEY")?
+        .is_some_and(|text| matches!(text.as_str(), "1" | "true" | "True"));
+    let check: keys::Check =
+        if allowed { |key| SecretKey::allow_weak(key) } else { |key| SecretKey::new(key) };
+    let found = keys::from_environment(check).map_err(|failure| {
+        if allowed { failure } else { failure.and("; SESSION_ALLOW_WEAK_KEY=true lets it pass") }
+    })?;
+    if let Some(ring) = found {
+        return Ok(ring);
+    }
+    notes.push(
+        "SECRET_KEY is not set: a random key is used, and every session ends with this run"
+            .to_owned(),
+    );
+    let key = SecretKey::new(keys::random(sessile::MIN_KEY_BYTES)?.to_vec());
+    Ok(KeyRing::new(key.map_err(Failure::usage)?))
+}

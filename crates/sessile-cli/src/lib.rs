@@ -1,0 +1,48 @@
+//! What the `sessile` command does, as a library, so that it can be tested.
+//!
+//! ```text
+//! sessile demo      a small site that shows sessions at work
+//! ```
+//!
+//! Exit codes: 0 done; 1 a cookie's signature is wrong or it is too old; 2 the
+//! command cannot be carried out as given (arguments, keys, files, ports);
+//! 3 a cookie is rightly signed but its payload cannot be read.
+
+mod args;
+mod demo;
+mod keys;
+mod outcome;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+use crate::outcome::Failure;
+
+/// Runs one command line; the first word is the program's name.
+pub fn run<I, T>(words: I) -> ExitCode
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let args = match Args::try_parse_from(words) {
+        Ok(args) => args,
+        Err(error) => {
+            // Help and version are errors to clap, too: those go to stdout and are fine.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { outcome::USAGE } else { 0 });
+        }
+    };
+    match carry_out(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn carry_out(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(options) => demo::run(&options),
+    }
+}
