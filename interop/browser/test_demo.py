@@ -111,6 +111,8 @@ class DemoTest(unittest.TestCase):
         first, second = self.visit(server), self.visit(server)
         first.log_in()
         second.log_in(remember=True)
+        for visitor in (first, second):
+            visitor.wait_for_text("Hello, ada.")
         [kept] = second.cookies().values()
         self.assertIn("expiry", kept)
         second.go("/sessions")

@@ -30,7 +30,7 @@ pub(crate) enum Command {
 /// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// Where sessions live [default: memory, with `--profile flask` cookie]
+    /// Where sessions live [default: sqlite; with `--profile flask` cookie]
     #[arg(long, value_enum)]
     pub(crate) store: Option<StoreKind>,
     /// The port to listen on; 0 takes any free one
@@ -56,6 +56,8 @@ pub(crate) struct Demo {
 /// Where the demo's sessions live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreKind {
+    /// In a SQLite file: they survive a restart
+    Sqlite,
     /// In this process, gone when it ends
     Memory,
     /// In the cookie, signed: readable by the visitor

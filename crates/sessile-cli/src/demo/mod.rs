@@ -42,7 +42,7 @@ pub(crate) fn run(options: &Demo) -> Result<(), Failure> {
 }
 
 async fn serve(options: &Demo) -> Result<(), Failure> {
-    let setup = setup::prepare(options)?;
+    let setup = setup::prepare(options).await?;
     let address = SocketAddr::new(options.host, options.port);
     let listener =
         TcpListener::bind(address).await.map_err(|error| cannot_listen(address, &error))?;

@@ -1,9 +1,11 @@
 //! From the command line to a checked configuration and a store.
 
+use std::path::Path;
 use std::time::Duration;
 
 use sessile::store::NoStore;
 use sessile::{AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, Storage};
+use sessile_sql::{Options, SqlStore};
 
 use crate::args::{Demo, Rules, StoreKind};
 use crate::keys;
@@ -52,7 +54,7 @@ impl Kind {
     }
 }
 
-pub(crate) fn prepare(options: &Demo) -> Result<Setup, Failure> {
+pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
     let mut notes = Vec::new();
     let kind = kind(options)?;
     let mut config = match kind {
@@ -87,7 +89,8 @@ pub(crate) fn prepare(options: &Demo) -> Result<Setup, Failure> {
     if kind.is_stored() {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
-    let (store, place) = store(options, kind)?;
+    let (store, place) = store(options, kind).await?;
+    notes.push(format!("sessions live in {place}"));
     notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
     let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
     Ok(Setup { engine, store, kind, place, idle, notes })
@@ -107,12 +110,36 @@ fn kind(options: &Demo) -> Result<Kind, Failure> {
     })
 }
 
-fn store(options: &Demo, kind: Kind) -> Result<(AnyStore, String), Failure> {
+async fn store(options: &Demo, kind: Kind) -> Result<(AnyStore, String), Failure> {
     if !kind.is_stored() {
-        return Ok((AnyStore::new(NoStore), "the cookie".to_owned()));
+        return Ok((AnyStore::new(NoStore), "your cookie".to_owned()));
     }
-    let _ = options;
-    Ok((AnyStore::new(MemoryStore::default()), "this process's memory".to_owned()))
+    if options.store == Some(StoreKind::Memory) {
+        return Ok((AnyStore::new(MemoryStore::default()), "this process’s memory".to_owned()));
+    }
+    let file = make_folder(&options.data)?.join("sessions.sqlite");
+    let Some(path) = file.to_str() else {
+        return Err(Failure::usage("--data: SQLite takes no path that is not UTF-8"));
+    };
+    let store = SqlStore::connect(&format!("sqlite:{path}"), Options::default())
+        .await
+        .map_err(|error| Failure::usage(format!("{path}: {error}")))?;
+    Ok((AnyStore::new(store), format!("SQLite, in {path}")))
+}
+
+/// The folder for stores that use files, readable by its owner only if it is new.
+fn make_folder(path: &Path) -> Result<&Path, Failure> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|error| {
+        Failure::usage(format!(
+            "cannot make {}: {error}; choose another with --data",
+            path.display()
+        ))
+    })?;
+    Ok(path)
 }
 
 /// The keys of the environment, or a random one for this run.

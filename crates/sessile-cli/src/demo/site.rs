@@ -1,11 +1,12 @@
 //! The site: its state, its routes, and how a page comes about.
 
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Query;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -95,15 +96,23 @@ impl Site {
         notice: &Notice,
         more: Value,
     ) -> Response {
+        let user = session.get::<String>("username");
+        let private = user.is_some();
         let page = context! {
             known => true,
             page => template,
-            user => session.get::<String>("username"),
+            user => user,
             cart_count => goods::count(&goods::cart(session)),
             notice => notice.text(),
             ..more
         };
-        self.render(template, page)
+        let mut response = self.render(template, page);
+        if private {
+            // After logging out, the Back button must not bring the page back.
+            let headers = response.headers_mut();
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        response
     }
 
     /// A template with exactly this context, and what is the same on every page.
@@ -112,7 +121,7 @@ impl Site {
         match self.templates.get_template(template).and_then(|it| it.render(page)) {
             Ok(html) => Html(html).into_response(),
             Err(error) => {
-                eprintln!("sessile: page {template}: {error:#}");
+                let _ = writeln!(io::stderr(), "sessile: page {template}: {error:#}");
                 (StatusCode::INTERNAL_SERVER_ERROR, "This page is broken.\n").into_response()
             }
         }
