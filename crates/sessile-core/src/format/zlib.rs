@@ -59,7 +59,15 @@ fn inflate_within(
 ) -> Result<Vec<u8>, InflateError> {
     stream.reset(true);
     let ceiling = limit.saturating_add(1);
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(4).clamp(64, 1 << 16).min(ceiling));
+    let guess = bytes.len().saturating_mul(8).clamp(1 << 10, 1 << 16).min(ceiling);
+    let mut out = Vec::with_capacity(guess);
+    // Told to finish at once, it writes where the result is wanted. That takes a
+    // buffer which holds all: nearly always this one does.
+    if let Ok(Status::StreamEnd) = stream.decompress_vec(bytes, &mut out, FlushDecompress::Finish) {
+        return if out.len() > limit { Err(InflateError::TooLarge) } else { Ok(out) };
+    }
+    stream.reset(true);
+    out.clear();
     let mut rest = bytes;
     loop {
         let before = (stream.total_in(), out.len());
