@@ -8,9 +8,11 @@ use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
 use crate::expiry::Deadlines;
+use crate::format::django;
 use crate::format::flask::{FlaskCookie, FlaskCookieOptions};
 use crate::format::flask_session::{self, SidSigner};
 use crate::format::native::{self, SealedCookie, SignedCookie};
+use crate::format::starlette::StarletteCookie;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::session::Lookup;
 use crate::settle::Random;
@@ -21,6 +23,7 @@ use crate::value::{Map, Value};
 pub(crate) enum IdCodec {
     Native,
     FlaskSession { signer: Option<Box<SidSigner>>, prefix: String, length: usize },
+    Django,
 }
 
 impl IdCodec {
@@ -38,6 +41,7 @@ impl IdCodec {
                 prefix: config.key_prefix.clone(),
                 length: config.id_length,
             },
+            Profile::Django => Self::Django,
             _ => Self::Native,
         })
     }
@@ -48,6 +52,8 @@ impl IdCodec {
         let id = match self {
             Self::Native if SessionId::is_well_formed(value) => SessionId::foreign(text),
             Self::Native => return None,
+            Self::Django if is_django_key(value) => SessionId::foreign(text),
+            Self::Django => return None,
             Self::FlaskSession { signer: Some(signer), .. } => {
                 SessionId::foreign(signer.unsign(text).ok()?)
             }
@@ -72,6 +78,18 @@ impl IdCodec {
                 random(&mut bytes)?;
                 SessionId::foreign(flask_session::sid(&bytes))
             }
+            Self::Django => {
+                let mut key = String::with_capacity(DJANGO_KEY);
+                while key.len() < DJANGO_KEY {
+                    let mut bytes = [0; 64];
+                    random(&mut bytes)?;
+                    // 252 is the largest multiple of 36 in a byte: no letter is likelier.
+                    let fair = bytes.iter().filter(|byte| **byte < 252);
+                    let letters = fair.map(|byte| DJANGO_ALPHABET[usize::from(byte % 36)]);
+                    key.extend(letters.map(char::from).take(DJANGO_KEY - key.len()));
+                }
+                SessionId::foreign(key)
+            }
         })
     }
 
@@ -81,6 +99,7 @@ impl IdCodec {
             Self::FlaskSession { prefix, .. } => {
                 StoreKey::from_text(format!("{prefix}{}", id.expose()))
             }
+            Self::Django => StoreKey::from_text(id.expose()),
         }
     }
 
@@ -93,25 +112,43 @@ impl IdCodec {
     }
 }
 
+/// Characters in a session key of Django's (`SessionBase._get_new_session_key`).
+const DJANGO_KEY: usize = 32;
+const DJANGO_ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+
+/// From 8 characters on, as Django takes them; no more than its column holds,
+/// and no others than it makes.
+fn is_django_key(value: &[u8]) -> bool {
+    (8..=40).contains(&value.len()) && value.iter().all(|byte| DJANGO_ALPHABET.contains(byte))
+}
+
 /// How a session's data become the bytes in a store.
 pub(crate) enum StoredCodec {
     Native,
     FlaskSession(flask_session::Format),
+    Django(Box<django::SessionCodec>),
 }
 
 impl StoredCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         Ok(match config.profile {
             Profile::FlaskSession => Self::FlaskSession(config.serialization_format),
+            Profile::Django => {
+                let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
+                Self::Django(Box::new(django::SessionCodec::stored(keys)))
+            }
             _ => Self::Native,
         })
     }
 
-    pub(crate) fn encode(&self, data: &Map, _now: Timestamp) -> Result<Vec<u8>, PayloadError> {
+    pub(crate) fn encode(&self, data: &Map, now: Timestamp) -> Result<Vec<u8>, PayloadError> {
         match self {
             Self::Native => native::encode_map(data).map_err(PayloadError::new),
             Self::FlaskSession(format) => {
                 flask_session::encode(data, *format).map_err(PayloadError::new)
+            }
+            Self::Django(codec) => {
+                codec.encode(data, now).map(String::into_bytes).map_err(PayloadError::new)
             }
         }
     }
@@ -124,6 +161,8 @@ impl StoredCodec {
                 Value::Map(data) => Some(data),
                 _ => None,
             },
+            // Django takes a damaged session for an empty one and goes on under its key.
+            Self::Django(codec) => Some(codec.decode(std::str::from_utf8(payload).ok()?).data),
         }
     }
 }
@@ -131,6 +170,8 @@ impl StoredCodec {
 /// How a whole session travels in a cookie.
 pub(crate) enum HeldCodec {
     Flask(Box<FlaskCookie>),
+    Django(Box<django::SessionCodec>),
+    Starlette(Box<StarletteCookie>),
     Signed(SignedCookie),
     Sealed(SealedCookie),
 }
@@ -150,6 +191,8 @@ impl HeldCodec {
             (Profile::Flask, _) => {
                 Self::Flask(Box::new(FlaskCookie::new(keys, FlaskCookieOptions::default())))
             }
+            (Profile::Django, _) => Self::Django(Box::new(django::SessionCodec::cookie(keys))),
+            (Profile::Starlette, _) => Self::Starlette(Box::new(StarletteCookie::new(keys))),
             (_, Storage::EncryptedCookie) => Self::Sealed(SealedCookie::new(keys, name, audience)),
             _ => Self::Signed(SignedCookie::new(keys, name, audience)),
         })
@@ -198,6 +241,23 @@ impl HeldCodec {
                     return Err(OpenError::Payload(PayloadError::new(error).like_python(class)));
                 }
             },
+            Self::Starlette(codec) => {
+                let max_age = engine.starlette_limits_age().then_some(max_age);
+                match codec.loads(text, max_age, now) {
+                    Ok(data) => Some(data),
+                    Err(error) if error.is_bad_signature() => None,
+                    Err(error) => {
+                        let class = error.python_class();
+                        return Err(OpenError::Payload(
+                            PayloadError::new(error).like_python(class),
+                        ));
+                    }
+                }
+            }
+            Self::Django(codec) => {
+                let decoded = codec.decode_within(text, max_age as f64, now);
+                decoded.fault.is_none().then_some(decoded.data)
+            }
             Self::Signed(_) | Self::Sealed(_) => None,
         };
         Ok(match data {
@@ -221,6 +281,8 @@ impl HeldCodec {
         };
         Ok(match self {
             Self::Flask(codec) => codec.dumps(data, now).map_err(PayloadError::new)?,
+            Self::Django(codec) => codec.encode(data, now).map_err(PayloadError::new)?,
+            Self::Starlette(codec) => codec.dumps(data, now).map_err(PayloadError::new)?,
             Self::Signed(codec) => codec.encode(&native()?).map_err(PayloadError::new)?,
             Self::Sealed(codec) => {
                 let mut nonce = [0; 24];

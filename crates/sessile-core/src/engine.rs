@@ -115,6 +115,11 @@ impl Engine {
         !self.config.grace.is_zero()
     }
 
+    /// Starlette's `max_age=None`: neither the browser nor the signature ends it.
+    pub(crate) fn starlette_limits_age(&self) -> bool {
+        !self.config.expire_at_browser_close
+    }
+
     /// How long the foreign profiles let a session live.
     pub(crate) fn foreign_age(&self) -> Duration {
         // Checked in `new`: foreign profiles have an absolute limit.
