@@ -25,11 +25,12 @@
 //!
 //! Cases use keys of their own and may run on a shared server, one at a time.
 //! They need tokio. [`processes`] helps a store's tests to write from several
-//! processes and to kill them.
+//! processes and to kill them, [`faults`] to let them run out of room.
 
 mod capabilities;
 pub mod cases;
 mod check;
+pub mod faults;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod processes;

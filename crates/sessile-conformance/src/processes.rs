@@ -21,11 +21,11 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sessile_core::store::{Record, WriteOutcome};
-use sessile_core::{SessionStore, StoreKey};
+use sessile_core::store::{CreateOutcome, Directory, Record, WriteOutcome};
+use sessile_core::{SessionStore, StoreKey, Subject};
 
 use crate::cases::concurrency::{add_number, numbers_in};
-use crate::check::{ensure, ensure_eq, live};
+use crate::check::{ensure, ensure_eq, live, needs};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 const JOB: &str = "SESSILE_WORKER_JOB";
@@ -49,6 +49,7 @@ pub struct Worker {
 enum Job {
     Add { first: usize, count: usize },
     Count { from: usize },
+    LogIn { from: usize },
 }
 
 impl Worker {
@@ -66,6 +67,7 @@ impl Worker {
         let job = match words[..] {
             ["add", first, count] => Job::Add { first: number(first)?, count: number(count)? },
             ["count", from] => Job::Count { from: number(from)? },
+            ["log-in", from] => Job::LogIn { from: number(from)? },
             _ => return Err(malformed()),
         };
         Ok(Self { job, key: key_from(&key).ok_or_else(malformed)?, backend: var(BACKEND)? })
@@ -85,6 +87,7 @@ impl Worker {
         match self.job {
             Job::Add { first, count } => self.add(store, first, count).await,
             Job::Count { from } => self.count(store, from).await,
+            Job::LogIn { from } => self.log_in(store, from).await,
         }
     }
 
@@ -103,6 +106,24 @@ impl Worker {
         }
         for task in tasks {
             task.await??;
+        }
+        Ok(())
+    }
+
+    /// Logs two users in and over to one another, in one session after the
+    /// other, saying when one is done. Ends by being killed.
+    async fn log_in(&self, store: &impl SessionStore, from: usize) -> Result<(), Failure> {
+        let (live, _) = live(store.load(&self.key).await?, "the session to copy")?;
+        for number in from.. {
+            let (mut first, mut second) = (live.clone(), live.clone());
+            first.subject = Some(user(&self.key, 0)?);
+            second.subject = Some(user(&self.key, 1)?);
+            let key = nth_key(&self.key, number);
+            if let CreateOutcome::Created(version) = store.create(&key, &first).await? {
+                let outcome = store.update(&key, &second, &version).await?;
+                ensure!(matches!(outcome, WriteOutcome::Written(_)), "update: {outcome:?}");
+            }
+            say(&number.to_string())?;
         }
         Ok(())
     }
@@ -137,6 +158,23 @@ fn whole(record: &Record) -> Result<usize, Failure> {
     let same = numbers.len() == REPEATED && numbers.iter().all(|number| *number == first);
     ensure!(same, "a record that nobody wrote: {} numbers", numbers.len());
     Ok(first)
+}
+
+/// One of two users that belong to a worker's key.
+fn user(key: &StoreKey, number: usize) -> Result<Subject, Failure> {
+    Subject::new(format!("user {number} of {}", key.handle()))
+        .ok_or_else(|| Failure("a handle is no subject".into()))
+}
+
+/// A key of the same kind as `base`, another for every number.
+fn nth_key(base: &StoreKey, number: usize) -> StoreKey {
+    let Some(mut hash) = base.hash().copied() else {
+        return StoreKey::from_text(format!("{}{number:08}", base.to_text()));
+    };
+    for (to, from) in hash.iter_mut().zip((number as u64).to_le_bytes()) {
+        *to ^= from.wrapping_mul(0x9d).wrapping_add(1);
+    }
+    StoreKey::from_hash(hash)
 }
 
 fn key_text(key: &StoreKey) -> String {
@@ -293,6 +331,72 @@ impl Workers {
             ensure_eq!(ended, 1, "sessions ended after all kills");
         }
         Ok(Verdict::Passed)
+    }
+}
+
+impl Workers {
+    /// A process that logs users in is killed so often: whatever it left
+    /// behind, every session of a user is listed, and ending them ends all.
+    pub async fn leave_no_orphan<O: Open>(&self, suite: &Suite<O>, kills: usize) -> CaseResult {
+        needs!(suite, directory);
+        let (store, key) = (suite.open().await?, suite.key());
+        suite.create(&store, &key, &suite.record("orphan")).await?;
+        let directory = store.as_directory().ok_or_else(|| Failure("no directory".into()))?;
+        let users = [user(&key, 0)?, user(&key, 1)?];
+        let mut next = 1;
+        for kill in 0..kills {
+            let mut worker = self.start(format!("log-in {next}"), &key)?;
+            for _ in 0..=kill % 3 {
+                next = parse(worker.line()?)?.map_or(next, |done| done + 1);
+            }
+            for _ in 0..kill % 11 {
+                store.load(&key).await?;
+            }
+            worker.child.kill()?;
+            worker.child.wait()?;
+            while let Some(done) = parse(worker.line()?)? {
+                next = done + 1;
+            }
+            next += 1; // it may have begun one more
+            if kill % 10 == 9 || kill + 1 == kills {
+                for user in &users {
+                    check_listing(directory, user, next).await?;
+                }
+            }
+        }
+        Ok(Verdict::Passed)
+    }
+}
+
+/// Every live session of the user is listed; then all are ended, and none is left.
+async fn check_listing(
+    directory: &dyn Directory,
+    user: &Subject,
+    at_most: usize,
+) -> Result<(), Failure> {
+    let mut listed: Vec<_> =
+        directory.by_subject(user).await?.into_iter().map(|(key, _)| key).collect();
+    listed.sort();
+    ensure!(listed.len() <= at_most, "{} sessions listed, {at_most} made", listed.len());
+    ensure!(listed == live_of(directory, user).await?, "not the live sessions of the user listed");
+    let ended = directory.delete_by_subject(user, None).await?;
+    ensure_eq!(ended, listed.len(), "sessions ended");
+    ensure!(live_of(directory, user).await?.is_empty(), "a session outlived its user's");
+    Ok(())
+}
+
+async fn live_of(directory: &dyn Directory, user: &Subject) -> Result<Vec<StoreKey>, Failure> {
+    let mut found = Vec::new();
+    let mut after: Option<StoreKey> = None;
+    loop {
+        let page = directory.iterate(after.as_ref(), 500).await?;
+        let last = page.len() < 500;
+        after = page.last().map(|(key, _)| key.clone());
+        let theirs = page.into_iter().filter(|(_, record)| record.subject.as_ref() == Some(user));
+        found.extend(theirs.map(|(key, _)| key));
+        if last {
+            return Ok(found);
+        }
     }
 }
 

@@ -48,3 +48,12 @@ fn f12_a_writer_killed_in_its_write_leaves_the_old_record_or_the_new() {
     let verdict = block_on(workers.survive_kills(&suite, 300)).unwrap().unwrap();
     assert_eq!(verdict, Verdict::Passed);
 }
+
+#[test]
+fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() {
+    let folder = TempDir::new().unwrap();
+    let workers = Workers::new("worker", &path_in(&folder));
+    let suite = Suite::new(|| open(path_in(&folder)), Capabilities::all());
+    let verdict = block_on(workers.leave_no_orphan(&suite, 100)).unwrap().unwrap();
+    assert_eq!(verdict, Verdict::Passed);
+}

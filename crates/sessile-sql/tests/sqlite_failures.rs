@@ -9,30 +9,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use sessile_core::store::{CreateOutcome, Entry, Record, Version, WriteOutcome};
-use sessile_core::{Deadlines, SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
+use sessile_conformance::faults::{PAYLOAD, SmallDisk, create, fill, is_live, key, record};
+use sessile_core::store::WriteOutcome;
+use sessile_core::{SessionStore, StoreErrorKind, StoreKey};
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
-
-fn key(number: u32) -> StoreKey {
-    let mut hash = [7; 32];
-    hash[..4].copy_from_slice(&number.to_be_bytes());
-    StoreKey::from_hash(hash)
-}
-
-fn record(payload: impl Into<Bytes>) -> Record {
-    Record {
-        payload: payload.into(),
-        created: Some(Timestamp::from_secs(1)),
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: false,
-        subject: None,
-    }
-}
 
 async fn connect(file: &Path, options: Options) -> Result<SqlStore, StoreErrorKind> {
     match SqlStore::connect(&format!("sqlite:{}", file.display()), options).await {
@@ -42,49 +23,16 @@ async fn connect(file: &Path, options: Options) -> Result<SqlStore, StoreErrorKi
     }
 }
 
-async fn create(store: &SqlStore, number: u32) -> Result<Version, StoreError> {
-    match store.create(&key(number), &record(vec![b'x'; 3000])).await? {
-        CreateOutcome::Created(version) => Ok(version),
-        CreateOutcome::Exists => unreachable!("key {number} is taken"),
-    }
-}
-
-async fn is_live(store: &SqlStore, number: u32) -> bool {
-    match store.load(&key(number)).await.unwrap() {
-        Some(Entry::Live(found, _)) => {
-            assert_eq!(found.payload.len(), 3000, "half a record");
-            true
-        }
-        Some(Entry::Moved { .. }) => unreachable!("nothing has moved"),
-        None => false,
-    }
-}
-
-/// Fills the store until it refuses; whatever it acknowledged is there, nothing else is.
-async fn fill(store: &SqlStore) -> (u32, StoreErrorKind) {
-    for number in 0..100_000 {
-        if let Err(error) = create(store, number).await {
-            assert!(number > 0, "there was never room");
-            assert!(!is_live(store, number).await, "a refused create is there");
-            for written in 0..number {
-                assert!(is_live(store, written).await, "an acknowledged create is not there");
-            }
-            return (number, error.kind());
-        }
-    }
-    unreachable!("the store never fills");
-}
-
 #[tokio::test]
 async fn f14_a_full_database_refuses_and_forgets_nothing() {
     let folder = TempDir::new().unwrap();
     let options = Options { max_bytes: Some(200_000), ..Options::default() };
     let store = connect(&folder.path().join("s.db"), options).await.unwrap();
-    let (number, kind) = fill(&store).await;
+    let (number, kind) = fill(&store).await.unwrap();
     assert_eq!(kind, StoreErrorKind::Full);
     store.delete(&key(0)).await.unwrap();
     create(&store, number).await.unwrap();
-    assert!(is_live(&store, number).await && !is_live(&store, 0).await);
+    assert!(is_live(&store, number).await.unwrap() && !is_live(&store, 0).await.unwrap());
 }
 
 #[tokio::test]
@@ -98,13 +46,13 @@ async fn one_write_that_finds_no_room_does_not_fail_those_beside_it() {
         let store = store.clone();
         tasks.push(tokio::spawn(async move { create(&store, number).await.map(|_| number) }));
     }
-    let same_size = record(vec![b'x'; 3000]);
+    let same_size = record(PAYLOAD);
     let outcome = store.update(&key(0), &same_size, &version).await.unwrap();
     assert!(matches!(outcome, WriteOutcome::Written(_)));
     let mut refused = 0;
     for task in tasks {
         match task.await.unwrap() {
-            Ok(number) => assert!(is_live(&store, number).await),
+            Ok(number) => assert!(is_live(&store, number).await.unwrap()),
             Err(error) => {
                 assert_eq!(error.kind(), StoreErrorKind::Full);
                 refused += 1;
@@ -114,76 +62,46 @@ async fn one_write_that_finds_no_room_does_not_fail_those_beside_it() {
     assert!((1..199).contains(&refused), "{refused} of 199 refused");
 }
 
-/// A file system of so many kilobytes, where the machine lets us mount one.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(kilobytes: usize) -> Option<Self> {
-        let folder = TempDir::new().unwrap();
-        let size = format!("size={kilobytes}k");
-        let mut mount = Command::new("mount");
-        let mounted = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
-        mounted.is_ok_and(|output| output.status.success()).then_some(Self(folder))
-    }
-
-    fn remount(&self, how: &str) {
-        let status = Command::new("mount").args(["-o", how]).arg(self.0.path()).status();
-        assert!(status.unwrap().success(), "remount {how}");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[tokio::test]
 async fn f14_a_full_disk_refuses_and_recovers() {
-    let Some(disk) = SmallDisk::mount(512) else {
+    let folder = TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=512k") else {
         // The bounded database of the test above fails the same way.
         println!("no mount here: shown by f14_a_full_database_refuses_and_forgets_nothing only");
         return;
     };
-    let store = connect(&disk.0.path().join("s.db"), Options::default()).await.unwrap();
-    let (number, kind) = fill(&store).await;
+    let store = connect(&disk.path().join("s.db"), Options::default()).await.unwrap();
+    let (number, kind) = fill(&store).await.unwrap();
     assert_eq!(kind, StoreErrorKind::Full);
-    disk.remount("remount,size=4096k");
+    disk.remount("size=4m").unwrap();
     create(&store, number).await.unwrap();
-    assert!(is_live(&store, number).await);
+    assert!(is_live(&store, number).await.unwrap());
 }
 
 #[tokio::test]
 async fn f15_a_read_only_mount_is_said_to_be_one_and_recovers() {
-    let Some(disk) = SmallDisk::mount(1024) else {
+    let folder = TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
         println!("no mount here: shown by f15_a_file_without_permission_is_refused only");
         return;
     };
-    let file = disk.0.path().join("s.db");
+    let file = disk.path().join("s.db");
     let store = connect(&file, Options::default()).await.unwrap();
     create(&store, 1).await.unwrap();
     drop(store);
     // The store's threads close their files when they have seen that it is gone.
     let patience = Instant::now() + Duration::from_secs(10);
-    let readonly = ["-o", "remount,ro"];
-    while !Command::new("mount")
-        .args(readonly)
-        .arg(disk.0.path())
-        .output()
-        .unwrap()
-        .status
-        .success()
-    {
+    while disk.remount("ro").is_err() {
         assert!(Instant::now() < patience, "the store's threads keep their files");
         std::thread::yield_now();
     }
     let refused = connect(&file, Options::default()).await.unwrap_err();
     assert_eq!(refused, StoreErrorKind::ReadOnly);
-    let refused = connect(&disk.0.path().join("new.db"), Options::default()).await.unwrap_err();
+    let refused = connect(&disk.path().join("new.db"), Options::default()).await.unwrap_err();
     assert_eq!(refused, StoreErrorKind::ReadOnly);
-    disk.remount("remount,rw");
+    disk.remount("rw").unwrap();
     let store = connect(&file, Options::default()).await.unwrap();
-    assert!(is_live(&store, 1).await);
+    assert!(is_live(&store, 1).await.unwrap());
     create(&store, 2).await.unwrap();
 }
 
@@ -240,7 +158,7 @@ async fn a_removed_file_is_an_outage_until_it_is_back() {
         let unavailable = StoreErrorKind::Unavailable;
         assert_eq!(create(&store, 2).await.unwrap_err().kind(), unavailable);
         assert_eq!(store.load(&key(1)).await.unwrap_err().kind(), unavailable);
-        let record = record("late");
+        let record = record(4);
         let late = store.update(&key(1), &record, &version).await;
         assert_eq!(late.unwrap_err().kind(), unavailable);
         assert_eq!(store.delete(&key(1)).await.unwrap_err().kind(), unavailable);
@@ -252,7 +170,7 @@ async fn a_removed_file_is_an_outage_until_it_is_back() {
         // The last connection to the removed files tidies its log away.
         let _ = fs::rename(away.join(name), folder.path().join(name));
     }
-    assert!(is_live(&store, 1).await && !is_live(&store, 2).await);
+    assert!(is_live(&store, 1).await.unwrap() && !is_live(&store, 2).await.unwrap());
     create(&store, 2).await.unwrap();
 }
 
@@ -274,10 +192,10 @@ async fn a_file_put_in_its_place_is_used_from_then_on() {
     }
     fs::copy(&backup, folder.path().join("copy.db")).unwrap();
     fs::rename(folder.path().join("copy.db"), &file).unwrap();
-    assert!(is_live(&store, 5).await && !is_live(&store, 1).await);
+    assert!(is_live(&store, 5).await.unwrap() && !is_live(&store, 1).await.unwrap());
     create(&store, 6).await.unwrap();
     let again = connect(&file, Options::default()).await.unwrap();
-    assert!(is_live(&again, 6).await, "written to the file that was removed");
+    assert!(is_live(&again, 6).await.unwrap(), "written to the file that was removed");
 }
 
 #[tokio::test]
@@ -293,9 +211,9 @@ async fn f25_a_locked_database_is_waited_for_within_bounds() {
     assert_eq!(create(&store, 2).await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert_eq!(store.delete(&key(1)).await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert!(start.elapsed() < Duration::from_secs(3), "waited {:?}", start.elapsed());
-    assert!(is_live(&store, 1).await, "readers wait for a writer");
+    assert!(is_live(&store, 1).await.unwrap(), "readers wait for a writer");
     other.execute_batch("ROLLBACK").unwrap();
-    assert!(!is_live(&store, 2).await);
+    assert!(!is_live(&store, 2).await.unwrap());
     create(&store, 2).await.unwrap();
 }
 
@@ -310,7 +228,7 @@ async fn f23_rows_and_files_we_did_not_write_are_corrupt_not_missing() {
     let sql = "UPDATE sessile_sessions SET subject = char(10) WHERE key = ?1";
     assert_eq!(other.execute(sql, [&key(1).hash().unwrap()[..]]).unwrap(), 1);
     assert_eq!(store.load(&key(1)).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
-    assert!(is_live(&store, 2).await, "one bad row spoils the others");
+    assert!(is_live(&store, 2).await.unwrap(), "one bad row spoils the others");
     store.delete(&key(1)).await.unwrap();
 
     let noise = folder.path().join("noise.db");
@@ -396,7 +314,8 @@ async fn r16_errors_name_no_key_and_no_data() {
     let options = Options { max_bytes: Some(60_000), ..Options::default() };
     let store = connect(&file, options).await.unwrap();
     let secret = StoreKey::from_text("session:very-secret-id");
-    let data = record("very-secret-data".repeat(10_000));
+    let mut data = record(0);
+    data.payload = "very-secret-data".repeat(10_000).into();
     let error = store.create(&secret, &data).await.unwrap_err();
     let text = format!("{error} {error:?}");
     assert!(!text.contains("secret"), "{text}");

@@ -1,0 +1,125 @@
+//! Stores that run out of room, and disks that can be made to.
+//!
+//! What is full or read-only is each store's own; what must hold then is here.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sessile_core::store::{CreateOutcome, Entry, Record, Version};
+use sessile_core::{Deadlines, SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
+
+use crate::Failure;
+use crate::check::ensure;
+
+/// Bytes in the payload of a session of [`create`].
+pub const PAYLOAD: usize = 3000;
+
+/// The key of the session with this number.
+pub fn key(number: u32) -> StoreKey {
+    let mut hash = [7; 32];
+    for (to, from) in hash.iter_mut().zip(number.wrapping_mul(0x9e37_79b9).to_be_bytes()) {
+        *to = from;
+    }
+    StoreKey::from_hash(hash)
+}
+
+/// A session that does not end, with as many bytes of `x` as payload.
+pub fn record(bytes: usize) -> Record {
+    Record {
+        payload: vec![b'x'; bytes].into(),
+        created: Some(Timestamp::from_secs(1)),
+        seen: None,
+        rotated: None,
+        authenticated: None,
+        deadlines: Deadlines::default(),
+        permanent: false,
+        subject: None,
+    }
+}
+
+/// Creates the session with this number.
+///
+/// # Errors
+///
+/// The store's own.
+pub async fn create(store: &impl SessionStore, number: u32) -> Result<Version, StoreError> {
+    match store.create(&key(number), &record(PAYLOAD)).await? {
+        CreateOutcome::Created(version) => Ok(version),
+        CreateOutcome::Exists => Err(StoreError::new("test", StoreErrorKind::Corrupt)
+            .because("a session that was never acknowledged is there")),
+    }
+}
+
+/// Whether the session with this number is there.
+///
+/// # Errors
+///
+/// When it is there in part, or the store fails.
+pub async fn is_live(store: &impl SessionStore, number: u32) -> Result<bool, Failure> {
+    match store.load(&key(number)).await? {
+        Some(Entry::Live(found, _)) => {
+            ensure!(found == record(PAYLOAD), "session {number} is there in part");
+            Ok(true)
+        }
+        Some(Entry::Moved { .. }) => Err(Failure(format!("session {number} is a pointer"))),
+        None => Ok(false),
+    }
+}
+
+/// Creates sessions 0, 1, 2, … until one is refused, and returns its number
+/// and why. All before it are there then, and it is not.
+///
+/// # Errors
+///
+/// When that does not hold, or nothing is refused.
+pub async fn fill(store: &impl SessionStore) -> Result<(u32, StoreErrorKind), Failure> {
+    for number in 0..100_000 {
+        let Err(error) = create(store, number).await else { continue };
+        ensure!(number > 0, "there was never room: {error}");
+        ensure!(!is_live(store, number).await?, "a refused session is there");
+        for written in 0..number {
+            ensure!(is_live(store, written).await?, "acknowledged session {written} is not there");
+        }
+        return Ok((number, error.kind()));
+    }
+    Err(Failure("the store is never full".into()))
+}
+
+/// A file system in memory, as small as wanted. Unmounted when dropped.
+pub struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// Mounts one on an empty folder, `options` as for `mount -t tmpfs -o`;
+    /// `None` where this process may not mount.
+    pub fn mount(folder: &Path, options: &str) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder);
+        let mounted = mount.output().is_ok_and(|output| output.status.success());
+        mounted.then(|| Self(folder.to_owned()))
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Changes its options: `ro`, `size=4m`.
+    ///
+    /// # Errors
+    ///
+    /// When it is in use: not read-only while a file is open for writing.
+    pub fn remount(&self, options: &str) -> io::Result<()> {
+        let mut mount = Command::new("mount");
+        let output = mount.arg("-o").arg(format!("remount,{options}")).arg(&self.0).output()?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        output.status.success().then_some(()).ok_or_else(|| io::Error::other(said))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // What cannot be unmounted now goes with the machine.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
