@@ -1,4 +1,5 @@
 //! `docs/configuration.md` and the code say the same.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use sessile_core::{Config, Lifetime, Profile, Settings, StoreChoice};
 

@@ -22,6 +22,7 @@
 //! A route that never asks for the session costs nothing: no store trip, no
 //! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
 
+mod connect;
 mod cookies;
 #[cfg(feature = "axum")]
 mod extract;
@@ -33,11 +34,20 @@ mod slot;
 mod typed;
 mod world;
 
+#[cfg(feature = "toml")]
+pub use connect::from_toml;
+pub use connect::{ConnectError, connect_store, from_env};
 pub use cookies::Cookies;
 pub use failure::Failure;
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use manage::{SessionInfo, Sessions};
 #[doc(no_inline)]
 pub use sessile_core::*;
+#[cfg(feature = "file")]
+#[doc(no_inline)]
+pub use sessile_file as file;
+#[cfg(feature = "sqlite")]
+#[doc(no_inline)]
+pub use sessile_sql as sql;
 pub use slot::Scheme;
 pub use typed::{Dict, Session};

@@ -1,0 +1,117 @@
+//! Layers from settings.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::collections::HashMap;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use axum::routing::get;
+use sessile::{ConnectError, Session, SessionLayer, Settings};
+use tower::ServiceExt;
+
+const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
+
+async fn count(session: Session) -> String {
+    let visits = session.get::<u32>("visits").unwrap_or(0) + 1;
+    session.insert("visits", visits);
+    visits.to_string()
+}
+
+/// Visits `/` once with each layer in turn, as one browser, and says what was answered.
+async fn visits(layers: impl IntoIterator<Item = SessionLayer>) -> Vec<String> {
+    let mut jar: HashMap<String, String> = HashMap::new();
+    let mut answers = Vec::new();
+    for layer in layers {
+        let app = Router::new().route("/", get(count)).layer(layer);
+        let cookies: Vec<_> = jar.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = Request::get("/").header(header::COOKIE, cookies.join("; "));
+        let response = app.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        for cookie in response.headers().get_all(header::SET_COOKIE) {
+            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            jar.insert(name.to_owned(), value.to_owned());
+        }
+        let body = axum::body::to_bytes(response.into_body(), 64).await.unwrap();
+        answers.push(String::from_utf8(body.to_vec()).unwrap());
+    }
+    answers
+}
+
+fn refused(outcome: Result<SessionLayer, ConnectError>) -> ConnectError {
+    outcome.err().unwrap()
+}
+
+#[tokio::test]
+async fn memory_and_cookies_need_no_feature() {
+    let memory = Settings::new().with("SESSION_TYPE", "memory");
+    let layer = SessionLayer::connect(memory).await.unwrap();
+    assert_eq!(visits([layer.clone(), layer]).await, ["1", "2"]);
+
+    let flask = Settings::new().with("SESSION_PROFILE", "flask").with("SECRET_KEY", KEY);
+    let one = SessionLayer::connect(flask.clone()).await.unwrap();
+    let other = SessionLayer::connect(flask).await.unwrap();
+    assert_eq!(visits([one, other]).await, ["1", "2"]);
+}
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn sqlite_keeps_sessions_between_layers() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("sessions.db").display());
+    let settings = Settings::new().with("SESSION_URL", url).with("SESSION_TABLE", "visitors");
+    let one = SessionLayer::connect(settings.clone()).await.unwrap();
+    let other = SessionLayer::connect(settings).await.unwrap();
+    assert_eq!(visits([one, other]).await, ["1", "2"]);
+}
+
+#[cfg(feature = "file")]
+#[tokio::test]
+async fn files_keep_sessions_between_layers() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sessions").display().to_string();
+    let settings = Settings::new().with("SESSION_FILE_DIR", path);
+    let one = SessionLayer::connect(settings.clone()).await.unwrap();
+    let other = SessionLayer::connect(settings.clone()).await.unwrap();
+    assert_eq!(visits([one, other]).await, ["1", "2"]);
+    let shared = settings.with("SESSION_FILE_MODE", "0640");
+    assert!(matches!(refused(SessionLayer::connect(shared).await), ConnectError::FileMode));
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_refused_with_what_to_do() {
+    let redis = Settings::new().with("SESSION_URL", "redis://:hunter2@localhost");
+    let error = refused(SessionLayer::connect(redis).await);
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("redis") && !text.contains("hunter2"), "{text}");
+
+    // Flask-Session could not find these sessions.
+    let foreign = Settings::new().with("SESSION_PROFILE", "flask_session");
+    let foreign = foreign.with("SESSION_URL", "sqlite:sessions.db");
+    let error = refused(SessionLayer::connect(foreign).await);
+    assert!(matches!(error, ConnectError::Layout { store: "sqlite", .. }), "{error}");
+
+    let nothing = refused(SessionLayer::connect(Settings::new()).await);
+    assert!(nothing.to_string().contains("SESSION_TYPE"), "{nothing}");
+}
+
+#[cfg(not(feature = "sqlite"))]
+#[tokio::test]
+async fn a_store_left_out_names_its_feature() {
+    let settings = Settings::new().with("SESSION_URL", "sqlite:sessions.db");
+    let error = refused(SessionLayer::connect(settings).await);
+    assert!(matches!(error, ConnectError::NoFeature { feature: "sqlite", .. }), "{error}");
+}
+
+#[cfg(feature = "toml")]
+#[test]
+fn a_file_is_read_and_its_absence_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sessile.toml");
+    std::fs::write(&path, "SESSION_TYPE = 'memory'\n").unwrap();
+    let settings = sessile::from_toml(&path).unwrap();
+    assert_eq!(settings.names().collect::<Vec<_>>(), ["SESSION_TYPE"]);
+    let absent = sessile::from_toml(dir.path().join("other.toml")).unwrap_err();
+    assert!(absent.to_string().contains("other.toml"), "{absent}");
+}
