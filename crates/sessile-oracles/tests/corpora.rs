@@ -54,6 +54,10 @@ fn every_input_of_the_corpora_holds() {
 fn damaged_inputs_hold() {
     for target in TARGETS {
         for (path, bytes) in corpus(target) {
+            // The fuzzer's own inputs are damaged enough.
+            if !path.file_name().unwrap().to_string_lossy().starts_with("seed-") {
+                continue;
+            }
             // Spread over the input, the same ones every time.
             let step = (bytes.len() * 4).div_ceil(MUTANTS).max(1);
             for number in (0..bytes.len() * 4).step_by(step) {
