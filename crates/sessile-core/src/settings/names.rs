@@ -122,6 +122,8 @@ const REPLACED: &[(&str, &str)] = &[
     ("SESSION_MEMCACHED", "it holds a client; give the server's address in SESSION_URL"),
     ("SESSION_MONGODB", "it holds a client; give the server's address in SESSION_URL"),
     ("SESSION_MONGODB_DB", "give the database in SESSION_URL: mongodb://host/database"),
+    ("SESSION_MONGODB_COLLECT", "the collection's name is fixed; give the address in SESSION_URL"),
+    ("SESSION_DYNAMODB", "there is no DynamoDB store; SESSION_TYPE names those there are"),
     ("SESSION_SQLALCHEMY", "it holds a client; give the database's address in SESSION_URL"),
     ("SESSION_SQLALCHEMY_BIND_KEY", "give the database's address in SESSION_URL"),
     ("SESSION_CACHELIB", "it holds a client; use SESSION_TYPE=filesystem with SESSION_FILE_DIR"),
