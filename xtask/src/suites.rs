@@ -36,9 +36,6 @@ pub(crate) fn vectors(
     given: Vec<PathBuf>,
 ) -> Result<(), Failure> {
     report.step("vectors", || {
-        if !workspace.has("sessile-interop") {
-            return Ok(Done::note("not run: no crate sessile-interop here"));
-        }
         let paths = if given.is_empty() { usual_vectors(workspace) } else { given };
         if paths.is_empty() {
             println!("no vectors given, none in ../shared/vectors: nothing compared");
@@ -65,9 +62,6 @@ fn usual_vectors(workspace: &Workspace) -> Vec<PathBuf> {
 /// Our demo site beside a real Flask, cookies passed from one to the other.
 pub(crate) fn interop(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
     report.step("interop", || {
-        if !workspace.has("sessile-cli") {
-            return Ok(Done::note("not run: no crate sessile-cli here"));
-        }
         let python = python::environment(workspace)?;
         let mut run = python::unittest(workspace, &python, "interop", "test_*.py");
         beside_the_demo(workspace, &mut run)?;
@@ -93,9 +87,7 @@ pub(crate) fn browser(workspace: &Workspace, report: &mut Report) -> Result<(), 
 
 /// Tells the test where the `sessile` program is.
 fn beside_the_demo(workspace: &Workspace, run: &mut Command) -> Result<(), Failure> {
-    if workspace.has("sessile-cli") {
-        run.env("SESSILE", workspace.program("sessile-cli", "sessile")?);
-    }
+    run.env("SESSILE", workspace.program("sessile-cli", "sessile")?);
     Ok(())
 }
 

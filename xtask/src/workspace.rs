@@ -46,10 +46,6 @@ impl Workspace {
         Ok(Self { root, members, tested: Cell::new(false) })
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.members.iter().any(|it| it.name == name)
-    }
-
     /// `cargo ARGS` run in the root.
     pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
         let mut command = cargo();
