@@ -19,6 +19,23 @@ fn memory() -> impl Open {
 
 store_tests!(memory(), Capabilities::all());
 
+mod with_foreign_keys_behind_any_store {
+    use sessile_conformance::Keys;
+    use sessile_core::AnyStore;
+
+    use super::*;
+
+    fn any() -> impl Open {
+        let store = AnyStore::new(MemoryStore::new());
+        move || {
+            let store = store.clone();
+            async move { Ok(store) }
+        }
+    }
+
+    store_tests!(any(), Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() });
+}
+
 /// Its futures never wait, so one poll is the whole of them.
 fn ready<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {

@@ -23,6 +23,14 @@ fn files() -> impl Open {
 
 store_tests!(files(), Capabilities::all());
 
+mod with_foreign_keys {
+    use sessile_conformance::Keys;
+
+    use super::*;
+
+    store_tests!(files(), Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() });
+}
+
 #[test]
 #[ignore = "the process that other tests start"]
 fn worker() {

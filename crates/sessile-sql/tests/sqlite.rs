@@ -26,6 +26,14 @@ fn sqlite() -> impl Open {
 
 store_tests!(sqlite(), Capabilities::all());
 
+mod with_foreign_keys {
+    use sessile_conformance::Keys;
+
+    use super::*;
+
+    store_tests!(sqlite(), Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() });
+}
+
 #[test]
 #[ignore = "the process that other tests start"]
 fn worker() {

@@ -1,0 +1,182 @@
+//! Stores with the defects of others: the suite finds each.
+//!
+//! A suite that passes everything would prove nothing.
+
+#![allow(clippy::unwrap_used)]
+
+use sessile_conformance::{Capabilities, block_on, run_all};
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{MemoryStore, SessionStore, StoreError, StoreKey, Subject, Timestamp};
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Defect {
+    None,
+    /// tower-sessions: a save makes what is not there.
+    UpdateRevives,
+    /// The last write wins.
+    IgnoresVersions,
+    /// tower-sessions 0.12: an id that collides takes over a session.
+    CreateOverwrites,
+    /// The old session is gone before the new one is safe.
+    ReplaceForgetsTheOldFirst,
+    /// A renewal may shorten.
+    TouchMovesBack,
+    /// A renewal counts as a write.
+    TouchChangesTheVersion,
+    /// A column that is too short.
+    TruncatesPayloads,
+    /// "Log out everywhere else" ends this one too.
+    KeepsNothing,
+}
+
+#[derive(Clone)]
+struct Faulty(MemoryStore, Defect);
+
+impl Faulty {
+    async fn force(&self, key: &StoreKey, record: &Record) -> Result<Version, StoreError> {
+        self.0.delete(key).await?;
+        match self.0.create(key, record).await? {
+            CreateOutcome::Created(version) => Ok(version),
+            CreateOutcome::Exists => Ok(Version::Number(0)),
+        }
+    }
+}
+
+impl SessionStore for Faulty {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let mut entry = self.0.load(key).await?;
+        if let (Defect::TruncatesPayloads, Some(Entry::Live(record, _))) = (self.1, &mut entry) {
+            record.payload.truncate(65_535);
+        }
+        Ok(entry)
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        if self.1 == Defect::CreateOverwrites {
+            return Ok(CreateOutcome::Created(self.force(key, record).await?));
+        }
+        self.0.create(key, record).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let there = self.0.load(key).await?;
+        match (self.1, there) {
+            (Defect::UpdateRevives, None) | (Defect::IgnoresVersions, Some(Entry::Live(..))) => {
+                Ok(WriteOutcome::Written(self.force(key, record).await?))
+            }
+            _ => self.0.update(key, record, expected).await,
+        }
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        if let Some(Entry::Live(mut record, version)) = self.0.load(key).await? {
+            match self.1 {
+                Defect::TouchMovesBack => record.deadlines.idle = idle,
+                Defect::TouchChangesTheVersion => {}
+                _ => return self.0.touch(key, seen, idle).await,
+            }
+            self.0.update(key, &record, &version).await?;
+        }
+        self.0.touch(key, seen, idle).await
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        if self.1 == Defect::ReplaceForgetsTheOldFirst {
+            self.0.delete(old_key).await?;
+            tokio::task::yield_now().await;
+            return Ok(WriteOutcome::Written(self.force(new_key, record).await?));
+        }
+        self.0.replace(old_key, expected, new_key, record, grace).await
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.0.delete(key).await
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        self.0.as_sweep()
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+}
+
+impl Directory for Faulty {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        self.0.by_subject(subject)
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        let keep = keep.filter(|_| self.1 != Defect::KeepsNothing);
+        self.0.delete_by_subject(subject, keep)
+    }
+
+    fn iterate<'a>(
+        &'a self,
+        after: Option<&'a StoreKey>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        self.0.iterate(after, limit)
+    }
+}
+
+/// The names of the cases that a store with this defect fails.
+fn found(defect: Defect) -> Vec<&'static str> {
+    let store = Faulty(MemoryStore::new(), defect);
+    let open = move || {
+        let store = store.clone();
+        async move { Ok(store) }
+    };
+    let report = block_on(run_all(open, Capabilities::all())).unwrap();
+    assert!(report.skipped.is_empty() && report.passed.len() + report.failed.len() == 52);
+    report.failed.into_iter().map(|(case, _)| case).collect()
+}
+
+#[test]
+fn a_store_without_a_defect_fails_nothing() {
+    assert_eq!(found(Defect::None), [""; 0]);
+}
+
+#[test]
+fn every_defect_of_others_is_found_by_the_case_about_it() {
+    for (defect, case) in [
+        (Defect::UpdateRevives, "ended::a_logout_is_not_revived_by_a_late_save"),
+        (Defect::IgnoresVersions, "operations::update_from_an_older_version_conflicts"),
+        (Defect::CreateOverwrites, "operations::create_never_overwrites_a_live_entry"),
+        (Defect::ReplaceForgetsTheOldFirst, "cancellation::a_dropped_replace_loses_nothing"),
+        (Defect::TouchMovesBack, "expiry::touch_moves_forward_only"),
+        (Defect::TouchChangesTheVersion, "concurrency::touch_does_not_disturb_an_update"),
+        (Defect::TruncatesPayloads, "payloads::a_large_payload_survives"),
+        (Defect::KeepsNothing, "directory::ending_a_users_sessions_keeps_the_named_one"),
+    ] {
+        let failed = found(defect);
+        assert!(failed.contains(&case), "{case} was passed; failed: {failed:?}");
+    }
+}
