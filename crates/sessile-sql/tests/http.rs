@@ -1,5 +1,7 @@
 //! The HTTP scripts over SQLite.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use sessile_conformance::{Capabilities, Open, http_tests};
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
