@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use sessile::Timestamp;
 
 /// Sessions and session cookies: a demo site, keys, a look inside.
 #[derive(Debug, Parser)]
@@ -17,6 +18,141 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(Demo),
+    /// Secret keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Read, check and write session cookies
+    #[command(subcommand)]
+    Cookie(CookieCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    Generate(Generate),
+}
+
+/// Print a new random secret key, for SECRET_KEY or a key file.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Generate {
+    /// How many random bytes
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(32..=1024))]
+    pub(crate) bytes: u16,
+    /// In hexadecimal digits (the default)
+    #[arg(long)]
+    pub(crate) hex: bool,
+    /// In URL-safe base64, which is shorter
+    #[arg(long, conflicts_with = "hex")]
+    pub(crate) base64url: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CookieCommand {
+    Decode(Decode),
+    Verify(Verify),
+    Encode(Encode),
+}
+
+/// Print what a cookie holds, as JSON.
+///
+/// The payload goes to stdout, what is known of its signature to stderr.
+/// Types that JSON lacks are shown as Flask's tags: {" b": base64} for bytes,
+/// {" t": […]} for tuples, {" d": date}, {" u": hex} for UUIDs, {" m": html}.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Decode {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Look without any key: anybody may have written what is shown
+    #[arg(long, conflicts_with_all = ["key_file", "now", "max_age"])]
+    pub(crate) unverified: bool,
+    /// One JSON object with everything, instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Say in one line whether a cookie's signature is right, and it is not too old.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+}
+
+/// Sign (or encrypt) a payload and print the cookie's value.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Encode {
+    /// The payload as JSON, with Flask's tags for other types; `-` or nothing: from stdin
+    pub(crate) payload: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// The time of signing: seconds since 1970, or ISO 8601 [default: the clock's]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) now: Option<Timestamp>,
+}
+
+/// What reading a cookie takes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reading {
+    /// The cookie's value; `-` or nothing: from stdin, where no other user sees it
+    pub(crate) value: Option<String>,
+    #[command(flatten)]
+    pub(crate) how: How,
+    /// Judge its age as of then: seconds since 1970, or ISO 8601 [default: the clock's]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) now: Option<Timestamp>,
+    /// Refuse what was signed longer ago than this
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) max_age: Option<u32>,
+}
+
+/// Format and key. A key is never taken from the command line, where every
+/// user of the machine could read it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct How {
+    /// Who writes such cookies
+    #[arg(long, short, value_enum)]
+    pub(crate) format: Format,
+    /// A file of keys, one a line, newest first; `-` is stdin [default: SECRET_KEY and
+    /// SECRET_KEY_FALLBACKS of the environment]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Another salt than the format's own
+    #[arg(long)]
+    pub(crate) salt: Option<String>,
+    /// The cookie's name, which native cookies are bound to [default: __Host-id]
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// The application's name, which native cookies are bound to [default: none]
+    #[arg(long)]
+    pub(crate) audience: Option<String>,
+}
+
+/// Formats of cookies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Flask's session cookie
+    Flask,
+    /// Starlette's SessionMiddleware
+    Starlette,
+    /// django.core.signing.dumps
+    Django,
+    /// Django's session data; for the engine signed_cookies with
+    /// `--salt django.contrib.sessions.backends.signed_cookies`
+    DjangoSession,
+    /// itsdangerous.URLSafeTimedSerializer
+    Itsdangerous,
+    /// Flask-Session's signed session id
+    FlaskSessionSid,
+    /// Our signed cookie
+    Native,
+    /// Our encrypted cookie
+    NativeEncrypted,
+}
+
+fn time(text: &str) -> Result<Timestamp, String> {
+    if let Ok(secs) = text.parse() {
+        return Ok(Timestamp::from_secs(secs));
+    }
+    Timestamp::from_iso8601(text)
+        .ok_or_else(|| "give seconds since 1970, or a time like 2026-01-02T03:04:05Z".to_owned())
 }
 
 /// Serve a small site that shows sessions at work: a login, a cart, your devices.

@@ -2,11 +2,19 @@
 //! every process of the machine can read that.
 
 use std::env;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
+use sessile::format::base64;
 use sessile::{KeyRing, SecretKey, WeakKey};
 use zeroize::Zeroizing;
 
-use crate::outcome::Failure;
+use crate::args::Generate;
+use crate::outcome::{Failure, print};
+
+/// A file of keys is no longer than this many bytes.
+const FILE_MAX: u64 = 64 << 10;
 
 /// What is allowed of a key.
 pub(crate) type Check = fn(Vec<u8>) -> Result<SecretKey, WeakKey>;
@@ -35,6 +43,51 @@ pub(crate) fn from_environment(check: Check) -> Result<Option<KeyRing>, Failure>
     }
     keys.push(key("SECRET_KEY", &newest)?);
     KeyRing::from_oldest_first(keys).map(Some).map_err(Failure::usage)
+}
+
+/// The keys in a file, one a line, newest first. `-` is stdin.
+pub(crate) fn from_file(path: &Path, check: Check) -> Result<KeyRing, Failure> {
+    let shown = path.display();
+    let text =
+        Zeroizing::new(read(path).map_err(|error| {
+            Failure::usage(format!("cannot read the key file {shown}: {error}"))
+        })?);
+    let mut keys = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !line.is_empty() {
+            let key = check(line.to_vec());
+            keys.push(key.map_err(|weak| Failure::usage(format!("key file {shown}: {weak}")))?);
+        }
+    }
+    let mut keys = keys.into_iter();
+    let newest = keys.next();
+    let newest = newest.ok_or_else(|| Failure::usage(format!("the key file {shown} is empty")))?;
+    Ok(KeyRing::new(newest).with_fallbacks(keys))
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let source: Box<dyn io::Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path)?) };
+    // Read no further than any file of keys reaches: it may be a device.
+    source.take(FILE_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(io::Error::other("over 64 KiB are no keys"));
+    }
+    Ok(bytes)
+}
+
+/// `sessile key generate`.
+pub(crate) fn generate(options: &Generate) -> Result<(), Failure> {
+    let key = random(options.bytes.into())?;
+    let mut text = Zeroizing::new(if options.base64url {
+        base64::encode(&key)
+    } else {
+        key.iter().map(|byte| format!("{byte:02x}")).collect()
+    });
+    text.push('\n');
+    print(&text)
 }
 
 /// A fresh key of `bytes` random bytes.

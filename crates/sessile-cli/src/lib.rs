@@ -1,7 +1,11 @@
 //! What the `sessile` command does, as a library, so that it can be tested.
 //!
 //! ```text
-//! sessile demo      a small site that shows sessions at work
+//! sessile demo               a small site that shows sessions at work
+//! sessile key generate       a new secret key
+//! sessile cookie decode      what a session cookie holds
+//! sessile cookie verify      whether its signature is right
+//! sessile cookie encode      a cookie of one's own
 //! ```
 //!
 //! Exit codes: 0 done; 1 a cookie's signature is wrong or it is too old; 2 the
@@ -9,16 +13,18 @@
 //! 3 a cookie is rightly signed but its payload cannot be read.
 
 mod args;
+mod cookie;
 mod demo;
 mod keys;
 mod outcome;
+mod say;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, KeyCommand};
 use crate::outcome::Failure;
 
 /// Runs one command line; the first word is the program's name.
@@ -44,5 +50,7 @@ where
 fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(options) => demo::run(&options),
+        Command::Key(KeyCommand::Generate(options)) => keys::generate(&options),
+        Command::Cookie(command) => cookie::run(&command),
     }
 }

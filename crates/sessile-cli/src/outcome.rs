@@ -7,6 +7,12 @@ use std::process::ExitCode;
 /// The command cannot be carried out as given: arguments, keys, files, ports.
 pub(crate) const USAGE: u8 = 2;
 
+/// A cookie's signature is wrong, or it is too old.
+const REFUSED: u8 = 1;
+
+/// A cookie is rightly signed, but its payload cannot be read.
+const UNREADABLE: u8 = 3;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -20,17 +26,25 @@ impl Failure {
         Self { code: USAGE, line: line.to_string() }
     }
 
+    /// A cookie's signature is wrong, or it is too old.
+    pub(crate) fn refused(line: impl fmt::Display) -> Self {
+        Self { code: REFUSED, line: line.to_string() }
+    }
+
+    /// A cookie is rightly signed, but its payload cannot be read.
+    pub(crate) fn unreadable(line: impl fmt::Display) -> Self {
+        Self { code: UNREADABLE, line: line.to_string() }
+    }
+
     /// The same, with more to say.
     pub(crate) fn and(mut self, more: &str) -> Self {
         self.line.push_str(more);
         self
     }
 
-    /// Tells the person and gives the exit code. Failing without a word is for broken pipes.
+    /// Tells the person and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        if !self.line.is_empty() {
-            let _ = writeln!(io::stderr(), "sessile: {}", self.line);
-        }
+        let _ = writeln!(io::stderr(), "sessile: {}", self.line);
         ExitCode::from(self.code)
     }
 }
@@ -44,4 +58,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::usage(format!("cannot write the output: {error}"))),
         Ok(()) => Ok(()),
     }
+}
+
+/// Writes a line to stderr.
+pub(crate) fn remark(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "sessile: {line}");
 }

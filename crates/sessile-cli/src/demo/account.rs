@@ -10,8 +10,8 @@ use minijinja::context;
 use serde::Deserialize;
 use sessile::Session;
 
-use super::say;
 use super::site::{Notice, Site};
+use crate::say;
 
 /// Users with a password of their own. Shown on the page: this is a demo.
 const USERS: [(&str, &str); 3] = [("ada", "engine"), ("grace", "compiler"), ("alan", "machine")];

@@ -9,9 +9,9 @@ use minijinja::{Value, context};
 use serde::Deserialize;
 use sessile::{Failure, Session, SessionInfo, Sessions, Timestamp};
 
-use super::say;
 use super::setup::SESSIONS_PER_USER;
 use super::site::{Notice, Site};
+use crate::say;
 
 pub(crate) async fn list(
     State(site): State<Arc<Site>>,
@@ -39,7 +39,7 @@ fn row(info: &SessionInfo, current: bool, now: Timestamp) -> Value {
         device => device.unwrap_or("An unknown browser"),
         current => current,
         permanent => info.permanent,
-        created => moment(info.created, now),
+        authenticated => moment(info.authenticated.or(info.created), now),
         // This request is activity; it is written down with restraint.
         seen => moment(if current { Some(now) } else { info.seen }, now),
         ends => moment(info.deadlines.earliest(), now),
@@ -48,7 +48,7 @@ fn row(info: &SessionInfo, current: bool, now: Timestamp) -> Value {
 
 /// A moment in words, and exactly.
 pub(crate) fn moment(moment: Option<Timestamp>, now: Timestamp) -> Option<Value> {
-    moment.map(|at| context! { words => say::relative(at, now), exact => at.to_iso8601() })
+    moment.map(|at| context! { words => say::relative(at, now), exact => say::exact(at) })
 }
 
 #[derive(Deserialize)]

@@ -14,9 +14,9 @@ use sessile::store::{Entry, Version};
 use sessile::{Failure, Session, SessionStore as _, StoreError, Timestamp, Value};
 
 use super::devices::moment;
-use super::say;
 use super::setup::Kind;
 use super::site::{Notice, Site};
+use crate::say;
 
 /// A signature or id is shown only this far, so that a picture of the page is no login.
 const GLIMPSE: usize = 6;
@@ -60,7 +60,7 @@ fn parts(kind: Kind, value: &str, now: Timestamp) -> Vec<Shown> {
             let (signature, stamp) = (fields.next(), fields.next());
             let payload = fields.next().unwrap_or_default();
             let signed = stamp.and_then(signed_at).map(|at| {
-                format!("When it was signed: {}, {}.", at.to_iso8601(), say::relative(at, now))
+                format!("When it was signed: {}, {}.", say::exact(at), say::relative(at, now))
             });
             let packed = if payload.starts_with('.') { "Compressed JSON" } else { "JSON" };
             vec![

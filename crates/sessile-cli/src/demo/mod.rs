@@ -7,7 +7,6 @@ mod errors;
 mod goods;
 mod guard;
 mod inside;
-mod say;
 mod setup;
 mod shop;
 mod site;

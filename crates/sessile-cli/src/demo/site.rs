@@ -136,7 +136,7 @@ async fn home(
     let more = context! {
         new => session.is_new(),
         remembered => session.is_permanent(),
-        idle => site.idle.map(super::say::span),
+        idle => site.idle.map(crate::say::span),
     };
     site.page(&session, "home.html", &notice, more)
 }

@@ -9,6 +9,12 @@ pub(crate) fn now() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// "2026-01-02T03:04:05Z".
+pub(crate) fn exact(moment: Timestamp) -> String {
+    let seconds = Timestamp::from_secs(moment.as_secs()).to_iso8601();
+    seconds.strip_suffix("+00:00").map(|utc| format!("{utc}Z")).unwrap_or(seconds)
+}
+
 /// "3 hours ago", "in 5 minutes", "just now".
 pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
     if now >= moment {
@@ -19,13 +25,17 @@ pub(crate) fn relative(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// The largest unit that fits, rounded to the nearest: "30 days", "1 hour".
+/// Rounded to the nearest of the largest unit that comes to one: "30 days", "1 hour".
 pub(crate) fn span(span: Duration) -> String {
-    const UNITS: [(u64, &str); 4] =
-        [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    const UNITS: [(u64, &str); 3] = [(86_400, "day"), (3_600, "hour"), (60, "minute")];
     let secs = span.as_secs();
-    let (size, name) = UNITS.into_iter().find(|(size, _)| secs >= *size).unwrap_or((1, "second"));
-    let count = (secs + size / 2) / size;
+    let rounded = UNITS.into_iter().map(|(size, name)| ((secs + size / 2) / size, size, name));
+    // A sixtieth short of a unit counts as one: a limit of an hour is not "60 minutes".
+    let (count, name) = rounded
+        .filter(|(_, size, _)| secs + size / 60 >= *size)
+        .map(|(count, _, name)| (count, name))
+        .next()
+        .unwrap_or((secs, "second"));
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
@@ -77,7 +87,16 @@ mod tests {
         assert_eq!(at(-60), "1 minute ago");
         assert_eq!(at(-3 * 3600 - 100), "3 hours ago");
         assert_eq!(at(30 * 86_400), "in 30 days");
-        assert_eq!(at(3599), "in 60 minutes");
+        assert_eq!(at(3599), "in 1 hour");
+        assert_eq!(at(3500), "in 58 minutes");
+        assert_eq!(at(59), "in 1 minute");
+        assert_eq!(at(50), "in 50 seconds");
+    }
+
+    #[test]
+    fn the_exact_time_is_utc_to_the_second() {
+        assert_eq!(exact(Timestamp::from_millis(1_767_323_045_678)), "2026-01-02T03:04:05Z");
+        assert_eq!(exact(Timestamp::from_secs(0)), "1970-01-01T00:00:00Z");
     }
 
     #[test]

@@ -1,0 +1,124 @@
+//! What was read, as JSON and in words.
+
+use sessile::format::flask::TaggedJson;
+use sessile::format::itsdangerous::Codec as _;
+use sessile::{Map, Timestamp, Value};
+
+use super::format::Opened;
+use super::{Signature, WhichKey};
+use crate::args::Format;
+use crate::outcome::Failure;
+use crate::say;
+
+/// The payload alone. An id is text, everything else JSON.
+pub(super) fn payload(format: Format, opened: &Opened) -> Result<String, Failure> {
+    match (format, &opened.payload) {
+        (Format::FlaskSessionSid, Value::Str(sid)) => Ok(format!("{sid}\n")),
+        (_, payload) => json(payload.clone()),
+    }
+}
+
+/// Everything as one JSON object.
+pub(super) fn everything(
+    format: Format,
+    opened: &Opened,
+    signature: Signature,
+    now: Timestamp,
+) -> Result<String, Failure> {
+    let mut all = Map::new();
+    all.insert("format", name(format));
+    match signature {
+        Signature::NotChecked => {
+            all.insert("signature", "not checked");
+        }
+        Signature::Good(WhichKey { place, of }) => {
+            all.insert("signature", "good");
+            all.insert("key", int(place));
+            all.insert("keys", int(of));
+        }
+    }
+    if let Some(at) = opened.signed_at {
+        all.insert("signed_at", say::exact(at));
+        all.insert("age_seconds", now.as_secs().saturating_sub(at.as_secs()));
+    }
+    if let Some(record) = &opened.record {
+        let moments = [
+            ("created", record.created),
+            ("seen", record.seen),
+            ("authenticated", record.authenticated),
+            ("ends_when_idle", record.deadlines.idle),
+            ("ends_at_the_latest", record.deadlines.absolute),
+        ];
+        for (name, moment) in moments {
+            all.insert(name, moment.map_or(Value::Null, |at| say::exact(at).into()));
+        }
+        let subject = record.subject.as_ref();
+        all.insert("subject", subject.map_or(Value::Null, |it| it.as_str().into()));
+        all.insert("permanent", record.permanent);
+    }
+    all.insert("payload", opened.payload.clone());
+    json(Value::Map(all))
+}
+
+/// What is known of the signature, in one line.
+pub(super) fn facts(opened: &Opened, signature: Signature, now: Timestamp) -> String {
+    let mut line = match signature {
+        Signature::NotChecked => "signature not checked: anybody may have written this".to_owned(),
+        Signature::Good(WhichKey { place: 1, .. }) => "signature good".to_owned(),
+        Signature::Good(WhichKey { place, of }) => {
+            format!("signature good, with an old key ({place} of {of}, newest first)")
+        }
+    };
+    if let Some(at) = opened.signed_at {
+        line += &format!("; signed {}, {}", say::exact(at), say::relative(at, now));
+    }
+    if let Some(record) = &opened.record {
+        if let Some(at) = record.created {
+            line += &format!("; began {}", say::relative(at, now));
+        }
+        if let Some(at) = record.deadlines.earliest() {
+            let word = if record.deadlines.passed(now) { "ended" } else { "ends" };
+            line += &format!("; {word} {}", say::relative(at, now));
+        }
+    }
+    line
+}
+
+fn json(value: Value) -> Result<String, Failure> {
+    let text = TaggedJson::UNSORTED.dumps(&printable(value)).map_err(|error| {
+        Failure::unreadable(format!("the payload has no form in JSON: {error}"))
+    })?;
+    // Escaped to ASCII, so nothing in it can steer a terminal.
+    Ok(format!("{}\n", String::from_utf8_lossy(&text)))
+}
+
+/// Types that Flask has no tag for become what JSON has. The formats bound the depth.
+fn printable(value: Value) -> Value {
+    match value {
+        Value::Set(items) | Value::List(items) => {
+            Value::List(items.into_iter().map(printable).collect())
+        }
+        Value::Tuple(items) => Value::Tuple(items.into_iter().map(printable).collect()),
+        Value::Map(map) => {
+            let pairs = map.into_iter().map(|(key, value)| (key, printable(value)));
+            let mut printable = Map::new();
+            for (key, value) in pairs {
+                printable.insert(key, value);
+            }
+            Value::Map(printable)
+        }
+        Value::TimeDelta(micros) => Value::Str(format!("{micros} µs")),
+        Value::Time(time, None) => Value::Str(time.to_string()),
+        Value::Time(time, Some(offset)) => Value::Str(format!("{time} {offset}")),
+        other => other,
+    }
+}
+
+fn name(format: Format) -> String {
+    use clap::ValueEnum as _;
+    format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+}
+
+fn int(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
