@@ -48,21 +48,27 @@ impl IdCodec {
 
     /// What to load for a cookie's value; `None` when it cannot be an id.
     pub(crate) fn lookup(&self, value: &[u8]) -> Option<Lookup> {
-        let text = std::str::from_utf8(value).ok()?;
         let id = match self {
-            Self::Native if SessionId::is_well_formed(value) => SessionId::foreign(text),
+            Self::Native => SessionId::parse(value)?,
+            _ => self.foreign_id(value)?,
+        };
+        let key = self.store_key(&id);
+        Some(Lookup::new(key, id))
+    }
+
+    fn foreign_id(&self, value: &[u8]) -> Option<SessionId> {
+        let text = std::str::from_utf8(value).ok()?;
+        Some(match self {
             Self::Native => return None,
-            Self::Django if is_django_key(value) => SessionId::foreign(text),
-            Self::Django => return None,
             Self::FlaskSession { signer: Some(signer), .. } => {
                 SessionId::foreign(signer.unsign(text).ok()?)
             }
             // Longer than any id of `secrets.token_urlsafe`, and what stores can hold.
             Self::FlaskSession { .. } if value.len() <= 256 => SessionId::foreign(text),
             Self::FlaskSession { .. } => return None,
-        };
-        let key = self.store_key(&id);
-        Some(Lookup::new(key, id))
+            Self::Django if is_django_key(value) => SessionId::foreign(text),
+            Self::Django => return None,
+        })
     }
 
     /// A new id.

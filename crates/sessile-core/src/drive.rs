@@ -68,13 +68,14 @@ pub async fn open<S: SessionStore>(
     cookie: Option<&[u8]>,
     world: &mut impl World,
 ) -> Result<Session, OpenError> {
-    let mut at = match engine.begin(cookie, world.now())? {
+    let now = world.now();
+    let mut at = match engine.begin(cookie, now)? {
         Begun::Ready(opened) => return Ok(ready(opened, world)),
         Begun::Load(at) => at,
     };
     loop {
         let entry = store.load(&at.key).await?;
-        match engine.loaded(at, entry, world.now()) {
+        match engine.loaded(at, entry, now) {
             Loaded::Ready(opened) => return Ok(ready(opened, world)),
             Loaded::Follow(to) => at = to,
         }
@@ -104,9 +105,7 @@ pub async fn commit<S: SessionStore>(
 ) -> Result<Committed, CommitError> {
     match prepare(engine, session, server_error, world)? {
         Prepared::Committed(committed) => Ok(committed),
-        Prepared::Planned(plan) => {
-            execute(engine, store, session, *plan, server_error, world).await
-        }
+        Prepared::Planned(plan) => execute(engine, store, session, plan, server_error, world).await,
     }
 }
 
@@ -149,7 +148,7 @@ pub async fn execute<S: SessionStore>(
     engine: &Engine,
     store: &S,
     session: &Session,
-    mut plan: Plan,
+    mut plan: Box<Plan>,
     server_error: bool,
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
@@ -163,10 +162,11 @@ pub async fn execute<S: SessionStore>(
             Outcome::Taken => {}
             Outcome::Lost => {
                 world.pause(tries).await;
-                rebase(engine, store, session, world).await?;
+                // Boxed, as all that is rare: it would make every future larger.
+                Box::pin(rebase(engine, store, session, world)).await?;
             }
         }
-        plan = settle(engine, session, server_error, world)?;
+        *plan = settle(engine, session, server_error, world)?;
     }
     Err(CommitError::Contended)
 }
@@ -229,16 +229,16 @@ async fn finish<S: SessionStore>(
     engine: &Engine,
     store: &S,
     session: &Session,
-    plan: Plan,
+    plan: Box<Plan>,
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
     if let Some(key) = &plan.delete {
-        end_known(engine, store, key, session.loaded(), world).await?;
+        Box::pin(end_known(engine, store, key, session.loaded(), world)).await?;
     }
     if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
-        enforce_limit(engine, store, limit, record, world).await?;
+        Box::pin(enforce_limit(engine, store, limit, record, world)).await?;
     }
-    Ok(conclude(plan, world))
+    Ok(conclude(*plan, world))
 }
 
 fn conclude(plan: Plan, world: &mut impl World) -> Committed {

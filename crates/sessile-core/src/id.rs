@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,36 +14,55 @@ use zeroize::Zeroizing;
 pub const ID_BYTES: usize = 24;
 const ID_TEXT: usize = ID_BYTES / 3 * 4;
 
-/// The secret a browser holds. Whoever knows it is the visitor, so it never prints.
+/// The secret a browser holds. Whoever knows it is the visitor, so it never
+/// prints, and is wiped when dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionId(Zeroizing<String>);
+pub struct SessionId(IdText);
+
+#[derive(Clone, PartialEq, Eq)]
+enum IdText {
+    /// Ours, in place: most requests carry one. ASCII.
+    Native(Zeroizing<[u8; ID_TEXT]>),
+    Foreign(Zeroizing<String>),
+}
 
 impl SessionId {
     /// A fresh id of ours from random bytes of the caller.
     pub fn from_random(bytes: &[u8; ID_BYTES]) -> Self {
-        Self(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes)))
+        let mut text = Zeroizing::new([b'A'; ID_TEXT]);
+        // The buffer holds exactly what the bytes take, without padding.
+        let _ = URL_SAFE_NO_PAD.encode_slice(bytes, &mut *text);
+        Self(IdText::Native(text))
+    }
+
+    /// An id of ours as a browser sent it; `None` if it has not the shape of
+    /// one. Says nothing of whether we issued it.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let text: &[u8; ID_TEXT] = text.try_into().ok()?;
+        let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        text.iter().all(alphabet).then(|| Self(IdText::Native(Zeroizing::new(*text))))
     }
 
     /// The id as text for a cookie, header, link or form.
     pub fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            IdText::Native(text) => std::str::from_utf8(&**text).unwrap_or_default(),
+            IdText::Foreign(text) => text,
+        }
     }
 
     /// An id in a foreign spelling, which that format's own rules have checked.
     pub fn foreign(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
+        Self(IdText::Foreign(Zeroizing::new(text.into())))
     }
 
     /// What the store is asked for in our own layout: a hash, so that a stolen
     /// copy of the store opens no session.
     pub fn store_key(&self) -> StoreKey {
-        StoreKey::hashed(self.0.as_bytes())
-    }
-
-    /// Whether `text` has the shape of an id of ours. Says nothing of whether we issued it.
-    pub fn is_well_formed(text: &[u8]) -> bool {
-        text.len() == ID_TEXT
-            && text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+        StoreKey::hashed(match &self.0 {
+            IdText::Native(text) => &**text,
+            IdText::Foreign(text) => text.as_bytes(),
+        })
     }
 }
 
@@ -195,14 +215,14 @@ impl std::error::Error for BadHandle {}
 
 /// The user a session belongs to: the application's own name or number for them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Subject(Box<str>);
+pub struct Subject(Arc<str>);
 
 /// A subject is no longer than this many bytes, so that every store can index it.
 pub const SUBJECT_MAX_BYTES: usize = 200;
 
 impl Subject {
     /// `None` when `name` is empty, over [`SUBJECT_MAX_BYTES`], or holds control characters.
-    pub fn new(name: impl Into<Box<str>>) -> Option<Self> {
+    pub fn new(name: impl Into<Arc<str>>) -> Option<Self> {
         let name = name.into();
         let fits = !name.is_empty() && name.len() <= SUBJECT_MAX_BYTES;
         (fits && !name.chars().any(char::is_control)).then_some(Self(name))
