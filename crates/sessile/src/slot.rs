@@ -162,7 +162,7 @@ impl Slot {
         let Some(Opened { session, .. }) = self.0.session.get() else { return Ok(response) };
         let mut world = Live(&shared.surroundings);
         let (engine, store) = (&*shared.engine, &shared.store);
-        match drive::execute(engine, store, session, *plan, server_error, &mut world).await {
+        match drive::execute(engine, store, session, plan, server_error, &mut world).await {
             Ok(committed) => headers::write(&mut response, &committed),
             Err(error) => shared.not_saved(error, &mut response)?,
         }
