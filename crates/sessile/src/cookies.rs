@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, header};
 use sessile_core::cookie::{self, Pick};
-use sessile_core::{Cookie, CookieError};
+use sessile_core::{Cookie, CookieError, SetCookie};
 
 use crate::slot::Slot;
 
@@ -45,10 +45,10 @@ impl Cookies {
     ///
     /// # Errors
     ///
-    /// [`CookieError`] when browsers or servers would misread or drop it.
+    /// [`CookieError`] when browsers or servers would misread or drop it, or
+    /// when its name is the session cookie's.
     pub fn set(&self, cookie: Cookie) -> Result<(), CookieError> {
-        self.slot.queue_cookie(cookie.set(self.slot.shared().surroundings.now())?);
-        Ok(())
+        self.queue(cookie.set(self.slot.shared().surroundings.now())?)
     }
 
     /// Removes a cookie from the browser. Path and domain must be those it was set with.
@@ -57,7 +57,15 @@ impl Cookies {
     ///
     /// [`CookieError`] as for [`set`](Self::set).
     pub fn remove(&self, cookie: Cookie) -> Result<(), CookieError> {
-        self.slot.queue_cookie(cookie.remove()?);
+        self.queue(cookie.remove()?)
+    }
+
+    fn queue(&self, cookie: SetCookie) -> Result<(), CookieError> {
+        let name = cookie.name();
+        if name == self.slot.shared().engine.cookie_name() {
+            return Err(CookieError::Reserved { cookie: name.to_owned() });
+        }
+        self.slot.queue_cookie(cookie);
         Ok(())
     }
 }

@@ -91,6 +91,11 @@ pub enum CookieError {
         /// What that needs.
         needs: &'static str,
     },
+    /// The name is the session cookie's: with two of one name the browser keeps either.
+    Reserved {
+        /// The cookie's name.
+        cookie: String,
+    },
 }
 
 impl fmt::Display for CookieError {
@@ -109,6 +114,10 @@ impl fmt::Display for CookieError {
             Self::Requires { cookie, what, needs } => {
                 write!(f, "cookie {cookie:?}: {what} needs {needs}, browsers drop it otherwise")
             }
+            Self::Reserved { cookie } => write!(
+                f,
+                "cookie {cookie:?} is the session's own: use another name, or the session's methods"
+            ),
         }
     }
 }

@@ -1,0 +1,16 @@
+//! The layer seen from outside: requirements and invariants that do not depend on the store.
+//!
+//! Those that do are scripts of `sessile-conformance` (see `../scripts.rs`).
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod bad_input;
+mod caching;
+mod cookies;
+mod events;
+mod held;
+mod ids;
+mod secrets;
+mod shared_cache;
+mod support;
+mod transport;
