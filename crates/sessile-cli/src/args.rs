@@ -194,6 +194,8 @@ pub(crate) struct Demo {
 pub(crate) enum StoreKind {
     /// In a SQLite file: they survive a restart
     Sqlite,
+    /// In files, one per session
+    File,
     /// In this process, gone when it ends
     Memory,
     /// In the cookie, signed: readable by the visitor

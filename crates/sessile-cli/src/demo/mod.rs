@@ -11,6 +11,8 @@ mod setup;
 mod shop;
 mod site;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
+use sessile::file::{self, FileStore};
+use sessile::sql::{self, SqlStore};
 use sessile::store::NoStore;
 use sessile::{AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, Storage};
-use sessile_sql::{Options, SqlStore};
 
 use crate::args::{Demo, Rules, StoreKind};
 use crate::keys;
@@ -117,11 +118,18 @@ async fn store(options: &Demo, kind: Kind) -> Result<(AnyStore, String), Failure
     if options.store == Some(StoreKind::Memory) {
         return Ok((AnyStore::new(MemoryStore::default()), "this process’s memory".to_owned()));
     }
-    let file = make_folder(&options.data)?.join("sessions.sqlite");
-    let Some(path) = file.to_str() else {
+    let folder = make_folder(&options.data)?;
+    if options.store == Some(StoreKind::File) {
+        let folder = folder.join("sessions");
+        let place = format!("files, in {}", folder.display());
+        let store = FileStore::open(folder, file::Options::default()).await;
+        return Ok((AnyStore::new(store.map_err(Failure::usage)?), place));
+    }
+    let path = folder.join("sessions.sqlite");
+    let Some(path) = path.to_str() else {
         return Err(Failure::usage("--data: SQLite takes no path that is not UTF-8"));
     };
-    let store = SqlStore::connect(&format!("sqlite:{path}"), Options::default())
+    let store = SqlStore::connect(&format!("sqlite:{path}"), sql::Options::default())
         .await
         .map_err(|error| Failure::usage(format!("{path}: {error}")))?;
     Ok((AnyStore::new(store), format!("SQLite, in {path}")))

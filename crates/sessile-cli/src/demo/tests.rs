@@ -1,0 +1,186 @@
+//! The site in this process: what its pages say when a store fails, and whose
+//! sessions can be ended.
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode, header};
+use sessile::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile::{
+    AnyStore, Config, Engine, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey,
+    Timestamp,
+};
+use tower::ServiceExt as _;
+
+use super::setup::{Kind, Setup};
+use super::site;
+
+fn app(store: AnyStore) -> Router {
+    let engine = Engine::new(Config::native().for_development()).unwrap();
+    let place = "a test".to_owned();
+    let setup = Setup { engine, store, kind: Kind::Stored, place, idle: None, notes: Vec::new() };
+    let (site, sessions) = site::build(setup).unwrap();
+    site::router(site, sessions)
+}
+
+struct Answer {
+    status: StatusCode,
+    /// The cookie to send along from now on.
+    cookie: Option<String>,
+    header: axum::http::HeaderMap,
+    body: String,
+}
+
+async fn send(app: &Router, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(header::COOKIE, cookie)
+        .header(header::ACCEPT, "text/html,*/*")
+        .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(Body::from(form.to_owned()))
+        .unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let body = to_bytes(body, 1 << 20).await.unwrap();
+    let set = parts.headers.get(header::SET_COOKIE).map(|value| value.to_str().unwrap());
+    Answer {
+        status: parts.status,
+        cookie: set.map(|set| set.split(';').next().unwrap().to_owned()),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+        header: parts.headers,
+    }
+}
+
+async fn log_in(app: &Router, name: &str, password: &str) -> String {
+    let form = format!("username={name}&password={password}");
+    let answer = send(app, "POST", "/login", "", &form).await;
+    assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+    answer.cookie.unwrap()
+}
+
+fn handles(page: &str) -> Vec<&str> {
+    let mark = "name=\"handle\" value=\"";
+    page.match_indices(mark).map(|(at, _)| &page[at + mark.len()..][..24]).collect()
+}
+
+#[tokio::test]
+async fn r11_only_ones_own_sessions_are_ended() {
+    let app = app(AnyStore::new(MemoryStore::default()));
+    let ada = log_in(&app, "ada", "engine").await;
+    let grace = log_in(&app, "grace", "compiler").await;
+    let page = send(&app, "GET", "/sessions", &ada, "").await.body;
+    let [handle] = handles(&page)[..] else { unreachable!("one session: {page}") };
+    let form = format!("handle={handle}");
+    for visitor in [grace.as_str(), ""] {
+        let answer = send(&app, "POST", "/sessions/end", visitor, &form).await;
+        assert_eq!(answer.header[header::LOCATION], "/sessions?notice=gone");
+        assert!(send(&app, "GET", "/", &ada, "").await.body.contains("Hello, ada."));
+    }
+    // A second device of ada's may.
+    let second = log_in(&app, "ada", "engine").await;
+    let answer = send(&app, "POST", "/sessions/end", &second, &form).await;
+    assert_eq!(answer.header[header::LOCATION], "/sessions?notice=ended");
+    assert!(!send(&app, "GET", "/", &ada, "").await.body.contains("Hello"));
+    assert!(send(&app, "GET", "/", &second, "").await.body.contains("Hello, ada."));
+}
+
+#[tokio::test]
+async fn r18_visitors_who_only_look_cost_no_record_and_no_cookie() {
+    let store = MemoryStore::default();
+    let app = app(AnyStore::new(store.clone()));
+    let pages =
+        ["/", "/shop", "/cart", "/login", "/sessions", "/inside", "/nothing", "/?notice=ended"];
+    for page in pages {
+        let answer = send(&app, "GET", page, "", "").await;
+        assert_eq!(answer.cookie, None, "{page}");
+        assert!(answer.body.contains("</html>"), "{page}");
+    }
+    assert!(store.is_empty());
+}
+
+#[tokio::test]
+async fn inv08_a_failing_store_is_a_page_and_the_cookie_is_kept() {
+    let app = app(AnyStore::new(Broken));
+    let cookie = "id=abcdefghijklmnopqrstuvwxyz012345";
+    for (method, path) in [("GET", "/"), ("GET", "/sessions"), ("POST", "/logout")] {
+        let answer = send(&app, method, path, cookie, "").await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header[header::CACHE_CONTROL], "no-store");
+        assert!(answer.body.contains("Nothing was changed; please try again."), "{}", answer.body);
+        assert!(answer.body.contains("</html>"));
+        assert!(!answer.header.contains_key(header::SET_COOKIE), "{path}");
+    }
+    // A new visitor's first write fails as well, and says so.
+    let answer = send(&app, "POST", "/cart", "", "name=oyster").await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(!answer.header.contains_key(header::SET_COOKIE));
+    // What needs no session still works.
+    assert_eq!(send(&app, "GET", "/style.css", cookie, "").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn forms_that_are_not_ours_get_a_page_not_a_crash() {
+    let app = app(AnyStore::new(MemoryStore::default()));
+    for (path, form, status) in [
+        ("/cart", "name=whale", StatusCode::NOT_FOUND),
+        ("/cart", "nothing", StatusCode::UNPROCESSABLE_ENTITY),
+        ("/cart/change", "name=oyster&count=-1", StatusCode::SEE_OTHER),
+        ("/cart/change", "name=oyster&count=5", StatusCode::NOT_FOUND),
+        ("/login", "username=&password=demo", StatusCode::UNPROCESSABLE_ENTITY),
+        ("/login", "username=a%00b&password=demo", StatusCode::UNPROCESSABLE_ENTITY),
+        ("/sessions/end", "handle=../../x", StatusCode::SEE_OTHER),
+        ("/api/session", "{", StatusCode::BAD_REQUEST),
+        ("/shop", "", StatusCode::METHOD_NOT_ALLOWED),
+    ] {
+        let answer = send(&app, "POST", path, "", form).await;
+        assert_eq!(answer.status, status, "{path} {form}");
+        let page = answer.status == StatusCode::SEE_OTHER || answer.body.contains("</html>");
+        assert!(page, "{path}: {}", answer.body);
+        assert_eq!(answer.cookie, None, "{path} {form}");
+    }
+}
+
+/// Fails whatever it is asked.
+struct Broken;
+
+fn broken<T>() -> Result<T, StoreError> {
+    Err(StoreError::new("broken", StoreErrorKind::Unavailable))
+}
+
+impl SessionStore for Broken {
+    async fn load(&self, _: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        broken()
+    }
+    async fn create(&self, _: &StoreKey, _: &Record) -> Result<CreateOutcome, StoreError> {
+        broken()
+    }
+    async fn update(
+        &self,
+        _: &StoreKey,
+        _: &Record,
+        _: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        broken()
+    }
+    async fn touch(
+        &self,
+        _: &StoreKey,
+        _: Timestamp,
+        _: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        broken()
+    }
+    async fn replace(
+        &self,
+        _: &StoreKey,
+        _: &Version,
+        _: &StoreKey,
+        _: &Record,
+        _: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        broken()
+    }
+    async fn delete(&self, _: &StoreKey) -> Result<(), StoreError> {
+        broken()
+    }
+}

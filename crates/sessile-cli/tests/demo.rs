@@ -1,0 +1,180 @@
+//! The demo site as a process: started, asked, stopped.
+#![cfg(unix)]
+
+mod program;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use program::sessile;
+
+struct Site {
+    process: Child,
+    address: String,
+    folder: PathBuf,
+}
+
+impl Site {
+    fn start(name: &str, options: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("sessile-{name}-{}", std::process::id()));
+        Self::start_in(folder, options)
+    }
+
+    fn start_in(folder: PathBuf, options: &[&str]) -> Self {
+        let mut program = sessile(&["demo", "--port", "0"]);
+        let command = program.0.args(options).arg("--data").arg(&folder);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("Listening on http://").unwrap().to_owned();
+        Self { process, address, folder }
+    }
+
+    fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// The whole response to a request on a connection of its own.
+    fn send(&self, method: &str, path: &str, cookie: &str, form: &str) -> String {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            self.address,
+            form.len(),
+        )
+        .unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    fn log_in(&self) -> String {
+        cookie(&self.send("POST", "/login", "", "username=ada&password=engine"))
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// The exit code, and what it said on stderr.
+    fn wait(&mut self) -> (Option<i32>, String) {
+        let mut err = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (self.process.wait().unwrap().code(), err)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn cookie(response: &str) -> String {
+    let line = response.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    line.unwrap_or_else(|| unreachable!("no cookie: {response}")).split(';').next().unwrap().into()
+}
+
+#[test]
+fn f27_requests_in_flight_are_finished_after_sigterm() {
+    let mut site = Site::start("flight", &["--store", "memory"]);
+    let form = "username=ada&password=engine";
+    let mut stream = site.connect();
+    write!(
+        stream,
+        "POST /login HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        site.address,
+        form.len(),
+    )
+    .unwrap();
+    // "Go on" comes when the handler waits for the form: the request is in flight.
+    let mut go_on = [0; 25];
+    stream.read_exact(&mut go_on).unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100 Continue"));
+    site.signal("TERM");
+    // It has stopped listening when the next connection is refused.
+    while TcpStream::connect(&site.address).is_ok() {}
+    stream.write_all(form.as_bytes()).unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 303"), "{response}");
+    assert!(cookie(&response).starts_with("id="));
+    assert_eq!(site.wait().0, Some(0));
+}
+
+#[test]
+fn ctrl_c_stops_it_though_a_browser_keeps_a_connection_open() {
+    let mut site = Site::start("idle", &["--store", "memory"]);
+    let _idle = site.connect();
+    site.signal("INT");
+    let (code, err) = site.wait();
+    assert_eq!(code, Some(0));
+    assert!(err.contains("plain http"), "{err}");
+}
+
+#[test]
+fn sessions_in_files_and_sqlite_survive_a_restart() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for store in ["sqlite", "file"] {
+        let mut site = Site::start(store, &["--store", store]);
+        let cookie = site.log_in();
+        let mode = std::fs::metadata(&site.folder).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{store}");
+        site.signal("TERM");
+        assert_eq!(site.wait().0, Some(0), "{store}");
+        let again = Site::start_in(site.folder.clone(), &["--store", store]);
+        assert!(again.send("GET", "/", &cookie, "").contains("Hello, ada."), "{store}");
+        again.send("POST", "/logout", &cookie, "");
+        assert!(!again.send("GET", "/", &cookie, "").contains("ada"), "{store}");
+    }
+}
+
+#[test]
+fn cookies_that_hold_the_session_are_shown_as_what_they_are() {
+    for (options, seen, unseen) in [
+        (&["--store", "cookie"][..], "Read without any key", "What it reads with the key"),
+        (&["--store", "encrypted-cookie"], "What it reads with the key", "Read without any key"),
+        (&["--profile", "flask"], "HMAC-SHA1 of all before it", "What it reads with the key"),
+    ] {
+        let site = Site::start("held", options);
+        let cookie = site.log_in();
+        let page = site.send("GET", "/inside", &cookie, "");
+        assert!(page.contains(seen) && !page.contains(unseen), "{options:?}: {page}");
+        assert!(page.contains("&quot;ada&quot;"), "{options:?}: {page}");
+        let value = cookie.split_once('=').unwrap().1;
+        assert!(!page.contains(value), "{options:?}: the page would be a login");
+        assert!(site.send("GET", "/sessions", &cookie, "").contains("no list of them"));
+        // One flipped character, and nobody is logged in.
+        let (head, last) = cookie.split_at(cookie.len() - 12);
+        let flipped =
+            format!("{head}{}{}", if last.starts_with('A') { 'B' } else { 'A' }, &last[1..]);
+        let page = site.send("GET", "/inside", &flipped, "");
+        assert!(page.contains("opens nothing") && !page.contains("ada"), "{options:?}: {page}");
+        assert!(!site.folder.exists(), "no folder where none is needed");
+    }
+}
+
+#[test]
+fn a_taken_port_is_told_with_a_way_out() {
+    let site = Site::start("taken", &["--store", "memory"]);
+    let port = site.address.rsplit(':').next().unwrap();
+    let ran = sessile(&["demo", "--store", "memory", "--port", port]).run("");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("--port 0"), "{}", ran.err);
+}
+
+#[test]
+fn sessions_end_when_idle_as_long_as_told() {
+    let site = Site::start("idle-limit", &["--store", "memory", "--seconds-idle", "7200"]);
+    let cookie = site.log_in();
+    assert!(site.send("GET", "/", &cookie, "").contains("2 hours without a click"));
+    assert!(site.send("GET", "/inside", &cookie, "").contains(">in 2 hours<"));
+}
