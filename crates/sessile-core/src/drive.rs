@@ -130,7 +130,10 @@ pub fn prepare(
     server_error: bool,
     world: &mut impl World,
 ) -> Result<Prepared, CommitError> {
-    session.seal();
+    // What most requests come to, without the making of a plan.
+    if let Some(vary) = engine.seal_unchanged(session, server_error, world.now()) {
+        return Ok(Prepared::Committed(Committed { vary, ..Committed::default() }));
+    }
     let plan = settle(engine, session, server_error, world)?;
     Ok(match (&plan.store, &plan.delete) {
         (StoreOp::Nothing, None) => Prepared::Committed(conclude(plan, world)),

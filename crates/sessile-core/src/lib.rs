@@ -42,6 +42,11 @@ pub mod store;
 mod time;
 mod value;
 
+/// The iterators of a [`Map`].
+pub mod map {
+    pub use crate::value::{IntoIter, Iter};
+}
+
 pub use crate::begin::{Begun, Loaded, Opened};
 pub use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
 pub use crate::cookie::{Cookie, CookieError, CookieSettings, CookieTemplate, SameSite, SetCookie};

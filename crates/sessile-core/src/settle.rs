@@ -141,6 +141,25 @@ impl Engine {
         Ok(plan)
     }
 
+    /// Seals the session, and says whether the response depends on it, if that
+    /// is all there is to say: nothing to store, no cookie to send.
+    pub(crate) fn seal_unchanged(
+        &self,
+        session: &Session,
+        server_error: bool,
+        now: Timestamp,
+    ) -> Option<bool> {
+        let mut state = session.lock();
+        state.settled = true;
+        if state.refused.is_some() || state.changes.ended {
+            return None;
+        }
+        let facts = self.facts(&state, server_error, now);
+        let verdict = policy::decide(self.dialect, facts, self.switches);
+        let quiet = verdict.data == Data::Keep && verdict.cookie == Cookie::Keep;
+        quiet.then_some(verdict.vary)
+    }
+
     fn facts(&self, state: &State, server_error: bool, now: Timestamp) -> Facts {
         let changes = &state.changes;
         let (from, presented) = match &state.origin {

@@ -16,7 +16,7 @@ use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 pub use de::from_value;
-pub use map::Map;
+pub use map::{IntoIter, Iter, Map};
 pub use ser::to_value;
 use time::{Date, PrimitiveDateTime, Time, UtcOffset};
 
