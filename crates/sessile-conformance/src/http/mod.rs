@@ -21,6 +21,7 @@
 
 pub mod app;
 mod browser;
+pub mod defects;
 mod gates;
 pub mod invariants;
 pub mod requirements;

@@ -18,12 +18,15 @@ use crate::support::stage;
 /// The request's fields that `Vary` names, and their values.
 type Fields = Vec<(String, Option<String>)>;
 
+/// The answers stored for one address.
+type Variants = Vec<(Fields, Reply)>;
+
 /// Stores every 200 to a GET that does not say `no-store` or `private`, with
 /// its `Set-Cookie`, and gives it to whoever sends the same fields that `Vary` names.
 #[derive(Clone)]
 struct Cache {
     origin: Arc<dyn Site>,
-    stored: Arc<Mutex<HashMap<String, Vec<(Fields, Reply)>>>>,
+    stored: Arc<Mutex<HashMap<String, Variants>>>,
     hits: Arc<Mutex<usize>>,
 }
 
