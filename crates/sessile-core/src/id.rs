@@ -35,12 +35,11 @@ impl SessionId {
         Self(IdText::Native(text))
     }
 
-    /// An id of ours as a browser sent it; `None` if it has not the shape of
-    /// one. Says nothing of whether we issued it.
+    /// An id of ours as a browser sent it; `None` if it has not the length of
+    /// one. Says nothing of whether we issued it: only finding it does.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text: &[u8; ID_TEXT] = text.try_into().ok()?;
-        let alphabet = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        text.iter().all(alphabet).then(|| Self(IdText::Native(Zeroizing::new(*text))))
+        text.is_ascii().then(|| Self(IdText::Native(Zeroizing::new(*text))))
     }
 
     /// The id as text for a cookie, header, link or form.

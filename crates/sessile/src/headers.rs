@@ -1,6 +1,6 @@
 //! Step five: the response headers.
 
-use http::header::{CACHE_CONTROL, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessile_core::SetCookie;
 use sessile_core::drive::Committed;
@@ -38,13 +38,21 @@ pub(crate) fn set_cookie(response: &mut HeaderMap, cookie: &SetCookie) {
 
 /// Makes `Vary` name `Cookie`, keeping what is there (RFC 9110 §12.5.5).
 pub(crate) fn vary_on_cookie(response: &mut HeaderMap) {
-    let named = response.get_all(VARY).iter().any(|value| {
-        value.as_bytes().split(|&byte| byte == b',').any(|name| {
-            let name = name.trim_ascii();
-            name == b"*" || name.eq_ignore_ascii_case(b"cookie")
-        })
-    });
-    if !named {
-        response.append(VARY, HeaderValue::from_static("Cookie"));
+    let cookie = HeaderValue::from_static("Cookie");
+    match response.entry(VARY) {
+        Entry::Vacant(entry) => {
+            entry.insert(cookie);
+        }
+        Entry::Occupied(mut entry) => {
+            let names = |value: &HeaderValue| {
+                value.as_bytes().split(|&byte| byte == b',').any(|name| {
+                    let name = name.trim_ascii();
+                    name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+                })
+            };
+            if !entry.iter().any(names) {
+                entry.append(cookie);
+            }
+        }
     }
 }

@@ -214,12 +214,14 @@ impl Shared {
         if let Some(scheme) = extensions.get::<Scheme>() {
             return *scheme == Scheme::Http;
         }
+        if !self.trust_forwarded_proto {
+            return false;
+        }
         // The last value is the nearest proxy's; earlier ones may be the visitor's.
         let forwarded = headers.get_all("x-forwarded-proto").iter().next_back();
-        self.trust_forwarded_proto
-            && forwarded.is_some_and(|value| {
-                let last = value.as_bytes().rsplit(|&byte| byte == b',').next();
-                !last.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"https")
-            })
+        forwarded.is_some_and(|value| {
+            let last = value.as_bytes().rsplit(|&byte| byte == b',').next();
+            !last.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"https")
+        })
     }
 }

@@ -65,7 +65,8 @@ async fn r19_any_changed_character_is_anonymous() {
         let (name, value) = good(&stage).await;
         for at in 0..value.len() {
             let mut changed = value.clone().into_bytes();
-            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            // Not : itsdangerous ignores the last character's spare bits, which alone differ.
+            changed[at] = if changed[at] == b'A' { b'Q' } else { b'A' };
             let what = format!("{profile}: character {at} changed");
             let reply = ask(&stage, Method::GET, "/get?k=a", &[pair(&name, &changed)]).await;
             assert_eq!((reply.status, reply.body.as_str()), (200, "-"), "{what}");

@@ -166,7 +166,7 @@ impl Signer {
     /// What stands before and after the last separator.
     pub(super) fn split<'a>(&self, text: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         let at = match &*self.separator {
-            [single] => text.iter().rposition(|byte| byte == single)?,
+            [single] => memchr::memrchr(*single, text)?,
             several => text.windows(several.len()).rposition(|part| part == several)?,
         };
         let (before, rest) = text.split_at_checked(at)?;
