@@ -1,5 +1,7 @@
 //! The demo site as a process: started, asked, stopped.
 #![cfg(unix)]
+// The lints know tests by #[test], not their helpers.
+#![allow(clippy::unwrap_used)]
 
 mod program;
 

@@ -80,7 +80,10 @@ pub(crate) async fn log_in(
     }
     session.log_in(name);
     session.insert("username", name);
-    session.set_permanent(remember);
+    // Flask keeps the answer in the session, so none is put there that changes nothing.
+    if remember != session.is_permanent() {
+        session.set_permanent(remember);
+    }
     if site.kind.is_stored() {
         let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         session.insert("device", say::browser(agent.unwrap_or_default()));

@@ -74,10 +74,20 @@ impl Notice {
     pub(crate) const NONE: Self = Self { notice: None };
 
     /// Sentences of ours only: an address can be made by anybody.
-    fn text(&self) -> Option<&'static str> {
+    fn text(&self, kind: Kind) -> Option<&'static str> {
+        let stored = kind.is_stored();
         Some(match self.notice.as_deref()? {
-            "logged-in" => "You are logged in. Your session got a new id; your cart came along.",
-            "logged-out" => "You are logged out. The session was ended, not only its cookie.",
+            "logged-in" if stored => {
+                "You are logged in. Your session got a new id; your cart came along."
+            }
+            "logged-in" => "You are logged in. Your cart came along.",
+            "logged-out" if stored => {
+                "You are logged out. The session was ended, not only its cookie."
+            }
+            "logged-out" => {
+                "You are logged out: your browser has forgotten the cookie. A copy of it would \
+                 still work until it expires."
+            }
             "everywhere" => "You are logged out everywhere.",
             "others" => "Your other sessions were ended. This one lives on.",
             "ended" => "That session was ended.",
@@ -103,7 +113,7 @@ impl Site {
             page => template,
             user => user,
             cart_count => goods::count(&goods::cart(session)),
-            notice => notice.text(),
+            notice => notice.text(self.kind),
             ..more
         };
         let mut response = self.render(template, page);

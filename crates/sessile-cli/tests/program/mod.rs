@@ -1,5 +1,5 @@
 //! Running the program and seeing how it ends.
-#![allow(dead_code)] // Each test file uses a part.
+#![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part, and may unwrap.
 
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
