@@ -16,8 +16,7 @@ impl<S: Send + Sync, T> FromRequestParts<S> for Session<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        // Cloned, because the parts are asked for more while the store is awaited.
-        let slot = parts.extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
+        let slot = parts.extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
         slot.session(&parts.headers, &parts.extensions).await.map(Self::new)
     }
 }

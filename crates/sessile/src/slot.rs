@@ -1,6 +1,6 @@
 //! One request's place for its session: empty until something asks.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap, header};
 use sessile_core::drive::{self, Prepared};
@@ -40,7 +40,8 @@ pub(crate) struct Slot(Arc<Place>);
 struct Place {
     shared: Arc<Shared>,
     session: OnceLock<Opened>,
-    cookies: Mutex<Vec<SetCookie>>,
+    /// The application's own; absent until it sets one.
+    cookies: OnceLock<Mutex<Vec<SetCookie>>>,
 }
 
 /// A session, and whether it may be saved.
@@ -60,7 +61,7 @@ enum Mode {
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let (session, cookies) = (OnceLock::new(), Mutex::new(Vec::new()));
+        let (session, cookies) = (OnceLock::new(), OnceLock::new());
         Self(Arc::new(Place { shared, session, cookies }))
     }
 
@@ -116,7 +117,7 @@ impl Slot {
 
     /// Whether anything is to be done before the response leaves.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.0.session.get().is_none() && self.lock_cookies().is_empty()
+        self.0.session.get().is_none() && self.0.cookies.get().is_none()
     }
 
     /// Settles the session. Most requests end here; where the store must be
@@ -171,21 +172,23 @@ impl Slot {
     }
 
     fn write_cookies(&self, response: &mut HeaderMap) {
-        for cookie in self.lock_cookies().drain(..) {
+        let Some(queue) = self.0.cookies.get() else { return };
+        for cookie in lock(queue).drain(..) {
             headers::set_cookie(response, &cookie);
         }
     }
 
     /// Keeps a cookie of the application's for the response; the last one of a name counts.
     pub(crate) fn queue_cookie(&self, cookie: SetCookie) {
-        let mut queue = self.lock_cookies();
+        let mut queue = lock(self.0.cookies.get_or_init(Mutex::default));
         queue.retain(|queued| queued.name() != cookie.name());
         queue.push(cookie);
     }
+}
 
-    fn lock_cookies(&self) -> std::sync::MutexGuard<'_, Vec<SetCookie>> {
-        self.0.cookies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// A panic while it was held left every cookie whole.
+fn lock(queue: &Mutex<Vec<SetCookie>>) -> MutexGuard<'_, Vec<SetCookie>> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What [`Slot::close`] comes to.

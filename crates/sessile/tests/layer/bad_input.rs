@@ -65,7 +65,7 @@ async fn r19_any_changed_character_is_anonymous() {
         let (name, value) = good(&stage).await;
         for at in 0..value.len() {
             let mut changed = value.clone().into_bytes();
-            // Not : itsdangerous ignores the last character's spare bits, which alone differ.
+            // Not B: itsdangerous ignores the last character's spare bits, which alone differ.
             changed[at] = if changed[at] == b'A' { b'Q' } else { b'A' };
             let what = format!("{profile}: character {at} changed");
             let reply = ask(&stage, Method::GET, "/get?k=a", &[pair(&name, &changed)]).await;
