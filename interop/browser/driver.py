@@ -160,6 +160,16 @@ class Browser:
     def click(self, css):
         self._command("POST", f"/element/{self.find(css)}/click", {})
 
+    def follow(self, css):
+        """Clicks what leads to another page, such as a form's button, and waits for that page.
+
+        A click alone may return before the browser has left the old one.
+        """
+        before = self.find("html")
+        self.click(css)
+        arrived = "return document.readyState === 'complete'"
+        self.wait_for(lambda it: it.find("html") != before and it.script(arrived))
+
     def type(self, css, text):
         """Empties a field and types into it."""
         element = self.find(css)

@@ -41,11 +41,11 @@ class Visitor(Browser):
         self.type("input[name=password]", password)
         if remember:
             self.click("input[name=remember]")
-        self.click("main form button")
+        self.follow("main form button")
 
     def add(self, good):
         self.go("/shop")
-        self.click(f"#{good} button")
+        self.follow(f"#{good} button")
 
     def sees(self, text):
         return text in self.text()
@@ -96,7 +96,7 @@ class DemoTest(unittest.TestCase):
         visitor.go("/cart")
         visitor.screenshot("cart")
 
-        visitor.click("#log-out")
+        visitor.follow("#log-out")
         visitor.wait_for_text("You are logged out.")
         visitor.back()
         self.assertFalse(visitor.sees("Hello, ada."), "R40: Back shows no page of the session")
@@ -121,7 +121,7 @@ class DemoTest(unittest.TestCase):
         for visitor in (first, second):
             [cookie] = visitor.cookies().values()
             self.assertNotIn(cookie["value"], second.source, "the list never shows an id")
-        second.click("#end-others")
+        second.follow("#end-others")
         second.wait_for_text("Your other sessions were ended.")
         first.go()
         self.assertFalse(first.sees("Hello, ada."))
@@ -158,7 +158,7 @@ class DemoTest(unittest.TestCase):
             # Another port is the same site to the cookie, another host is not.
             for host in ("127.0.0.1", "localhost"):
                 visitor.open(f"http://{host}:{port}/")
-                visitor.click("button")
+                visitor.follow("button")
                 visitor.wait_for_text("403")
                 visitor.go()
                 self.assertTrue(visitor.sees("Hello, ada."), host)
