@@ -1,6 +1,7 @@
 //! Running cases and comparing.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value as Json;
 
@@ -30,10 +31,14 @@ impl Only {
 
     /// Whether the case is chosen.
     pub fn covers(&self, case: &Case) -> bool {
-        self.0.is_empty()
-            || self.0.iter().any(|(family, op)| {
-                *family == case.family && op.as_ref().is_none_or(|op| *op == case.op)
-            })
+        self.0.is_empty() || self.names(&case.family, &case.op)
+    }
+
+    /// Whether the operation, or its whole family, is among those named.
+    pub fn names(&self, family: &str, op: &str) -> bool {
+        self.0.iter().any(|(named, its_op)| {
+            named == family && its_op.as_ref().is_none_or(|its_op| its_op == op)
+        })
     }
 }
 
@@ -42,8 +47,23 @@ impl Only {
 pub struct Tally {
     /// How many agreed.
     pub passed: usize,
-    /// One line for each that did not.
-    pub failures: Vec<String>,
+    /// Those that did not.
+    pub failures: Vec<Failure>,
+}
+
+/// A case that did not agree with its original.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The case's operation.
+    pub op: String,
+    /// One line: id, operation, expected, got.
+    line: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.line)
+    }
 }
 
 /// Runs the cases, by family in alphabetical order.
@@ -62,8 +82,8 @@ pub fn run(cases: &[Case]) -> BTreeMap<String, Tally> {
 /// Runs one case.
 ///
 /// # Errors
-/// One line: id, operation, expected, got.
-pub fn check(case: &Case) -> Result<(), String> {
+/// The disagreement.
+pub fn check(case: &Case) -> Result<(), Failure> {
     let got = ops::perform(case);
     if agrees(case, &got) {
         return Ok(());
@@ -79,7 +99,8 @@ pub fn check(case: &Case) -> Result<(), String> {
         Err(Raised::Unsupported(what)) => format!("not supported yet: {what}"),
     };
     let Case { id, op, .. } = case;
-    Err(format!("{id} ({op}): expected {}, got {}", shorten(&expected), shorten(&got)))
+    let line = format!("{id} ({op}): expected {}, got {}", shorten(&expected), shorten(&got));
+    Err(Failure { op: op.clone(), line })
 }
 
 fn agrees(case: &Case, got: &Result<Json, Raised>) -> bool {
@@ -131,7 +152,7 @@ mod tests {
     #[test]
     fn an_unknown_operation_fails() {
         let failure = check(&case("nonsense", Json::Null, serde_json::json!({"ok": null})));
-        assert!(failure.unwrap_err().contains("not supported yet"));
+        assert!(failure.unwrap_err().to_string().contains("not supported yet"));
     }
 
     #[test]

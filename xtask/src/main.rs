@@ -65,11 +65,11 @@ fn dispatch(
         "test" => {
             check::all(workspace, report)?;
             suites::unit(workspace, report)?;
-            suites::vectors(workspace, report, paths())?;
+            suites::vectors(workspace, report, paths(), true)?;
             suites::interop(workspace, report)?;
             suites::browser(workspace, report)
         }
-        "vectors" => suites::vectors(workspace, report, paths()),
+        "vectors" => suites::vectors(workspace, report, paths(), false),
         "fuzz" => fuzz::run(workspace, report, &rest),
         "bench" => bench::run(workspace, report, &rest),
         _ if !rest.is_empty() => {
