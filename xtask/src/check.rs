@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::process::quiet;
 use crate::report::{Done, Failure, Report};
+use crate::requirements;
 use crate::workspace::{Workspace, read};
 
 /// Crates that would give the core a clock, randomness, sockets, a runtime or a framework.
@@ -30,6 +31,7 @@ const CORE: &str = "sessile-core";
 /// Every check, cheapest first.
 pub(crate) fn all(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
     report.step("format", || format(workspace))?;
+    report.step("requirements", || requirements::check(&workspace.root))?;
     report.step("purity", || purity(workspace))?;
     report.step("clippy", || clippy(workspace))?;
     report.step("features", || features(workspace))?;

@@ -11,6 +11,7 @@ mod fuzz;
 mod process;
 mod python;
 mod report;
+mod requirements;
 mod suites;
 
 mod workspace;

@@ -1,0 +1,135 @@
+//! `docs/requirements.md` names a test for each requirement: are all there, and do the tests exist?
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::report::{Done, Failure};
+use crate::workspace::read;
+
+const TABLE: &str = "docs/requirements.md";
+/// Scripts are tests once this file lists them.
+const SCRIPTS: &str = "crates/sessile-conformance/src/http/mod.rs";
+
+/// Every line is there and every test it names exists.
+pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
+    let mut sources = HashMap::new();
+    let table = read(&root.join(TABLE))?;
+    let lists = read(&root.join(SCRIPTS))?;
+    let found = faults(&table, &lists, |file| {
+        let text = sources.entry(file.to_owned()).or_insert_with(|| read(&root.join(file)).ok());
+        text.clone()
+    });
+    if found.is_empty() {
+        return Ok(Done::note(format!("{} lines", wanted().len())));
+    }
+    let remedy = "mend the table, or bring the test back under that name";
+    Err(Failure::new(format!("{TABLE}:\n  {}", found.join("\n  ")), remedy))
+}
+
+/// The lines there must be.
+fn wanted() -> Vec<String> {
+    let invariants = (1..=12).map(|number| format!("inv{number:02}"));
+    invariants.chain((1..=43).map(|number| format!("R{number:02}"))).collect()
+}
+
+/// What is wrong with a table, given a way to read sources by their path.
+fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<String>) -> Vec<String> {
+    let mut faults = Vec::new();
+    let rows: Vec<(&str, &str)> = table.lines().filter_map(row).collect();
+    for id in wanted() {
+        let count = rows.iter().filter(|(found, _)| *found == id).count();
+        if count != 1 {
+            faults.push(format!("{id} has {count} lines"));
+        }
+    }
+    for (id, tests) in rows {
+        let mut file = None;
+        let mut shown = 0;
+        for quoted in tests.split('`').skip(1).step_by(2) {
+            if quoted.ends_with(".rs") {
+                file = Some(quoted);
+            } else if is_test_name(quoted) {
+                shown += 1;
+                let fault = match file {
+                    None => Some("stands in no file".to_owned()),
+                    Some(file) => absence(quoted, file, lists, source(file)),
+                };
+                faults.extend(fault.map(|fault| format!("{id}: `{quoted}` {fault}")));
+            }
+        }
+        if shown == 0 {
+            faults.push(format!("{id}: no test shows it"));
+        }
+    }
+    faults
+}
+
+/// The id and the last cell of a line of the table.
+fn row(line: &str) -> Option<(&str, &str)> {
+    let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.splitn(3, " | ");
+    let (id, _, tests) = (cells.next()?, cells.next()?, cells.next()?);
+    let numbered = id.trim_start_matches("inv").trim_start_matches('R');
+    numbered.parse::<u8>().is_ok().then_some((id, tests))
+}
+
+fn is_test_name(quoted: &str) -> bool {
+    let numbered = quoted.starts_with("inv") || quoted.starts_with('r');
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    numbered && quoted.contains('_') && quoted.bytes().all(plain)
+}
+
+/// How a test is missing, if it is.
+fn absence(test: &str, file: &str, lists: &str, source: Option<String>) -> Option<String> {
+    let Some(source) = source else { return Some(format!("stands in {file}, which is not there")) };
+    let lines: Vec<&str> = source.lines().collect();
+    let starts = [format!("fn {test}("), format!("fn {test}<")];
+    let Some(at) = lines.iter().position(|line| starts.iter().any(|start| line.contains(start)))
+    else {
+        return Some(format!("is not in {file}"));
+    };
+    let folder = SCRIPTS.trim_end_matches("mod.rs");
+    let runs = if file.starts_with(folder) {
+        lists.lines().any(|line| line.trim().ends_with(&format!("::{test}")))
+    } else {
+        let before = lines.iter().take(at).rev().take_while(|line| line.trim() != "}").take(4);
+        before.into_iter().any(|line| line.contains("test"))
+    };
+    (!runs).then(|| format!("is in {file}, but nothing runs it"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_requirement_has_a_line_and_every_test_of_the_table_exists() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        if let Err(failure) = check(root) {
+            panic!("{failure:?}");
+        }
+    }
+
+    #[test]
+    fn missing_lines_and_tests_are_found() {
+        let one = "| R01 | ids | `a.rs`: `r01_there`, `r01_gone`, `r01_idle`; `no.rs`: `r01_x` |";
+        let table = wanted()
+            .into_iter()
+            .skip(1)
+            .filter(|id| id != "R01")
+            .fold(one.to_owned(), |table, id| {
+                table + &format!("\n| {id} | what | `a.rs`: `r01_there` |")
+            });
+        let source = "#[test]\nfn r01_there() {}\n\n}\n\nfn r01_idle() {}\n";
+        let found = faults(&table, "", |file| (file == "a.rs").then(|| source.to_owned()));
+        let wanted = [
+            "inv01 has 0 lines",
+            "R01: `r01_gone` is not in a.rs",
+            "R01: `r01_idle` is in a.rs, but nothing runs it",
+            "R01: `r01_x` stands in no.rs, which is not there",
+        ];
+        assert_eq!(found, wanted);
+        let none = table.replace("| R43 | what | `a.rs`: `r01_there` |", "| R43 | what | later |");
+        let found = faults(&none, "", |_| Some(source.to_owned()));
+        assert!(found.contains(&"R43: no test shows it".to_owned()), "{found:?}");
+    }
+}
