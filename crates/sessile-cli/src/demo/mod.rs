@@ -14,7 +14,7 @@ mod templates;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Write as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -57,7 +57,11 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
     }
     // Only now: the development warning has just been given in plain words.
     let level = if options.verbose { LevelFilter::INFO } else { LevelFilter::WARN };
-    let _ = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .try_init();
 
     let app = site::router(site, sessions);
     print(&format!("Listening on http://{address}\n"))?;
