@@ -35,8 +35,10 @@ impl Cookies {
     }
 
     /// The value of the cookie `name`; of several the first, which is the one
-    /// with the longest path. `None` if it is missing or not UTF-8.
+    /// with the longest path. `None` if it is missing or not UTF-8. The
+    /// response then says `Vary: Cookie`.
     pub fn get(&self, name: &str) -> Option<String> {
+        self.slot.note_read();
         let headers = self.headers.iter().map(Vec::as_slice);
         cookie::find(headers, name, Pick::First).text().map(str::to_owned)
     }

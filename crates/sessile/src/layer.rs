@@ -58,8 +58,16 @@ impl SessionLayer {
     ///
     /// # Errors
     ///
-    /// None today; the signature leaves room for checks between the two.
+    /// [`ConfigError::OutOfRange`] when a user's sessions are to be limited and
+    /// nothing knows whose a session is.
     pub fn with_engine(engine: Engine, store: AnyStore) -> Result<Self, ConfigError> {
+        let counted = engine.needs_store() && store.as_directory().is_some();
+        if engine.sessions_per_subject().is_some() && !counted {
+            return Err(ConfigError::OutOfRange {
+                setting: "sessions_per_subject",
+                takes: "a number only with a store that knows which user a session belongs to",
+            });
+        }
         if engine.is_development() {
             tracing::warn!(
                 target: "sessile",

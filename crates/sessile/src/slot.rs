@@ -42,6 +42,8 @@ struct Place {
     session: OnceLock<Opened>,
     /// The application's own; absent until it sets one.
     cookies: OnceLock<Mutex<Vec<SetCookie>>>,
+    /// Whether the application read one, so that the response depends on it.
+    cookies_read: OnceLock<()>,
 }
 
 /// A session, and whether it may be saved.
@@ -61,8 +63,8 @@ enum Mode {
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let (session, cookies) = (OnceLock::new(), OnceLock::new());
-        Self(Arc::new(Place { shared, session, cookies }))
+        let (session, cookies, cookies_read) = Default::default();
+        Self(Arc::new(Place { shared, session, cookies, cookies_read }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -117,7 +119,10 @@ impl Slot {
 
     /// Whether anything is to be done before the response leaves.
     pub(crate) fn is_untouched(&self) -> bool {
-        self.0.session.get().is_none() && self.0.cookies.get().is_none()
+        let place = &*self.0;
+        place.session.get().is_none()
+            && place.cookies.get().is_none()
+            && place.cookies_read.get().is_none()
     }
 
     /// Settles the session. Most requests end here; where the store must be
@@ -172,10 +177,18 @@ impl Slot {
     }
 
     fn write_cookies(&self, response: &mut HeaderMap) {
+        if self.0.cookies_read.get().is_some() {
+            headers::vary_on_cookie(response);
+        }
         let Some(queue) = self.0.cookies.get() else { return };
         for cookie in lock(queue).drain(..) {
             headers::set_cookie(response, &cookie);
         }
+    }
+
+    /// Notes that the application read a cookie of its own.
+    pub(crate) fn note_read(&self) {
+        self.0.cookies_read.get_or_init(|| ());
     }
 
     /// Keeps a cookie of the application's for the response; the last one of a name counts.

@@ -6,7 +6,7 @@ use axum::response::AppendHeaders;
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, VARY};
 use serde::{Deserialize, Serialize};
-use sessile::{Config, Session, SessionLayer};
+use sessile::{Config, Cookie, Cookies, Session, SessionLayer};
 use sessile_conformance::http::Reply;
 
 use crate::support::{browser, stage};
@@ -72,6 +72,24 @@ async fn r41_a_handler_that_only_takes_the_session_sends_none() {
     let app = Router::new().route("/", get(async |_session: Session| "not looked at"));
     let reply = browser(app, stage.layer()).get("/").await.unwrap().expect(200).unwrap();
     assert_eq!(reply.field("vary"), "");
+}
+
+#[tokio::test]
+async fn r41_a_look_at_the_applications_own_cookies_sends_vary_too() {
+    let stage = stage(Config::native());
+    let read = get(async |cookies: Cookies| cookies.get("theme").unwrap_or_default());
+    let app = Router::new()
+        .route("/read", read)
+        .route(
+            "/set",
+            post(async |cookies: Cookies| cookies.set(Cookie::new("a", "b")).is_ok().to_string()),
+        )
+        .route("/taken", get(async |_cookies: Cookies| ()));
+    let mut visitor = browser(app, stage.layer());
+    assert_eq!(visitor.get("/read").await.unwrap().field("vary"), "Cookie");
+    assert_eq!(visitor.post("/set").await.unwrap().field("vary"), "");
+    assert_eq!(visitor.get("/taken").await.unwrap().field("vary"), "");
+    assert_eq!(stage.store.calls(), []);
 }
 
 /// The answer to a visit of a handler that sets this `Vary` and looks at the session.

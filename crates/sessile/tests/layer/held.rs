@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use sessile::store::NoStore;
 use sessile::{
-    Config, ConfigError, CookieError, Engine, Lifetime, SecretKey, SessionLayer, Storage, WeakKey,
+    Config, ConfigError, CookieError, Engine, Lifetime, MemoryStore, SecretKey, SessionLayer,
+    Storage, WeakKey,
 };
 
 use crate::support::{HELD, OTHER_SECRET, SECRET, held, stage};
@@ -85,6 +87,22 @@ async fn r09_a_held_session_ends_whatever_the_browser_does() {
         stage.clock.pass(Duration::from_secs(1800));
         browser.get("/get?k=a").await.unwrap().expect_body("-").unwrap();
     }
+}
+
+/// A limit that nothing could keep must not look as if it were kept.
+#[test]
+fn r12_a_limit_without_a_directory_is_a_build_error() {
+    for storage in HELD {
+        let mut config = held(storage, &[SECRET]);
+        config.sessions_per_subject = Some(3);
+        let refused = SessionLayer::in_cookies(config).err();
+        let limit = |error| matches!(error, ConfigError::OutOfRange { setting, .. } if setting == "sessions_per_subject");
+        assert!(refused.is_some_and(limit));
+    }
+    let mut config = Config::native();
+    config.sessions_per_subject = Some(3);
+    assert!(SessionLayer::new(config.clone(), NoStore).is_err());
+    assert!(SessionLayer::new(config, MemoryStore::new()).is_ok());
 }
 
 #[tokio::test]
