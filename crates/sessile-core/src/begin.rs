@@ -96,6 +96,12 @@ impl Engine {
         }
     }
 
+    /// A session for a visitor whose stored one cannot be read. That one is not
+    /// overwritten: what comes of this session gets an id of its own.
+    pub(crate) fn unreadable(&self) -> Opened {
+        self.fresh(true, Some(EventKind::Unreadable))
+    }
+
     /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
     pub fn anonymous(&self) -> Session {
         self.fresh(true, None).session

@@ -74,7 +74,13 @@ pub async fn open<S: SessionStore>(
         Begun::Load(at) => at,
     };
     loop {
-        let entry = store.load(&at.key).await?;
+        let entry = match store.load(&at.key).await {
+            Err(error) if error.kind() == StoreErrorKind::BadEntry => {
+                tracing::warn!(%error, "a stored session cannot be read; its visitor starts anew");
+                return Ok(ready(engine.unreadable(), world));
+            }
+            entry => entry?,
+        };
         match engine.loaded(at, entry, now) {
             Loaded::Ready(opened) => return Ok(ready(opened, world)),
             Loaded::Follow(to) => at = to,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::Durability;
-use crate::error::{corrupt, failed, on_read, on_write};
+use crate::error::{bad_entry, failed, on_read, on_write};
 
 /// The largest file that is read or written: a payload of 64 MiB and what is around it.
 const MAX_BYTES: u64 = (64 << 20) + (64 << 10);
@@ -33,7 +33,7 @@ fn regular(file: &File) -> Result<u64, StoreError> {
     #[cfg(not(unix))]
     let alone = true;
     if !meta.is_file() || !alone {
-        return Err(corrupt("something else lies where a session should"));
+        return Err(bad_entry("something else lies where a session should"));
     }
     Ok(meta.len())
 }
@@ -62,7 +62,7 @@ fn open(path: &Path) -> Result<Option<(File, u64)>, StoreError> {
     };
     let length = regular(&file)?;
     if length > MAX_BYTES {
-        return Err(corrupt("a session's file is larger than any session"));
+        return Err(bad_entry("a session's file is larger than any session"));
     }
     Ok(Some((file, length)))
 }

@@ -15,7 +15,7 @@ use sessile_core::store::{Entry, Record, Version};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{corrupt, failed};
+use crate::error::{bad_entry, failed};
 
 const MAGIC: [u8; 3] = *b"SsF";
 const VERSION: u8 = 1;
@@ -85,16 +85,16 @@ pub(crate) fn end_of(head: &[u8]) -> Option<Timestamp> {
 ///
 /// # Errors
 ///
-/// [`Corrupt`](sessile_core::StoreErrorKind::Corrupt) when anything differs from what was written.
+/// [`BadEntry`](sessile_core::StoreErrorKind::BadEntry) when anything differs from what was written.
 pub(crate) fn open(mut file: Bytes) -> Result<(StoreKey, Content), StoreError> {
-    let cut_off = || corrupt("a session's file is cut off or not ours");
+    let cut_off = || bad_entry("a session's file is cut off or not ours");
     let version = *file.strip_prefix(&MAGIC).and_then(<[u8]>::first).ok_or_else(cut_off)?;
     if version > VERSION {
         return Err(newer());
     }
     let (head, checked) = file.split_at_checked(CHECKED_FROM).ok_or_else(cut_off)?;
     if version != VERSION || head.get(4..) != Sha256::digest(checked).get(..16) {
-        return Err(corrupt("a session's file was altered"));
+        return Err(bad_entry("a session's file was altered"));
     }
     let rest = checked.get(8..).ok_or_else(cut_off)?;
     let ([kind, low, high], rest) = rest.split_first_chunk().ok_or_else(cut_off)?;
@@ -108,13 +108,13 @@ pub(crate) fn open(mut file: Bytes) -> Result<(StoreKey, Content), StoreError> {
     let content = match decode_entry(file) {
         Ok(Entry::Live(record, Version::Number(version))) => Content::Live(record, version),
         Ok(Entry::Moved { to, until }) => Content::Moved { to, until },
-        Ok(Entry::Live(_, Version::Bytes(_))) => return Err(corrupt("a version is no number")),
+        Ok(Entry::Live(_, Version::Bytes(_))) => return Err(bad_entry("a version is no number")),
         Err(DecodeError::Newer) => return Err(newer()),
-        Err(_) => return Err(corrupt("a session's record cannot be read")),
+        Err(_) => return Err(bad_entry("a session's record cannot be read")),
     };
     Ok((key, content))
 }
 
 fn newer() -> StoreError {
-    failed(sessile_core::StoreErrorKind::Corrupt, "a newer release wrote a session; upgrade")
+    failed(sessile_core::StoreErrorKind::BadEntry, "a newer release wrote a session; upgrade")
 }

@@ -11,8 +11,8 @@ pub(crate) fn failed(kind: StoreErrorKind, why: &'static str) -> StoreError {
     StoreError::new(STORE, kind).because(why)
 }
 
-pub(crate) fn corrupt(why: &'static str) -> StoreError {
-    failed(StoreErrorKind::Corrupt, why)
+pub(crate) fn bad_entry(why: &'static str) -> StoreError {
+    failed(StoreErrorKind::BadEntry, why)
 }
 
 pub(crate) fn locked() -> StoreError {
@@ -28,7 +28,7 @@ pub(crate) fn on_write(error: io::Error) -> StoreError {
         io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
             StoreErrorKind::ReadOnly
         }
-        _ if is_link(&error) => StoreErrorKind::Corrupt,
+        _ if is_link(&error) => StoreErrorKind::BadEntry,
         _ => StoreErrorKind::Unavailable,
     };
     StoreError::new(STORE, kind).because(error)
@@ -36,7 +36,7 @@ pub(crate) fn on_write(error: io::Error) -> StoreError {
 
 /// A failed read: without permission to read there is no session, rather than no write.
 pub(crate) fn on_read(error: io::Error) -> StoreError {
-    let kind = if is_link(&error) { StoreErrorKind::Corrupt } else { StoreErrorKind::Unavailable };
+    let kind = if is_link(&error) { StoreErrorKind::BadEntry } else { StoreErrorKind::Unavailable };
     StoreError::new(STORE, kind).because(error)
 }
 

@@ -9,7 +9,7 @@ use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::disk;
 use crate::envelope::{self, Content, HEAD};
-use crate::error::{corrupt, failed};
+use crate::error::{bad_entry, failed};
 use crate::folder::{Folder, Name, lock_of_new};
 use crate::lock::{self, Lock};
 use crate::options::Options;
@@ -35,7 +35,7 @@ impl Files {
         };
         let (key, content) = envelope::open(file)?;
         if Name::of(&key) != *name {
-            return Err(corrupt("a session's file lies under another's name"));
+            return Err(bad_entry("a session's file lies under another's name"));
         }
         Ok(Some((key, content)))
     }
@@ -275,7 +275,7 @@ impl Files {
         match self.content(name) {
             Ok(Some(Content::Live(record, _))) => Ok(record.subject.as_ref() == Some(subject)),
             Ok(_) => Ok(false),
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(true),
+            Err(error) if error.kind() == StoreErrorKind::BadEntry => Ok(true),
             Err(error) => Err(error),
         }
     }
@@ -346,7 +346,7 @@ impl Files {
         match self.read(name) {
             Ok(Some((key, Content::Live(record, _)))) => Ok(Some((key, record))),
             Ok(_) => Ok(None),
-            Err(error) if error.kind() == StoreErrorKind::Corrupt => Ok(None),
+            Err(error) if error.kind() == StoreErrorKind::BadEntry => Ok(None),
             Err(error) => Err(error),
         }
     }

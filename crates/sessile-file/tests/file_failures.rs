@@ -211,17 +211,21 @@ async fn f16_what_is_no_file_of_ours_is_refused_and_never_waited_for() {
     assert!(Command::new("mkfifo").arg(file_of(&root, 4)).status().unwrap().success());
     symlink("/dev/zero", file_of(&root, 5)).unwrap();
     fs::copy(&outside, file_of(&root, 6)).unwrap(); // another session's content
-    let corrupt = Some(StoreErrorKind::Corrupt);
+    let bad_entry = Some(StoreErrorKind::BadEntry);
     let before = fs::read(&outside).unwrap();
     for number in 1..=6 {
         let key = key(number);
-        assert_eq!(kind(store.load(&key).await), corrupt, "load {number}");
+        assert_eq!(kind(store.load(&key).await), bad_entry, "load {number}");
         let version = Version::Number(1);
         let update = store.update(&key, &record(1), &version).await;
-        assert_eq!(kind(update), corrupt, "update {number}");
-        assert_eq!(kind(store.touch(&key, Timestamp::MAX, None).await), corrupt, "touch {number}");
+        assert_eq!(kind(update), bad_entry, "update {number}");
+        assert_eq!(
+            kind(store.touch(&key, Timestamp::MAX, None).await),
+            bad_entry,
+            "touch {number}"
+        );
         let replace = store.replace(&key, &version, &key_beside(number), &record(1), None).await;
-        assert_eq!(kind(replace), corrupt, "replace {number}");
+        assert_eq!(kind(replace), bad_entry, "replace {number}");
         let made = store.create(&key, &record(1)).await.unwrap();
         assert_eq!(made, CreateOutcome::Exists, "create {number}");
     }
@@ -256,9 +260,9 @@ async fn f23_altered_cut_off_and_newer_files_are_refused_and_left_alone() {
     bad.push(b"SsF\x02 from a release to come".to_vec());
     for content in bad {
         fs::write(file_of(&root, 1), &content).unwrap();
-        let corrupt = Some(StoreErrorKind::Corrupt);
-        assert_eq!(kind(store.load(&key(1)).await), corrupt, "{} bytes", content.len());
-        assert_eq!(kind(store.update(&key(1), &record(1), &version).await), corrupt);
+        let bad_entry = Some(StoreErrorKind::BadEntry);
+        assert_eq!(kind(store.load(&key(1)).await), bad_entry, "{} bytes", content.len());
+        assert_eq!(kind(store.update(&key(1), &record(1), &version).await), bad_entry);
         assert!(fs::read(file_of(&root, 1)).unwrap() == content, "a refused file was overwritten");
     }
     fs::write(file_of(&root, 1), good).unwrap();

@@ -15,8 +15,10 @@
 //! opens no session. Every write is one conditional statement or one
 //! transaction, and is on the disk before it is acknowledged.
 
+// Without a database there is nothing to offer.
+#![cfg(feature = "sqlite")]
+
 mod options;
-#[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
 

@@ -218,7 +218,7 @@ async fn f25_a_locked_database_is_waited_for_within_bounds() {
 }
 
 #[tokio::test]
-async fn f23_rows_and_files_we_did_not_write_are_corrupt_not_missing() {
+async fn f23_rows_and_files_we_did_not_write_are_refused_not_missing() {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("s.db");
     let store = connect(&file, Options::default()).await.unwrap();
@@ -227,7 +227,7 @@ async fn f23_rows_and_files_we_did_not_write_are_corrupt_not_missing() {
     let other = rusqlite::Connection::open(&file).unwrap();
     let sql = "UPDATE sessile_sessions SET subject = char(10) WHERE key = ?1";
     assert_eq!(other.execute(sql, [&key(1).hash().unwrap()[..]]).unwrap(), 1);
-    assert_eq!(store.load(&key(1)).await.unwrap_err().kind(), StoreErrorKind::Corrupt);
+    assert_eq!(store.load(&key(1)).await.unwrap_err().kind(), StoreErrorKind::BadEntry);
     assert!(is_live(&store, 2).await.unwrap(), "one bad row spoils the others");
     store.delete(&key(1)).await.unwrap();
 

@@ -1,9 +1,10 @@
 //! The application's own cookies, read from the request and set on the response.
 
-use http::{HeaderMap, header};
+use http::{Extensions, HeaderMap, header};
 use sessile_core::cookie::{self, Pick};
 use sessile_core::{Cookie, CookieError, SetCookie};
 
+use crate::failure::Failure;
 use crate::slot::Slot;
 
 /// The cookies of a request, and those to be set on its response. Every
@@ -28,10 +29,16 @@ pub struct Cookies {
 }
 
 impl Cookies {
-    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
-    pub(crate) fn new(slot: Slot, headers: &HeaderMap) -> Self {
+    /// The cookies of a request that came through a
+    /// [`SessionLayer`](crate::SessionLayer), for services that are no axum handlers.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NoLayer`].
+    pub fn of(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Failure> {
+        let slot = extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
         let values = headers.get_all(header::COOKIE).iter();
-        Self { slot, headers: values.map(|value| value.as_bytes().to_vec()).collect() }
+        Ok(Self { slot, headers: values.map(|value| value.as_bytes().to_vec()).collect() })
     }
 
     /// The value of the cookie `name`; of several the first, which is the one

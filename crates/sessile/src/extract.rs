@@ -9,15 +9,13 @@ use crate::cookies::Cookies;
 use crate::failure::Failure;
 use crate::layer::refuse;
 use crate::manage::Sessions;
-use crate::slot::Slot;
 use crate::typed::Session;
 
 impl<S: Send + Sync, T> FromRequestParts<S> for Session<T> {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        let slot = parts.extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
-        slot.session(&parts.headers, &parts.extensions).await.map(Self::new)
+        Self::of(&parts.headers, &parts.extensions).await
     }
 }
 
@@ -37,8 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Cookies {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        let slot = parts.extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
-        Ok(Self::new(slot, &parts.headers))
+        Self::of(&parts.headers, &parts.extensions)
     }
 }
 
@@ -46,8 +43,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Sessions {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        let slot = parts.extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
-        Ok(Self::new(slot.shared().clone()))
+        Self::of_layer(&parts.extensions)
     }
 }
 

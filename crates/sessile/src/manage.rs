@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Extensions;
 use sessile_core::store::{Directory, Record};
 use sessile_core::{
     Deadlines, Event, EventKind, Handle, Map, Session, SessionStore, StoreError, StoreErrorKind,
     StoreKey, Subject, Timestamp, drive,
 };
 
-use crate::slot::Shared;
+use crate::failure::Failure;
+use crate::slot::{Shared, Slot};
 use crate::world::Live;
 
 /// The sessions of a layer's store, as an extractor or from
@@ -44,6 +46,17 @@ pub struct SessionInfo {
 impl Sessions {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
+    }
+
+    /// From a request that came through a [`SessionLayer`](crate::SessionLayer),
+    /// for services that are no axum handlers.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::NoLayer`].
+    pub fn of_layer(extensions: &Extensions) -> Result<Self, Failure> {
+        let slot = extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
+        Ok(Self::new(slot.shared().clone()))
     }
 
     /// The live sessions of a user, newest first.

@@ -4,6 +4,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
+use crate::failure::Failure;
+use crate::slot::Slot;
+use http::{Extensions, HeaderMap};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sessile_core::{Session as Core, SessionError, Value, from_value, to_value};
@@ -37,8 +40,20 @@ pub struct Session<T = Dict> {
 pub enum Dict {}
 
 impl<T> Session<T> {
-    pub(crate) fn new(core: Core) -> Self {
+    fn new(core: Core) -> Self {
         Self { core, shape: PhantomData }
+    }
+
+    /// The session of a request that came through a
+    /// [`SessionLayer`](crate::SessionLayer): what the axum extractor does, for
+    /// services of any other make. Loads it at the first call.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`]: answer with its status and text.
+    pub async fn of(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Failure> {
+        let slot = extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
+        slot.session(headers, extensions).await.map(Self::new)
     }
 }
 

@@ -23,8 +23,11 @@ pub enum StoreErrorKind {
     Full,
     /// It takes no writes, or the permissions do not.
     ReadOnly,
-    /// What it holds is not what we write.
+    /// What it holds as a whole is not what we write.
     Corrupt,
+    /// One entry is not what we write: damaged, planted, or from a newer
+    /// release. It is left as it is, and its visitor is taken for a new one.
+    BadEntry,
     /// The record or key is beyond what it can hold.
     TooLarge,
     /// It cannot do this: its layout or backend lacks what is needed.
@@ -58,6 +61,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Timeout => "did not answer in time; check its load",
             StoreErrorKind::Full => "has no room left; free some or raise its bound",
             StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",
+            StoreErrorKind::BadEntry => "holds an entry that this version did not write",
             StoreErrorKind::Corrupt => "holds something this version does not write",
             StoreErrorKind::TooLarge => "cannot hold a record this large; keep less in the session",
             StoreErrorKind::Unsupported => "cannot do this",

@@ -61,7 +61,7 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(code, _) = &error else {
-            return Self::new(StoreErrorKind::Corrupt, "a row is not what sessile writes");
+            return Self::new(StoreErrorKind::BadEntry, "a row is not what sessile writes");
         };
         let kind = match code.code {
             ErrorCode::DatabaseBusy
