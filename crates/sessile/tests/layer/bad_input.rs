@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, header};
+use sessile::format::itsdangerous::{Derivation, SignerOptions, TimestampSigner};
 use sessile::{Config, Storage};
 use sessile_conformance::http::app::InMemory;
 use sessile_conformance::http::{Reply, Site, Stage};
@@ -267,5 +268,29 @@ async fn r28_a_session_too_large_for_its_cookie_is_500() {
         let large = format!("/set?k=b&v={}", "x".repeat(4096));
         visitor.post(&large).await.unwrap().expect(500).unwrap().expect_no_cookie().unwrap();
         visitor.get("/get?k=a").await.unwrap().expect_body("found").unwrap();
+    }
+}
+
+/// Signed by us and yet no session: Flask and Starlette let the error through, which is a 500.
+#[tokio::test]
+async fn r20_a_well_signed_cookie_that_is_no_session_is_an_error() {
+    let keys = ring(&[SECRET]);
+    let flask = SignerOptions {
+        derivation: Derivation::Hmac,
+        ..SignerOptions::salted(b"cookie-session".as_slice())
+    };
+    let starlette = SignerOptions::salted(b"itsdangerous.Signer".as_slice());
+    for (config, options) in
+        [(Config::flask(keys.clone()), flask), (Config::starlette(keys.clone()), starlette)]
+    {
+        let stage = stage(config);
+        let (name, _) = good(&stage).await;
+        let signer = TimestampSigner::new(&keys, options).unwrap();
+        // "[not JSON", base64.
+        let signed = signer.sign(b"W25vdCBKU09O", stage.clock.now());
+        let reply = ask(&stage, Method::GET, "/get?k=a", &[pair(&name, &signed)]).await;
+        assert_eq!(reply.status, 500, "{name}");
+        assert!(reply.set_cookies().is_empty(), "{name}");
+        assert!(!reply.body.contains("JSON"), "the visitor reads of the inside: {}", reply.body);
     }
 }

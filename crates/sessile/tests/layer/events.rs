@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::Method;
-use sessile::{Config, EventKind, Storage};
+use sessile::store::Entry;
+use sessile::{Config, EventKind, SessionStore, Storage};
 use sessile_conformance::http::Call;
 
 use crate::support::{SECRET, held, stage};
@@ -87,4 +88,27 @@ async fn r16_cookie_held_sessions_are_reported_too() {
         visitor.post(path).await.unwrap().expect(200).unwrap();
         assert_eq!(stage.kinds(), wanted, "{path}");
     }
+}
+
+/// A record that cannot be read is a new visitor, not a 500 at every request
+/// (spring-session#529), and what was stored is not overwritten.
+#[tokio::test]
+async fn r16_an_unreadable_record_is_one_event_and_a_new_session() {
+    let stage = stage(Config::native());
+    let mut visitor = stage.browser();
+    visitor.post("/set?k=a&v=1").await.unwrap().expect(200).unwrap();
+    stage.events();
+    let directory = stage.store.as_directory().unwrap();
+    let (key, mut record) = directory.iterate(None, 10).await.unwrap().pop().unwrap();
+    let Some(Entry::Live(_, version)) = stage.store.load(&key).await.unwrap() else {
+        unreachable!()
+    };
+    record.payload = "\u{ff}damaged".into();
+    stage.store.update(&key, &record, &version).await.unwrap();
+    visitor.get("/get?k=a").await.unwrap().expect_body("-").unwrap().expect_no_cookie().unwrap();
+    assert_eq!(stage.kinds(), [EventKind::Unreadable]);
+    visitor.post("/set?k=b&v=2").await.unwrap().expect(200).unwrap();
+    visitor.get("/get?k=b").await.unwrap().expect_body("2").unwrap();
+    let Some(Entry::Live(kept, _)) = stage.store.load(&key).await.unwrap() else { unreachable!() };
+    assert_eq!(kept.payload, record.payload);
 }
