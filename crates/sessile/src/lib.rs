@@ -51,3 +51,8 @@ pub use sessile_file as file;
 pub use sessile_sql as sql;
 pub use slot::Scheme;
 pub use typed::{Dict, Session};
+
+/// The README's first program, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -8,6 +8,7 @@ use sessile_core::{
     AnyStore, CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie,
     StoreFailure,
 };
+use tracing::{Instrument as _, debug_span};
 
 use crate::failure::Failure;
 use crate::headers;
@@ -100,7 +101,8 @@ impl Slot {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
         let mut world = Live(&shared.surroundings);
-        match drive::open(engine, &shared.store, found.value, &mut world).await {
+        let opening = drive::open(engine, &shared.store, found.value, &mut world);
+        match opening.instrument(debug_span!(target: "sessile", "session_load")).await {
             Ok(session) => Ok(Opened { session, mode: Mode::Normal }),
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
@@ -168,7 +170,8 @@ impl Slot {
         let Some(Opened { session, .. }) = self.0.session.get() else { return Ok(response) };
         let mut world = Live(&shared.surroundings);
         let (engine, store) = (&*shared.engine, &shared.store);
-        match drive::execute(engine, store, session, plan, server_error, &mut world).await {
+        let saving = drive::execute(engine, store, session, plan, server_error, &mut world);
+        match saving.instrument(debug_span!(target: "sessile", "session_save")).await {
             Ok(committed) => headers::write(&mut response, &committed),
             Err(error) => shared.not_saved(error, &mut response)?,
         }
