@@ -7,6 +7,7 @@
 mod bad_input;
 mod caching;
 mod cookies;
+mod ended;
 mod events;
 mod held;
 mod ids;
