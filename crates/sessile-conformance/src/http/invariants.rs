@@ -155,17 +155,25 @@ pub async fn inv04_a_late_save_does_not_revive_an_ended_session<O: Open>(
 pub async fn inv04_a_late_renewal_does_not_revive_an_ended_session<O: Open>(
     suite: &Suite<O>,
 ) -> CaseResult {
-    let stage = Stage::new(suite, Config::native()).await?;
+    let mut config = Config::native();
+    // Remembered visitors with an idle limit: a renewal sends their cookie anew.
+    config.permanent_lifetime.idle = Some(60 * MINUTE);
+    let stage = Stage::new(suite, config).await?;
     let mut browser = stage.browser();
     browser.post("/login?user=alice").await?.expect(200)?;
     browser.post("/remember").await?.expect(200)?;
+    stage.clock.pass(10 * MINUTE);
+    let reply = browser.get("/get?k=user").await?.expect_body("alice")?;
+    ensure_eq!(reply.set_cookies().len(), 1, "cookies of a renewal in time");
     let thief = browser.clone();
     stage.clock.pass(10 * MINUTE);
     let slow = browser.start(Method::GET, "/get?k=user&gate=slow");
     stage.gates.reached("slow", 1).await?;
     browser.post("/logout").await?.expect(200)?;
+    stage.store.calls();
     stage.gates.open("slow", 1);
     slow.await??.expect(200)?.expect_no_cookie()?;
+    ensure_eq!(stage.store.calls(), [(Call::Touch, 1)], "calls of the late renewal");
     thief.clone().get("/who").await?.expect_body("-")?;
     Ok(Verdict::Passed)
 }
