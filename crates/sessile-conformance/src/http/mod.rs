@@ -21,6 +21,7 @@
 
 pub mod app;
 mod browser;
+pub mod concurrent;
 pub mod defects;
 mod gates;
 pub mod invariants;
@@ -44,15 +45,15 @@ macro_rules! every_script {
             invariants::inv01_an_untouched_route_costs_nothing_and_sends_nothing
             invariants::inv02_reading_is_one_load_and_changing_one_load_and_one_write
             invariants::inv02_activity_is_written_down_with_restraint
-            invariants::inv03_changes_of_different_keys_all_stay
-            invariants::inv03_of_one_key_the_later_write_wins_wholly
-            invariants::inv04_a_late_save_does_not_revive_an_ended_session
-            invariants::inv04_a_late_renewal_does_not_revive_an_ended_session
-            invariants::inv04_a_late_save_does_not_revive_the_id_before_a_login
-            invariants::inv04_a_logout_ends_the_session_that_moved_meanwhile
-            invariants::inv05_a_rotation_that_fails_loses_nothing
-            invariants::inv05_a_request_in_flight_reaches_the_new_session
-            invariants::inv05_two_rotations_at_once_leave_one_successor
+            concurrent::inv03_changes_of_different_keys_all_stay
+            concurrent::inv03_of_one_key_the_later_write_wins_wholly
+            concurrent::inv04_a_late_save_does_not_revive_an_ended_session
+            concurrent::inv04_a_late_renewal_does_not_revive_an_ended_session
+            concurrent::inv04_a_late_save_does_not_revive_the_id_before_a_login
+            concurrent::inv04_a_logout_ends_the_session_that_moved_meanwhile
+            concurrent::inv05_a_rotation_that_fails_loses_nothing
+            concurrent::inv05_a_request_in_flight_reaches_the_new_session
+            concurrent::inv05_two_rotations_at_once_leave_one_successor
             invariants::inv06_an_id_we_did_not_issue_is_never_adopted
             invariants::inv07_both_limits_are_decided_when_the_record_is_read
             invariants::inv08_a_failing_store_is_503_and_the_cookie_stays
