@@ -30,7 +30,8 @@ usage: cargo xtask COMMAND
   unit                cargo test --workspace, the fuzz corpora included
   vectors [PATH…]     compare with vector files made by Flask, Django and the others; without
                       a path: $SESSILE_VECTORS, else ../shared/vectors when it exists
-  interop             live tests beside a real Flask and Django, in .cache/venv
+  defects             what goes wrong in other session layers, by the scripts that ours pass
+  interop             live tests beside a real Flask, in .cache/venv
   browser             the demo site in headless Chromium; pictures in target/screenshots
   corpora             only the replay of fuzz/corpus
   fuzz [--seconds N] [TARGET…]   fresh fuzzing, 60 s a target unless told; needs nightly Rust
@@ -66,6 +67,8 @@ fn dispatch(
         "test" => {
             check::all(workspace, report)?;
             suites::unit(workspace, report)?;
+            suites::system_calls(workspace, report)?;
+            suites::defects(workspace, report)?;
             suites::vectors(workspace, report, paths(), true)?;
             suites::interop(workspace, report)?;
             suites::browser(workspace, report)
@@ -78,6 +81,7 @@ fn dispatch(
         }
         "check" => check::all(workspace, report),
         "unit" => suites::unit(workspace, report),
+        "defects" => suites::defects(workspace, report),
         "interop" => suites::interop(workspace, report),
         "browser" => suites::browser(workspace, report),
         "corpora" => fuzz::replay(workspace, report),

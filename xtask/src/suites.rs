@@ -20,6 +20,28 @@ pub(crate) fn unit(workspace: &Workspace, report: &mut Report) -> Result<(), Fai
     })
 }
 
+/// The tests that watch system calls, with strace: `cargo test` alone leaves them out.
+pub(crate) fn system_calls(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+    report.step("system calls", || {
+        debian::need(&[("strace", "strace")], "the order of a file's writes")?;
+        let mut test = workspace.cargo(&["test", "-p", "sessile-file", "--test", "file_failures"]);
+        test.args(["--", "--ignored", "f13_"]);
+        let remedy = "the trace shows which call came out of order";
+        stream(&mut test, worth_showing, remedy).map(Done::from)
+    })
+}
+
+/// What goes wrong in other session layers, by the scripts that show it absent
+/// here. `bench/` is a workspace of its own, for it pulls in every peer.
+pub(crate) fn defects(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+    report.step("defects", || {
+        let mut test = workspace.cargo(&["test", "--manifest-path", "bench/Cargo.toml"]);
+        let remedy = "a defect gone from a peer is good news: correct bench/tests/defects; one \
+                      that appears in ours is not";
+        stream(&mut test, worth_showing, remedy).map(Done::from)
+    })
+}
+
 /// Leaves out the lines that say a test passed or that nothing happened.
 pub(crate) fn worth_showing(line: &str) -> bool {
     let passed = line.starts_with("test ") && line.ends_with(" ... ok");
