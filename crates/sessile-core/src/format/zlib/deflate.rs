@@ -1,7 +1,11 @@
 //! `zlib.compress` of short inputs, byte for byte as the C library writes them.
 
+use super::bound::least_bits;
 use super::matches::{Chains, MAX_INPUT, Symbol};
 use super::trees::{self, DISTANCES, Description, END, LITERALS, Tree};
+
+/// Bytes of the stream's header and checksum.
+const FRAME: i64 = 6;
 
 /// What is kept between calls: tables of some 100 KiB.
 pub(super) struct Deflater {
@@ -26,6 +30,7 @@ impl Deflater {
         let mut literals = [0_u16; LITERALS];
         let mut distances = [0_u16; DISTANCES];
         let mut fixed_bits = i64::from(trees::fixed_length(END));
+        let mut extra_bits = 0;
         count(&mut literals, END);
         for symbol in &self.symbols {
             match *symbol {
@@ -37,22 +42,28 @@ impl Deflater {
                     let (code, _) = trees::length_code(length);
                     count(&mut literals, END + 1 + code);
                     fixed_bits += i64::from(trees::fixed_length(END + 1 + code));
-                    fixed_bits += extra(&trees::LENGTH_EXTRA, code);
+                    let of_length = extra(&trees::LENGTH_EXTRA, code);
                     let (code, _) = trees::distance_code(distance);
                     count(&mut distances, code);
-                    fixed_bits += 5 + extra(&trees::DISTANCE_EXTRA, code);
+                    let of_distance = extra(&trees::DISTANCE_EXTRA, code);
+                    fixed_bits += 5 + of_length + of_distance;
+                    extra_bits += of_length + of_distance;
                 }
             }
+        }
+        // Most small sessions end here: neither kind of block can fit.
+        let least = least_bits(&literals, &distances, extra_bits);
+        if bytes(fixed_bits.min(least - 3)) + FRAME > i64::try_from(room).unwrap_or(i64::MAX) {
+            return None;
         }
         let literals = trees::build(&literals, &trees::LENGTH_EXTRA, END + 1, 15);
         let distances = trees::build(&distances, &trees::DISTANCE_EXTRA, 0, 15);
         let description = Description::of(&literals, &distances);
         let own_bits = literals.bits + distances.bits + description.bits();
-        let bytes = |bits: i64| (bits + 3 + 7) >> 3;
         let fixed = bytes(fixed_bits) <= bytes(own_bits);
         let block = bytes(if fixed { fixed_bits } else { own_bits });
-        // A stored block is longer than the input. Header and checksum take six bytes.
-        let len = usize::try_from(block).ok()?.checked_add(6)?;
+        // A stored block is longer than the input.
+        let len = usize::try_from(block + FRAME).ok()?;
         if len > room {
             return None;
         }
@@ -93,6 +104,11 @@ impl Deflater {
         }
         out.code(literals, END);
     }
+}
+
+/// Bytes of a block of so many bits and its three of kind.
+fn bytes(bits: i64) -> i64 {
+    (bits + 3 + 7) >> 3
 }
 
 /// zlib's `send_all_trees`.
