@@ -74,14 +74,14 @@ pub async fn open<S: SessionStore>(
         Begun::Load(at) => at,
     };
     loop {
-        let entry = match store.load(&at.key).await {
-            Err(error) if error.kind() == StoreErrorKind::BadEntry => {
-                tracing::warn!(%error, "a stored session cannot be read; its visitor starts anew");
-                return Ok(ready(engine.unreadable(), world));
-            }
-            entry => entry?,
-        };
-        match engine.loaded(at, entry, now) {
+        let found = store.load(&at.key).await;
+        if let Err(error) = &found
+            && error.kind() == StoreErrorKind::BadEntry
+        {
+            tracing::warn!(%error, "a stored session cannot be read; its visitor starts anew");
+            return Ok(ready(engine.unreadable(), world));
+        }
+        match engine.loaded(at, found?, now) {
             Loaded::Ready(opened) => return Ok(ready(opened, world)),
             Loaded::Follow(to) => at = to,
         }

@@ -151,7 +151,7 @@ impl Engine {
     ) -> Option<bool> {
         let mut state = session.lock();
         state.settled = true;
-        if state.refused.is_some() || state.changes.ended {
+        if state.refused.is_some() || state.changes.any() {
             return None;
         }
         let facts = self.facts(&state, server_error, now);

@@ -14,6 +14,15 @@ use crate::failure::Failure;
 use crate::headers;
 use crate::world::{Live, Surroundings};
 
+/// Awaits within a span. Where nobody listens, which is most of the time,
+/// without one: a future that is moved into a span is copied.
+macro_rules! spanned {
+    ($name:literal, $future:expr) => {{
+        let span = debug_span!(target: "sessile", $name);
+        if span.is_disabled() { $future.await } else { Box::pin($future).instrument(span).await }
+    }};
+}
+
 /// What all requests of one layer share.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
@@ -101,8 +110,8 @@ impl Slot {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
         let mut world = Live(&shared.surroundings);
-        let opening = drive::open(engine, &shared.store, found.value, &mut world);
-        match opening.instrument(debug_span!(target: "sessile", "session_load")).await {
+        let cookie = found.value;
+        match spanned!("session_load", drive::open(engine, &shared.store, cookie, &mut world)) {
             Ok(session) => Ok(Opened { session, mode: Mode::Normal }),
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
@@ -170,8 +179,11 @@ impl Slot {
         let Some(Opened { session, .. }) = self.0.session.get() else { return Ok(response) };
         let mut world = Live(&shared.surroundings);
         let (engine, store) = (&*shared.engine, &shared.store);
-        let saving = drive::execute(engine, store, session, plan, server_error, &mut world);
-        match saving.instrument(debug_span!(target: "sessile", "session_save")).await {
+        let saved = spanned!(
+            "session_save",
+            drive::execute(engine, store, session, plan, server_error, &mut world)
+        );
+        match saved {
             Ok(committed) => headers::write(&mut response, &committed),
             Err(error) => shared.not_saved(error, &mut response)?,
         }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use indexmap::IndexSet;
-
 use crate::dialect::Dialect;
 use crate::id::Subject;
 use crate::value::{Map, Value};
@@ -17,7 +15,7 @@ pub(crate) struct Changes {
     /// A save was asked for whatever else happened (`session.modified = True`).
     pub(crate) marked: bool,
     /// The keys set or removed; the session's data say which.
-    pub(crate) keys: IndexSet<Value>,
+    pub(crate) keys: Keys,
     /// A new id was asked for.
     pub(crate) rotation: Option<Rotation>,
     /// The session was ended. What comes after it begins a new one.
@@ -50,6 +48,30 @@ pub(crate) enum Choice {
     Until(Timestamp),
 }
 
+/// A set of keys, in the order they were first touched.
+#[derive(Default)]
+pub(crate) struct Keys(Map);
+
+impl Keys {
+    fn add(&mut self, key: &Value) {
+        if self.0.get_key(key).is_none() {
+            self.0.insert(key.clone(), Value::Null);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter().map(|(key, _)| key)
+    }
+}
+
 impl Choice {
     pub(crate) fn after(idle: Duration) -> Self {
         Self::Custom(Lifetime { idle: Some(idle), absolute: None })
@@ -72,24 +94,23 @@ impl Changes {
     }
 
     pub(crate) fn touch(&mut self, key: &Value) {
-        if !self.keys.contains(key) {
-            self.keys.insert(key.clone());
-        }
+        self.keys.add(key);
     }
 
     /// Adds the keys in which `ours` differs from `base`: edits inside values leave no other trace.
     pub(crate) fn compare(&mut self, base: &Map, ours: &Map) {
         let changed = ours.iter().filter(|(key, value)| base.get_key(key) != Some(value));
         let removed = base.iter().filter(|(key, _)| ours.get_key(key).is_none());
-        let keys: Vec<Value> = changed.chain(removed).map(|(key, _)| key.clone()).collect();
-        self.keys.extend(keys);
+        for (key, _) in changed.chain(removed) {
+            self.keys.add(key);
+        }
     }
 
     /// `theirs` with our changes on top, taking the values from `ours`.
     pub(crate) fn apply(&self, ours: Map, theirs: Map, dialect: Dialect) -> Map {
         let mut merged = if self.cleared { dialect.kept_by_clear(&ours) } else { theirs };
         let mut ours = ours;
-        for key in &self.keys {
+        for key in self.keys.iter() {
             match ours.remove_key(key) {
                 Some(value) => {
                     merged.insert(key.clone(), value);
