@@ -71,7 +71,10 @@ fn vectors() -> Result<bool, String> {
             unexcused += 1;
         }
     }
-    println!("total: {passed} passed, {failed} failed");
+    if failed > unexcused {
+        println!("of what is not built yet, {} failed", failed - unexcused);
+    }
+    println!("total: {passed} passed, {unexcused} failed");
     Ok(unexcused == 0)
 }
 
