@@ -52,6 +52,7 @@ macro_rules! every_case {
             rotation::a_deleted_pointer_leaves_the_session
             expiry::deadlines_come_back_exactly
             expiry::touch_moves_forward_only
+            expiry::a_touch_that_comes_too_late_revives_nothing
             expiry::touch_leaves_everything_else
             expiry::touch_invents_no_idle_deadline
             expiry::sweep_removes_only_what_has_passed
@@ -63,6 +64,7 @@ macro_rules! every_case {
             directory::the_sessions_of_a_user_are_listed_newest_first
             directory::listing_follows_every_write
             directory::ending_a_users_sessions_keeps_the_named_one
+            directory::ending_a_users_sessions_reaches_one_that_changes_its_id
             directory::subjects_may_be_long_and_foreign
             directory::iteration_finds_every_session_once
             cancellation::a_dropped_create_happened_or_not

@@ -155,7 +155,7 @@ fn found(defect: Defect) -> Vec<&'static str> {
         async move { Ok(store) }
     };
     let report = block_on(run_all(open, Capabilities::all())).unwrap();
-    assert!(report.skipped.is_empty() && report.passed.len() + report.failed.len() == 52);
+    assert!(report.skipped.is_empty() && report.passed.len() + report.failed.len() == 54);
     report.failed.into_iter().map(|(case, _)| case).collect()
 }
 

@@ -61,7 +61,10 @@ pub(crate) fn django_expiry(expiry: Expiry) -> Option<Value> {
     match expiry {
         Expiry::Default => None,
         Expiry::BrowserClose => Some(Value::Int(0)),
-        Expiry::After(span) => Some(Value::Int(i64::try_from(span.as_secs()).unwrap_or(i64::MAX))),
+        // At least a second, or it would mean "until the browser closes": two weeks on the server.
+        Expiry::After(span) => {
+            Some(Value::Int(i64::try_from(span.as_secs()).unwrap_or(i64::MAX).max(1)))
+        }
         Expiry::At(moment) => Some(Value::Str(moment.to_iso8601())),
     }
 }

@@ -333,7 +333,7 @@ async fn end_known<S: SessionStore>(
             None => match store.load(&key).await? {
                 Some(Entry::Live(record, version)) => (record, version),
                 Some(Entry::Moved { to, .. }) => {
-                    store.delete(&key).await?;
+                    // The pointer stays: if this fails half-way, it is the way to try again by.
                     key = to;
                     continue;
                 }

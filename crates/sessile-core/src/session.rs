@@ -169,8 +169,13 @@ impl Session {
             state.changes.compare(base, &state.data);
         }
         let ours = std::mem::take(&mut state.data);
-        state.data = state.changes.apply(ours, theirs, state.dialect);
         state.origin = origin;
+        // A login that lost against another user's takes nothing over from it.
+        let base = match state.changes.subject.as_ref().zip(state.subject_of(&theirs)) {
+            Some((Some(ours), theirs)) if *ours != theirs => Map::new(),
+            _ => theirs,
+        };
+        state.data = state.changes.apply(ours, base, state.dialect);
     }
 }
 

@@ -110,8 +110,7 @@ impl Engine {
         if let Some(error) = &state.refused {
             return Err(error.clone().into());
         }
-        let facts = self.facts(&state, server_error, now);
-        let verdict = policy::decide(self.dialect, facts, self.switches);
+        let (facts, verdict) = self.verdict(&state, server_error, now);
         let mut plan = Plan {
             store: StoreOp::Nothing,
             delete: None,
@@ -154,10 +153,19 @@ impl Engine {
         if state.refused.is_some() || state.changes.any() {
             return None;
         }
-        let facts = self.facts(&state, server_error, now);
-        let verdict = policy::decide(self.dialect, facts, self.switches);
+        let (_, verdict) = self.verdict(&state, server_error, now);
         let quiet = verdict.data == Data::Keep && verdict.cookie == Cookie::Keep;
         quiet.then_some(verdict.vary)
+    }
+
+    fn verdict(&self, state: &State, server_error: bool, now: Timestamp) -> (Facts, Verdict) {
+        let facts = self.facts(state, server_error, now);
+        let mut verdict = policy::decide(self.dialect, facts, self.switches);
+        if verdict.data == Data::Renew && has_expired(state, now) {
+            // While the handler ran: others have found it expired, so it stays so.
+            (verdict.data, verdict.cookie) = (Data::Keep, Cookie::Keep);
+        }
+        (facts, verdict)
     }
 
     fn facts(&self, state: &State, server_error: bool, now: Timestamp) -> Facts {
@@ -215,6 +223,9 @@ impl Engine {
         if verdict.cookie != Cookie::Send {
             return Ok(());
         }
+        if has_expired(state, now) && !state.changes.ended {
+            return Err(CommitError::Ended);
+        }
         let record = self.record(state, Bytes::new(), now);
         let keep = self.keep(state, &record, now);
         if state.changes.rotation == Some(Rotation::LogIn) {
@@ -250,8 +261,8 @@ impl Engine {
             let rotation = self.rotation(state, now);
             let fresh = state.changes.ended || matches!(state.origin, Origin::Fresh { .. });
             plan.store = match &state.origin {
-                Origin::Stored { at, version, record: base } if !fresh => {
-                    if base.deadlines.passed(now) {
+                Origin::Stored { at, version, .. } if !fresh => {
+                    if has_expired(state, now) {
                         return Err(CommitError::Ended);
                     }
                     let (key, expected) = (at.key.clone(), version.clone());
@@ -399,6 +410,11 @@ impl Engine {
             Dialect::Starlette => secs(self.foreign_age()),
         }
     }
+}
+
+/// Whether what was loaded has expired since.
+fn has_expired(state: &State, now: Timestamp) -> bool {
+    state.origin.record().is_some_and(|record| record.deadlines.passed(now))
 }
 
 fn idle_of(lifetime: Lifetime) -> Duration {

@@ -107,7 +107,7 @@ pub enum WriteOutcome {
 pub enum TouchOutcome {
     /// The new deadline is stored, or a later one was there already.
     Touched,
-    /// No live entry is under that key; nothing was written.
+    /// No live entry is under that key, or it had expired; nothing was written.
     Gone,
 }
 
@@ -143,6 +143,8 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// Moves the idle deadline and `seen` forward, never backward, and leaves
     /// data, version and absolute deadline as they are. Concurrent updates are not disturbed.
+    /// What had ended by `seen`, by either deadline as it is stored, stays as it
+    /// is, and the answer is `Gone`: activity does not revive.
     fn touch(
         &self,
         key: &StoreKey,

@@ -164,3 +164,20 @@ fn r23_a_fallback_key_reads_and_the_newest_writes() {
     let after = FlaskCookie::new(&KeyRing::new(key("new")), FlaskCookieOptions::default());
     assert_eq!(after.loads(&renewed, None, NOW), Ok(session));
 }
+
+/// Markup around a list is the list's `repr`, in which backslashes double.
+#[test]
+fn inv12_markup_within_markup_does_not_grow_without_bound() {
+    let nested = |levels: usize| {
+        let (open, close) = ("{\" m\":[".repeat(levels), "]}".repeat(levels));
+        format!("{{\"a\":{open}\"'\\\"\"{close}}}")
+    };
+    assert_eq!(nested(2), r#"{"a":{" m":[{" m":["'\""]}]}}"#);
+    let two = loads(&nested(2)).unwrap();
+    let wanted = Value::Markup(r#"[Markup('[\'\\\'"\']')]"#.into());
+    assert_eq!(two.as_map().and_then(|map| map.get("a")), Some(&wanted));
+    assert_eq!(loads(&nested(120)), Err("MemoryError"));
+    // Long by itself is fine.
+    let list = vec!["\"x\""; 5000].join(",");
+    assert!(loads(&format!("{{\"a\":{{\" m\":[{list}]}}}}")).is_ok());
+}

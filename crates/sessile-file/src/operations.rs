@@ -18,6 +18,9 @@ use crate::subjects;
 /// Keys are hashes or short text; longer ones are no keys.
 const MAX_KEY: usize = 4096;
 
+/// How often the sessions of a user are looked for when all of them are to end.
+const MAX_PASSES: usize = 100;
+
 pub(crate) struct Files {
     pub(crate) folder: Folder,
     pub(crate) options: Options,
@@ -136,6 +139,9 @@ impl Files {
         let Some(Content::Live(mut record, version)) = self.content(&name)? else {
             return Ok(TouchOutcome::Gone);
         };
+        if record.deadlines.passed(seen) {
+            return Ok(TouchOutcome::Gone);
+        }
         let before = (record.seen, record.deadlines);
         record.seen = record.seen.max(Some(seen));
         if let Some(stored) = &mut record.deadlines.idle {
@@ -297,13 +303,19 @@ impl Files {
         self.folder.is_there()?;
         let keep = keep.map(Name::of);
         let mut removed = 0;
-        for name in self.names_of(subject)?.filter(|name| Some(name) != keep.as_ref()) {
-            // Waits, so that a session that is just being made is reached too.
-            let _lock = self.lock(name.lock)?;
-            if self.may_belong(&name, subject)? {
-                removed += usize::from(self.remove(&name, Some(subject))?);
-            } else {
-                self.unlist(subject, &name);
+        // Looks again until nothing is left: a session that changed its id
+        // meanwhile is listed under another name. Bounded, since new ones may keep coming.
+        for _ in 0..MAX_PASSES {
+            let mut names = self.names_of(subject)?.filter(|name| Some(name) != keep.as_ref());
+            let Some(first) = names.next() else { break };
+            for name in std::iter::once(first).chain(names) {
+                // Waits, so that a session that is just being made is reached too.
+                let _lock = self.lock(name.lock)?;
+                if self.may_belong(&name, subject)? {
+                    removed += usize::from(self.remove(&name, Some(subject))?);
+                } else {
+                    self.unlist(subject, &name);
+                }
             }
         }
         Ok(removed)

@@ -90,7 +90,10 @@ impl Slot {
         if let Some(opened) = self.0.session.get() {
             return Ok(opened.session.clone());
         }
-        let opened = self.open(headers, extensions).await?;
+        let opened = self.open(headers, extensions).await.inspect_err(|_| {
+            // A handler that answers all the same answers because of a cookie.
+            self.note_read();
+        })?;
         // Two extractors at once may both load; the first to arrive has made the session.
         Ok(self.0.session.get_or_init(|| opened).session.clone())
     }

@@ -1,6 +1,7 @@
 //! Which sessions there are, and whose.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sessile_core::store::{Directory, WriteOutcome};
@@ -123,6 +124,45 @@ pub async fn ending_a_users_sessions_keeps_the_named_one<O: Open>(suite: &Suite<
     ensure_eq!(store.load(&kept).await?, None, "the last session");
     ensure_eq!(directory.delete_by_subject(&mine, None).await?, 0, "ending none");
     live(store.load(&other).await?, "somebody else's session")?;
+    Ok(Verdict::Passed)
+}
+
+/// "Log out everywhere" while a session changes its id as fast as it can: it
+/// must not slip past under a name that is no longer, or not yet, listed.
+pub async fn ending_a_users_sessions_reaches_one_that_changes_its_id<O: Open>(
+    suite: &Suite<O>,
+) -> CaseResult {
+    needs!(suite, directory);
+    let store = Arc::new(suite.open().await?);
+    let directory = directory(&*store)?;
+    let mine = suite.subject("restless")?;
+    for round in 0..40 {
+        let (first, mut record) = (suite.key(), suite.record("restless"));
+        record.subject = Some(mine.clone());
+        let mut version = suite.create(&store, &first, &record).await?;
+        let keys: Vec<_> = (0..2_000).map(|_| suite.key()).collect();
+        let (moving, mut key, mut moves) = (Arc::clone(&store), first, 0);
+        let restless = tokio::spawn(async move {
+            for new in keys {
+                match moving.replace(&key, &version, &new, &record, None).await? {
+                    WriteOutcome::Written(next) => (version, key, moves) = (next, new, moves + 1),
+                    WriteOutcome::Gone => break,
+                    WriteOutcome::Conflict => {
+                        return Err(Failure("a move lost against nobody".into()));
+                    }
+                }
+                tokio::task::yield_now().await;
+            }
+            Ok(moves)
+        });
+        for _ in 0..10 * round {
+            tokio::task::yield_now().await;
+        }
+        directory.delete_by_subject(&mine, None).await?;
+        let left = keys_of(directory, &mine).await?.len();
+        let moves = restless.await??;
+        ensure_eq!(left, 0, "round {round}: sessions left after {moves} moves");
+    }
     Ok(Verdict::Passed)
 }
 

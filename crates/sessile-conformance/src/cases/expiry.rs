@@ -55,6 +55,32 @@ pub async fn touch_moves_forward_only<O: Open>(suite: &Suite<O>) -> CaseResult {
     Ok(Verdict::Passed)
 }
 
+/// A reader that loaded it in time, and whose renewal comes when it has ended:
+/// by its idle limit, by one that another request has shortened, or for good.
+pub async fn a_touch_that_comes_too_late_revives_nothing<O: Open>(suite: &Suite<O>) -> CaseResult {
+    needs!(suite, metadata);
+    let store = suite.open().await?;
+    let end = now() + Duration::from_secs(600);
+    let later = Some(end + Duration::from_secs(600));
+    for deadlines in [
+        Deadlines { idle: Some(end), absolute: None },
+        Deadlines { idle: Some(end), absolute: later },
+        Deadlines { idle: later, absolute: Some(end) },
+        Deadlines { idle: None, absolute: Some(end) },
+    ] {
+        let (key, mut record) = (suite.key(), suite.record("read in time"));
+        record.deadlines = deadlines;
+        suite.create(&store, &key, &record).await?;
+        let touched = store.touch(&key, end, later).await?;
+        ensure_eq!(touched, TouchOutcome::Gone, "touch at the end, {deadlines:?}");
+        suite.same(&live(store.load(&key).await?, "too late")?.0, &record, "too late")?;
+        let before = Timestamp::from_millis(end.as_millis() - 1);
+        let touched = store.touch(&key, before, deadlines.idle).await?;
+        ensure_eq!(touched, TouchOutcome::Touched, "touch before the end, {deadlines:?}");
+    }
+    Ok(Verdict::Passed)
+}
+
 /// Data, version, user and absolute deadline stay, so a renewal cannot outlive it.
 pub async fn touch_leaves_everything_else<O: Open>(suite: &Suite<O>) -> CaseResult {
     let (store, key) = (suite.open().await?, suite.key());

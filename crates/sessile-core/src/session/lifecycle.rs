@@ -64,6 +64,8 @@ impl Session {
         if other_user {
             // Nothing of one user's session may reach another's.
             state.clear();
+            // Nor does the one's wish to be remembered hold for the other.
+            state.changes.lifetime.get_or_insert(Choice::Default);
         }
         if let Some(key) = state.dialect.subject_key() {
             state.set(key.into(), subject.as_str().into());
@@ -201,17 +203,22 @@ impl Session {
 
 impl State {
     pub(crate) fn subject(&self) -> Option<Subject> {
-        if let Some(key) = self.dialect.subject_key() {
-            return match self.data.get(key)? {
+        match &self.changes.subject {
+            Some(subject) if self.dialect.subject_key().is_none() => subject.clone(),
+            _ if self.changes.ended && self.dialect.subject_key().is_none() => None,
+            _ => self.subject_of(&self.data),
+        }
+    }
+
+    /// Whose session it is as stored: `data` say so in foreign profiles, the record in ours.
+    pub(crate) fn subject_of(&self, data: &Map) -> Option<Subject> {
+        match self.dialect.subject_key() {
+            None => self.origin.record().and_then(|record| record.subject.clone()),
+            Some(key) => match data.get(key)? {
                 Value::Str(name) => Subject::new(name.as_str()),
                 Value::Int(number) => Subject::new(number.to_string()),
                 _ => None,
-            };
-        }
-        match &self.changes.subject {
-            Some(subject) => subject.clone(),
-            None if self.changes.ended => None,
-            None => self.origin.record().and_then(|record| record.subject.clone()),
+            },
         }
     }
 

@@ -296,10 +296,10 @@ impl Directory for MemoryStore {
         &'a self,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
-        let mut found: Vec<(StoreKey, Record)> = Vec::new();
-        for shard in 0..SHARDS {
-            found.extend(self.0.lock_at(shard).of_subject(subject));
-        }
+        // All locked at once, as in `delete_by_subject`: one that moves is listed, once.
+        let shards: Vec<_> = (0..SHARDS).map(|shard| self.0.lock_at(shard)).collect();
+        let mut found: Vec<_> = shards.iter().flat_map(|shard| shard.of_subject(subject)).collect();
+        drop(shards);
         found.sort_by_key(|(_, record)| Reverse(record.created));
         Box::pin(std::future::ready(Ok(found)))
     }
@@ -309,10 +309,11 @@ impl Directory for MemoryStore {
         subject: &'a Subject,
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
-        let mut removed = 0;
-        for shard in 0..SHARDS {
-            removed += self.0.lock_at(shard).remove_subject(subject, keep);
-        }
+        // All at once, in the order of `replace`: a session that changes its id
+        // must not slip from a shard to come into one that was done already.
+        let mut shards: Vec<_> = (0..SHARDS).map(|shard| self.0.lock_at(shard)).collect();
+        let removed = shards.iter_mut().map(|shard| shard.remove_subject(subject, keep)).sum();
+        drop(shards);
         self.0.forget(removed);
         Box::pin(std::future::ready(Ok(removed)))
     }

@@ -46,7 +46,7 @@ impl Sql {
             touch: format!(
                 "UPDATE {table} SET seen = max(coalesce(seen, ?2), ?2),
                  idle_until = max(idle_until, coalesce(?3, idle_until))
-                 WHERE key = ?1 AND moved_to IS NULL"
+                 WHERE key = ?1 AND moved_to IS NULL AND (expires_at IS NULL OR expires_at > ?2)"
             ),
             point: format!(
                 "UPDATE {table} SET version = version + 1, created = NULL, seen = NULL,

@@ -6,8 +6,8 @@ use axum::response::AppendHeaders;
 use axum::routing::{get, post};
 use http::header::{CACHE_CONTROL, VARY};
 use serde::{Deserialize, Serialize};
-use sessile::{Config, Cookie, Cookies, Session, SessionLayer};
-use sessile_conformance::http::Reply;
+use sessile::{Config, Cookie, Cookies, Failure, Session, SessionLayer};
+use sessile_conformance::http::{Call, Reply};
 
 use crate::support::{browser, stage};
 
@@ -72,6 +72,20 @@ async fn r41_a_handler_that_only_takes_the_session_sends_none() {
     let app = Router::new().route("/", get(async |_session: Session| "not looked at"));
     let reply = browser(app, stage.layer()).get("/").await.unwrap().expect(200).unwrap();
     assert_eq!(reply.field("vary"), "");
+}
+
+/// Whoever has no cookie gets another answer, so this one is not for all.
+#[tokio::test]
+async fn r41_a_handler_that_answers_although_the_session_failed_sends_vary() {
+    let stage = stage(Config::native());
+    let app = Router::new()
+        .route("/set", post(async |session: Session| session.insert("a", "1")))
+        .route("/", get(async |session: Result<Session, Failure>| session.is_ok().to_string()));
+    let mut visitor = browser(app, stage.layer());
+    visitor.post("/set").await.unwrap().expect(200).unwrap();
+    stage.store.set_down(Call::Load, true);
+    let reply = visitor.get("/").await.unwrap().expect_body("false").unwrap();
+    assert_eq!(reply.field("vary"), "Cookie");
 }
 
 #[tokio::test]

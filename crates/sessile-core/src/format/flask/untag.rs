@@ -40,7 +40,7 @@ pub(super) fn untag(key: Value, value: Value) -> Result<Value, PayloadError> {
     match key.as_str() {
         Some(" t") => tuple(value),
         Some(" b") => bytes(value),
-        Some(" m") => Ok(markup(value)),
+        Some(" m") => markup(value),
         Some(" u") => uuid(value),
         Some(" d") => datetime(value),
         Some(" di") => dict(value),
@@ -78,12 +78,22 @@ fn bytes(value: Value) -> Result<Value, PayloadError> {
 
 /// `Markup(value)`. Text with a lone surrogate loses its mark, which is the
 /// safe side: it will be escaped.
-fn markup(value: Value) -> Value {
-    match value {
+///
+/// Each level of markup around a list doubles the backslashes within, so a few
+/// hundred bytes could ask for terabytes. Flask writes no such thing; it is
+/// refused where Python would run out of memory, only earlier.
+fn markup(value: Value) -> Result<Value, PayloadError> {
+    Ok(match value {
         Value::Str(text) | Value::Markup(text) => Value::Markup(text),
         Value::Wtf8(text) => Value::Wtf8(text),
-        other => Value::Markup(python::str(&other)),
-    }
+        other => {
+            let text = python::str(&other);
+            if text.len() > 4096 && text.contains(r"\\") {
+                return Err(bad("MemoryError", "markup within markup that grows at every level"));
+            }
+            Value::Markup(text)
+        }
+    })
 }
 
 /// `UUID(value)`.

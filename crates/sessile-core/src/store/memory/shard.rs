@@ -110,6 +110,9 @@ impl Shard {
         idle: Option<Timestamp>,
     ) -> bool {
         let Some(Content::Live(live)) = self.entries.get_mut(key) else { return false };
+        if live.record.deadlines.passed(seen) {
+            return false;
+        }
         let before = live.record.deadlines.earliest();
         live.record.seen = live.record.seen.max(Some(seen));
         // No idle deadline is later than any, so it is not replaced by one.
