@@ -30,6 +30,11 @@ pub const MAX_TRIES: u32 = 200;
 pub trait World: Send {
     /// The time now.
     fn now(&self) -> Timestamp;
+    /// The time to within some milliseconds, if that is cheaper. Enough for
+    /// our own deadlines; not for seconds that another program's clock counted.
+    fn about_now(&self) -> Timestamp {
+        self.now()
+    }
     /// Random bytes fit for secrets.
     ///
     /// # Errors
@@ -68,7 +73,7 @@ pub async fn open<S: SessionStore>(
     cookie: Option<&[u8]>,
     world: &mut impl World,
 ) -> Result<Session, OpenError> {
-    let now = world.now();
+    let now = time(engine, world);
     let mut at = match engine.begin(cookie, now)? {
         Begun::Ready(opened) => return Ok(ready(opened, world)),
         Begun::Load(at) => at,
@@ -86,6 +91,12 @@ pub async fn open<S: SessionStore>(
             Loaded::Follow(to) => at = to,
         }
     }
+}
+
+/// As exact as the profile needs. A foreign cookie signed in this very second
+/// would seem to come from the future to a clock that lags behind.
+fn time(engine: &Engine, world: &impl World) -> Timestamp {
+    if engine.shares_seconds() { world.now() } else { world.about_now() }
 }
 
 fn ready(opened: Opened, world: &mut impl World) -> Session {
@@ -137,7 +148,7 @@ pub fn prepare(
     world: &mut impl World,
 ) -> Result<Prepared, CommitError> {
     // What most requests come to, without the making of a plan.
-    if let Some(vary) = engine.seal_unchanged(session, server_error, world.now()) {
+    if let Some(vary) = engine.seal_unchanged(session, server_error, world.about_now()) {
         return Ok(Prepared::Committed(Committed { vary, ..Committed::default() }));
     }
     let plan = settle(engine, session, server_error, world)?;
@@ -186,7 +197,7 @@ fn settle(
     server_error: bool,
     world: &mut impl World,
 ) -> Result<Plan, CommitError> {
-    let now = world.now();
+    let now = time(engine, world);
     let mut settle = || engine.settle(session, server_error, now, &mut |bytes| world.random(bytes));
     match settle() {
         // It expired while the handler ran; who logs in does not need it.

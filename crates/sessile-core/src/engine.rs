@@ -95,6 +95,11 @@ impl Engine {
         self.config.development
     }
 
+    /// Whether other programs sign with this profile's clock: whole seconds, exactly.
+    pub(crate) fn shares_seconds(&self) -> bool {
+        self.dialect != Dialect::Native
+    }
+
     /// How many sessions a user may have at once.
     pub fn sessions_per_subject(&self) -> Option<usize> {
         self.config.sessions_per_subject

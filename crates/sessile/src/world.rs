@@ -1,7 +1,7 @@
 //! The clock, the randomness and the patience that the core is given.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sessile_core::drive::World;
 use sessile_core::{Event, EventKind, RandomError, StoreError, Timestamp};
@@ -48,6 +48,10 @@ impl World for Live<'_> {
         self.0.now()
     }
 
+    fn about_now(&self) -> Timestamp {
+        self.0.clock.as_ref().map_or_else(last_tick, |clock| clock())
+    }
+
     fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
         getrandom::fill(bytes).map_err(RandomError::new)
     }
@@ -68,10 +72,16 @@ impl World for Live<'_> {
     }
 }
 
-/// The system's time to its last tick, a few milliseconds: deadlines are
-/// minutes, and a tick costs a sixth of what the exact time does.
-#[cfg(target_os = "linux")]
 fn system_time() -> Timestamp {
+    // A clock before 1970 is a broken clock; every session then looks new, none expired.
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// The system's time at its last tick, some milliseconds ago, for a sixth of
+/// what the exact time costs.
+#[cfg(target_os = "linux")]
+fn last_tick() -> Timestamp {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
     Timestamp::from_millis(
         time.tv_sec.saturating_mul(1000).saturating_add(time.tv_nsec / 1_000_000),
@@ -79,9 +89,6 @@ fn system_time() -> Timestamp {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn system_time() -> Timestamp {
-    // A clock before 1970 is a broken clock; every session then looks new, none expired.
-    let now = std::time::SystemTime::now();
-    let since = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+fn last_tick() -> Timestamp {
+    system_time()
 }
