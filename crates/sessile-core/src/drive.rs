@@ -4,22 +4,21 @@
 //! retry and give up alike. No runtime is needed: the waiting is the store's,
 //! and the pause between tries is the caller's.
 
+mod ending;
+
 use std::future::Future;
 
-use bytes::Bytes;
-
+pub use self::ending::end;
+use self::ending::{end_known, enforce_limit};
 use crate::begin::{Begun, Loaded, Opened, Reading};
 use crate::cookie::SetCookie;
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
-use crate::expiry::Deadlines;
-use crate::id::StoreKey;
 use crate::session::{Lookup, Origin, Rotation, Session};
 use crate::settle::{Plan, StoreOp};
 use crate::store::{
-    CreateOutcome, Entry, Record, SessionStore, StoreError, StoreErrorKind, TouchOutcome, Version,
-    WriteOutcome,
+    CreateOutcome, Record, SessionStore, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
 };
 use crate::time::Timestamp;
 
@@ -307,90 +306,6 @@ async fn rebase<S: SessionStore, W: World>(
             }
         }
     }
-}
-
-/// Ends the session under `key` for good, wherever it is by now. Ending what is
-/// not there is fine.
-///
-/// A bare [`delete`](SessionStore::delete) would not do: if another request has
-/// changed the id meanwhile, it removes the pointer and leaves the session.
-///
-/// # Errors
-///
-/// The session may still be there: the store failed, or others kept writing first.
-pub async fn end<S: SessionStore>(
-    engine: &Engine,
-    store: &S,
-    key: &StoreKey,
-    world: &mut impl World,
-) -> Result<(), StoreError> {
-    end_known(engine, store, key, None, world).await
-}
-
-async fn end_known<S: SessionStore>(
-    engine: &Engine,
-    store: &S,
-    key: &StoreKey,
-    mut known: Option<(Record, Version)>,
-    world: &mut impl World,
-) -> Result<(), StoreError> {
-    if !engine.leaves_pointers() {
-        return store.delete(key).await;
-    }
-    let mut key = key.clone();
-    for tries in 0..MAX_TRIES {
-        let (record, version) = match known.take() {
-            Some(known) => known,
-            None => match store.load(&key).await? {
-                Some(Entry::Live(record, version)) => (record, version),
-                Some(Entry::Moved { to, .. }) => {
-                    // The pointer stays: if this fails half-way, it is the way to try again by.
-                    key = to;
-                    continue;
-                }
-                None => return Ok(()),
-            },
-        };
-        // Expired by a conditional write: from here on no other write or move succeeds.
-        let deadlines = Deadlines { idle: None, absolute: Some(world.now()) };
-        let ended = Record { payload: Bytes::new(), deadlines, subject: None, ..record };
-        if let WriteOutcome::Written(_) = store.update(&key, &ended, &version).await? {
-            if let Err(error) = store.delete(&key).await {
-                tracing::warn!(%error, "an ended session's record was left to the sweeper");
-            }
-            return Ok(());
-        }
-        if tries > 0 {
-            world.pause(tries).await;
-        }
-    }
-    Err(StoreError::new("configured", StoreErrorKind::Unavailable)
-        .because("others kept writing to a session that was to end"))
-}
-
-/// Ends a user's oldest sessions beyond `limit`. Two logins at once agree on
-/// which are the oldest, so both may do it.
-async fn enforce_limit<S: SessionStore>(
-    engine: &Engine,
-    store: &S,
-    limit: usize,
-    record: &Record,
-    world: &mut impl World,
-) -> Result<(), CommitError> {
-    let (Some(directory), Some(subject)) = (store.as_directory(), &record.subject) else {
-        return Ok(());
-    };
-    let mut sessions = directory.by_subject(subject).await?;
-    let now = world.now();
-    sessions.retain(|(_, record)| !record.deadlines.passed(now));
-    let began = |record: &Record| record.authenticated.max(record.created);
-    sessions.sort_by(|(a, x), (b, y)| (began(y), b).cmp(&(began(x), a)));
-    for (key, record) in sessions.into_iter().skip(limit) {
-        end(engine, store, &key, world).await?;
-        let (session, subject) = (Some(key.handle()), record.subject);
-        world.report(Event { kind: EventKind::Evicted, session, subject });
-    }
-    Ok(())
 }
 
 impl Plan {
