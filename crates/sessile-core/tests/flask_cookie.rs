@@ -139,7 +139,9 @@ fn dates_are_read_as_leniently_as_by_email_utils() {
 #[test]
 fn inv12_bombs_and_giants_are_refused_before_they_cost() {
     let bomb = Map::from_iter([("a", "0".repeat(2 << 20))]);
-    let cookie = cookies().dumps(&bomb, NOW).unwrap();
+    assert_eq!(cookies().dumps(&bomb, NOW), Err(PayloadError::TooLarge { limit: 1 << 20 }));
+    let options = FlaskCookieOptions { max_inflated: 4 << 20, ..FlaskCookieOptions::default() };
+    let cookie = FlaskCookie::new(&ring(), options).dumps(&bomb, NOW).unwrap();
     let error = cookies().loads(&cookie, None, NOW).unwrap_err();
     assert_eq!(error, BadData::BadPayload(PayloadFault::Zlib).into());
     let giant = "x".repeat(MAX_COOKIE_LEN + 1);

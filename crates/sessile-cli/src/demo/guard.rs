@@ -6,8 +6,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 /// Refuses forms that another site sent. Browsers say where a request comes
-/// from in `Sec-Fetch-Site`, older ones in `Origin`; a request with neither is
-/// no browser's, so it carries nobody's cookies but its own.
+/// from in `Sec-Fetch-Site`, older ones in `Origin` or `Referer`; a request with
+/// none of them is no browser's, so it carries nobody's cookies but its own.
 pub(crate) async fn refuse_foreign_forms(request: Request, next: Next) -> Response {
     if is_ours(request.method(), request.headers()) {
         next.run(request).await
@@ -29,7 +29,13 @@ fn is_ours(method: &Method, headers: &HeaderMap) -> bool {
         _ => {}
     }
     match (text(header::ORIGIN), text(header::HOST)) {
-        (None, _) => true,
+        // Older still: the page that the form was on.
+        (None, Some(host)) => text(header::REFERER).is_none_or(|page| {
+            let after = page.strip_prefix(b"http://").unwrap_or_default();
+            let end = after.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(after.len());
+            after.get(..end).is_some_and(|it| it.eq_ignore_ascii_case(host))
+        }),
+        (None, None) => true,
         (Some(origin), Some(host)) => {
             origin.strip_prefix(b"http://").is_some_and(|it| it.eq_ignore_ascii_case(host))
         }
@@ -86,5 +92,16 @@ mod tests {
             assert!(!post(&[("origin", origin)]), "{origin}");
         }
         assert!(post(&[]));
+        assert!(post(&[("referer", "http://localhost:8000/login?a")]));
+        for page in [
+            "http://evil.example/http://localhost:8000/",
+            "http://localhost:8000.evil.example/",
+            "http://localhost:8000@evil.example/",
+            "http://localhost:8001/",
+            "https://localhost:8000/",
+            "",
+        ] {
+            assert!(!post(&[("referer", page)]), "{page}");
+        }
     }
 }

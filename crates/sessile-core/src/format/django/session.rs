@@ -66,9 +66,10 @@ impl SessionCodec {
     /// `SessionBase.encode`: compact JSON in insertion order, compressed if that pays, signed.
     ///
     /// # Errors
-    /// What `json.dumps` raises: bytes, datetimes and tuple keys have no form in JSON.
+    /// What `json.dumps` raises: bytes, datetimes and tuple keys have no form in
+    /// JSON. [`PayloadError::TooLarge`] for more than would be read again.
     pub fn encode(&self, data: &Map, now: Timestamp) -> Result<String, PayloadError> {
-        let mut text = super::signing::payload(data)?;
+        let mut text = self.0.payload(data)?;
         self.0.sign_in_place(&mut text, now);
         Ok(text)
     }

@@ -189,6 +189,13 @@ impl TimestampSigner {
         signed
     }
 
+    /// The unsigned form of a session, if it can be read again.
+    pub(super) fn payload(&self, session: &Map) -> Result<String, PayloadError> {
+        let json = Style::COMPACT.write_map(session)?;
+        let limit = self.0.max_inflated;
+        if json.len() > limit { Err(PayloadError::TooLarge { limit }) } else { packed(&json) }
+    }
+
     pub(super) fn sign_in_place(&self, value: &mut String, now: Timestamp) {
         value.push_str(&self.0.separator);
         // `int()` rounds towards zero.
@@ -266,11 +273,6 @@ impl TimestampSigner {
 /// JSON as base64, compressed if that pays.
 fn packed(json: &[u8]) -> Result<String, PayloadError> {
     String::from_utf8(pack(json)).map_err(|_| PayloadError::NotUtf8)
-}
-
-/// The unsigned form of a session.
-pub(super) fn payload(session: &Map) -> Result<String, PayloadError> {
-    packed(&Style::COMPACT.write_map(session)?)
 }
 
 /// `django.utils.crypto.salted_hmac(salt, value, secret).digest()`.

@@ -80,9 +80,15 @@ impl FlaskCookie {
     /// The cookie's value for a session.
     ///
     /// # Errors
-    /// As [`TaggedJson::dumps_map`].
+    /// As [`TaggedJson::dumps_map`]; and [`PayloadError::TooLarge`] for more than
+    /// would be read again, however small it is compressed: Flask answers such a
+    /// cookie with a 500, request after request.
     pub fn dumps(&self, session: &Map, now: Timestamp) -> Result<String, PayloadError> {
-        let mut text = pack(&self.json.dumps_map(session)?);
+        let json = self.json.dumps_map(session)?;
+        if json.len() > self.max_inflated {
+            return Err(PayloadError::TooLarge { limit: self.max_inflated });
+        }
+        let mut text = pack(&json);
         self.signer.sign_in_place(&mut text, now);
         // Base64 and dots: always UTF-8.
         String::from_utf8(text).map_err(|_| PayloadError::NotUtf8)
