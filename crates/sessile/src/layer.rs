@@ -147,11 +147,17 @@ where
     }
 
     fn call(&mut self, mut request: Request<In>) -> Self::Future {
-        let slot = Slot::new(self.shared.clone());
-        request.extensions_mut().insert(slot.clone());
-        SessionFuture {
-            state: State::Running { handler: self.inner.call(request), slot: Some(slot) },
+        // The same layer around this one already: the session is one, so that its
+        // changes are settled once.
+        let outer = request.extensions().get::<Slot>();
+        let slot = match outer.is_some_and(|slot| Arc::ptr_eq(slot.shared(), &self.shared)) {
+            true => None,
+            false => Some(Slot::new(self.shared.clone())),
+        };
+        if let Some(slot) = &slot {
+            request.extensions_mut().insert(slot.clone());
         }
+        SessionFuture { state: State::Running { handler: self.inner.call(request), slot } }
     }
 }
 

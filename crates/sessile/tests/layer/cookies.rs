@@ -101,3 +101,52 @@ async fn r43_clear_site_data_goes_with_every_end_when_asked_for() {
         assert_eq!(reply.field("clear-site-data"), wanted);
     }
 }
+
+/// Around a nested router and around all of it: a middleware between the two
+/// and a handler that logs in must not take each other's session away.
+#[tokio::test]
+async fn one_layer_twice_is_one_session() {
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+
+    let stage = stage(Config::native());
+    let count = async |session: Session, request: Request, next: Next| {
+        session.insert("seen", session.get::<u32>("seen").unwrap_or(0) + 1);
+        next.run(request).await
+    };
+    let inner = Router::new()
+        .route("/login", post(async |session: Session| session.log_in("alice")))
+        .route(
+            "/seen",
+            post(async |session: Session| session.get_value("seen").is_some().to_string()),
+        )
+        .layer(stage.layer());
+    let mut visitor =
+        browser(Router::new().nest("/in", inner).layer(from_fn(count)), stage.layer());
+    visitor.post("/in/seen").await.unwrap().expect_body("true").unwrap();
+    for _ in 0..2 {
+        let reply = visitor.post("/in/login").await.unwrap().expect(200).unwrap();
+        assert_eq!(reply.set_cookies().len(), 1);
+    }
+    visitor.post("/in/seen").await.unwrap().expect_body("true").unwrap();
+}
+
+/// Two layers with cookies of their own: the inner one's session is the handler's.
+#[tokio::test]
+async fn two_layers_keep_to_their_own_cookies() {
+    let named = |name: &str| {
+        let mut config = Config::native().for_development();
+        config.cookie.name = name.to_owned();
+        config
+    };
+    let (outer, inner) = (stage(named("outer")), stage(named("inner")));
+    let app = Router::new()
+        .route("/inner/set", post(async |session: Session| session.insert("a", 1)))
+        .layer(inner.layer())
+        .route("/outer/set", post(async |session: Session| session.insert("a", 1)));
+    let mut visitor = browser(app, outer.layer());
+    visitor.post("/inner/set").await.unwrap().expect(200).unwrap();
+    assert_eq!(visitor.jar().keys().collect::<Vec<_>>(), ["inner"]);
+    visitor.post("/outer/set").await.unwrap().expect(200).unwrap();
+    assert_eq!(visitor.jar().len(), 2);
+}
