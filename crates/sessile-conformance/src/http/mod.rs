@@ -25,6 +25,7 @@ pub mod concurrent;
 pub mod defects;
 mod gates;
 pub mod invariants;
+pub mod outage;
 pub mod requirements;
 mod socket;
 mod stage;
