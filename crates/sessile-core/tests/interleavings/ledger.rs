@@ -239,8 +239,8 @@ impl Ledger {
         let line = self.by_key[key.as_bytes()];
         if self.lines[line].current == *key {
             self.lines[line].ended = true;
+            self.dead.insert(key.as_bytes().to_vec());
         }
-        self.dead.insert(key.as_bytes().to_vec());
     }
 
     /// The handler's response goes out: its changes are saved, its end is carried out.
