@@ -160,12 +160,8 @@ fn versions() -> [(&'static str, &'static str); PACKAGES.len()] {
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split(':').nth(1))
-        .map_or(std::env::consts::ARCH, str::trim);
-    let sha = if info.contains(" sha_ni") { ", SHA instructions" } else { "" };
-    format!("{cores} cores of {model}{sha}")
+    let sha = if info.contains(" sha_ni") { "with" } else { "without" };
+    format!("{cores} cores, {} {sha} SHA instructions", std::env::consts::ARCH)
 }
 
 fn compiler() -> String {
