@@ -3,6 +3,7 @@
 mod bound;
 mod deflate;
 mod matches;
+mod symbols;
 mod trees;
 
 use std::cell::RefCell;
@@ -88,6 +89,22 @@ fn inflate_within(
         } else if read == 0 && out.len() == before.1 {
             return Err(InflateError::Damaged);
         }
+    }
+}
+
+fn get<T: Copy + Default>(slots: &[T], at: usize) -> T {
+    slots.get(at).copied().unwrap_or_default()
+}
+
+fn set<T>(slots: &mut [T], at: usize, value: T) {
+    if let Some(slot) = slots.get_mut(at) {
+        *slot = value;
+    }
+}
+
+fn change<T: Copy>(slots: &mut [T], at: usize, to: impl Fn(T) -> T) {
+    if let Some(slot) = slots.get_mut(at) {
+        *slot = to(*slot);
     }
 }
 

@@ -1,310 +1,370 @@
-//! Huffman codes as zlib's `trees.c` makes them.
+//! Huffman codes as zlib's `trees.c` makes them, at the cost of the symbols in use.
 
-const HEAP_SIZE: usize = 573;
-pub(super) const LITERALS: usize = 286;
-pub(super) const DISTANCES: usize = 30;
+use super::symbols::{Counts, Used};
+use super::{change, get, set};
+
+/// Room for the symbols of any alphabet; the largest has 286, and 288 in the fixed code.
+pub(super) const SLOTS: usize = 288;
 const LENGTHS: usize = 19;
-pub(super) const END: usize = 256;
 
 const ORDER: [usize; LENGTHS] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
-/// Extra bits of the 29 length codes, the 30 distance codes and the 19 codes of code lengths.
-pub(super) const LENGTH_EXTRA: [u8; 29] =
-    [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-pub(super) const DISTANCE_EXTRA: [u8; DISTANCES] = [
-    0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13,
-    13,
-];
-const REPEAT_EXTRA: [u8; LENGTHS] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 3, 7];
+/// The lengths of the codes of one alphabet.
+pub(super) struct Lengths {
+    of: [u8; SLOTS],
+    /// The symbols that have a code, ascending.
+    symbols: Used,
+    /// The last symbol in use.
+    pub(super) last: usize,
+    /// Bits that the counted symbols take, without extra ones.
+    pub(super) bits: i64,
+}
 
-/// The number of a length code, from 0, and the least length it stands for.
-pub(super) fn length_code(length: u16) -> (usize, u16) {
-    if length >= 258 {
-        return (28, 258);
+impl Lengths {
+    pub(super) fn of(&self, symbol: usize) -> u8 {
+        get(&self.of, symbol)
     }
-    code_of(length - 3, &LENGTH_EXTRA[..28], 3)
 }
 
-/// The number of a distance code and the least distance it stands for.
-pub(super) fn distance_code(distance: u16) -> (usize, u16) {
-    code_of(distance - 1, &DISTANCE_EXTRA, 1)
+/// The tables of [`build`], of which it reads nothing it has not written.
+pub(super) struct Scratch {
+    /// The symbols and their counts, by the number of their node.
+    leaves: [(u16, u16); SLOTS],
+    parent: [u16; 2 * SLOTS],
+    depth: [u8; 2 * SLOTS],
+    /// Leaves in the order in which they were taken.
+    taken: [u16; SLOTS],
+    heap: Heap,
 }
 
-fn code_of(value: u16, extra: &[u8], least: u16) -> (usize, u16) {
-    let mut base = 0_u16;
-    for (code, bits) in extra.iter().enumerate() {
-        let next = base.saturating_add(1 << bits);
-        if value < next {
-            return (code, base + least);
+impl Scratch {
+    pub(super) fn new() -> Self {
+        Self {
+            leaves: [(0, 0); SLOTS],
+            parent: [0; 2 * SLOTS],
+            depth: [0; 2 * SLOTS],
+            taken: [0; SLOTS],
+            heap: Heap { nodes: [0; SLOTS + 1], len: 0 },
         }
-        base = next;
     }
-    (extra.len().saturating_sub(1), base)
 }
 
-/// A code of fixed lengths.
-pub(super) fn fixed_length(symbol: usize) -> u8 {
+/// zlib's `build_tree`: the longest code allowed is `longest`. Two symbols at
+/// least get a code.
+///
+/// Nodes are numbered from the first symbol in use, not from the first symbol:
+/// zlib compares counts and depths only, so that its heap goes the same way.
+pub(super) fn build(counts: &Counts, longest: usize, scratch: &mut Scratch) -> Lengths {
+    let Scratch { leaves, parent, depth, taken, heap } = scratch;
+    heap.len = 0;
+    let mut symbols = counts.used;
+    let mut count_of_leaves = 0;
+    let mut last = None;
+    for (symbol, count) in counts.iter() {
+        set(leaves, count_of_leaves, (symbol as u16, count));
+        heap.push(entry(count.into(), 0, count_of_leaves));
+        count_of_leaves += 1;
+        last = Some(symbol);
+    }
+    // zlib counts a code that only fills up the tree once and takes it back once:
+    // its account of it comes out at its length, less one.
+    let mut bits = 0;
+    while heap.len < 2 {
+        let symbol = match last {
+            None => 0,
+            Some(symbol) if symbol < 2 => symbol + 1,
+            Some(_) => 0,
+        };
+        last = Some(last.map_or(symbol, |last| last.max(symbol)));
+        symbols.add(symbol);
+        set(leaves, count_of_leaves, (symbol as u16, 1));
+        heap.push(entry(1, 0, count_of_leaves));
+        count_of_leaves += 1;
+        bits -= 1;
+    }
+    for at in (1..=heap.len / 2).rev() {
+        heap.sink(at);
+    }
+    let mut node = count_of_leaves;
+    let mut count_of_taken = 0;
+    while heap.len >= 2 {
+        let first = heap.top();
+        heap.pop();
+        let second = heap.top();
+        for child in [first, second].map(node_of) {
+            set(parent, child, node as u16);
+            if child < count_of_leaves {
+                set(taken, count_of_taken, child as u16);
+                count_of_taken += 1;
+            }
+        }
+        let deepest = depth_of(first).max(depth_of(second));
+        heap.replace_top(entry(count_of(first) + count_of(second), deepest + 1, node));
+        node += 1;
+    }
+    let root = node - 1;
+    set(depth, root, 0);
+    let mut tally = [0_u16; 17];
+    let mut overflow = 0_i32;
+    // zlib's `gen_bitlen`. A parent has a higher number than its children.
+    for node in (0..root).rev() {
+        let mut length = usize::from(get(depth, get(parent, node).into())) + 1;
+        if length > longest {
+            length = longest;
+            overflow += 1;
+        }
+        set(depth, node, length as u8);
+        if node < count_of_leaves {
+            change(&mut tally, length, |count| count + 1);
+        }
+    }
+    if overflow > 0 {
+        shorten(overflow, longest, &mut tally);
+        let mut leaves = taken.iter().take(count_of_taken);
+        for length in (1..=longest).rev() {
+            for leaf in leaves.by_ref().take(get(&tally, length).into()) {
+                set(depth, usize::from(*leaf), length as u8);
+            }
+        }
+    }
+    let mut of = [0; SLOTS];
+    for ((symbol, count), length) in leaves.iter().zip(depth.iter()).take(count_of_leaves) {
+        set(&mut of, usize::from(*symbol), *length);
+        bits += i64::from(*count) * i64::from(*length);
+    }
+    Lengths { of, symbols, last: last.unwrap_or(0), bits }
+}
+
+/// Finds other numbers of codes for each length, after `overflow` were cut.
+fn shorten(mut overflow: i32, longest: usize, tally: &mut [u16; 17]) {
+    while overflow > 0 {
+        let mut length = longest - 1;
+        while length > 0 && get(tally, length) == 0 {
+            length -= 1;
+        }
+        change(tally, length, |count| count.saturating_sub(1));
+        change(tally, length + 1, |count| count + 2);
+        change(tally, longest, |count| count.saturating_sub(1));
+        overflow -= 2;
+    }
+}
+
+/// The codes of one alphabet, their bits reversed.
+pub(super) struct Codes {
+    of: [(u16, u8); SLOTS],
+}
+
+impl Codes {
+    /// zlib's `gen_codes`: in the order of symbols.
+    pub(super) fn new(lengths: &Lengths) -> Self {
+        let mut next = [0_u16; 17];
+        for symbol in lengths.symbols.iter() {
+            change(&mut next, usize::from(lengths.of(symbol)) + 1, |count| count + 1);
+        }
+        // So far the number of codes of the length before.
+        let mut code = 0_u16;
+        for slot in &mut next {
+            code = code.wrapping_add(*slot) << 1;
+            *slot = code;
+        }
+        let mut of = [(0, 0); SLOTS];
+        for symbol in lengths.symbols.iter() {
+            let length = lengths.of(symbol);
+            let code = get(&next, length.into());
+            change(&mut next, length.into(), |code| code.wrapping_add(1));
+            set(&mut of, symbol, (reversed(code, length), length));
+        }
+        Self { of }
+    }
+
+    /// The code and its length.
+    pub(super) fn of(&self, symbol: usize) -> (u16, u8) {
+        get(&self.of, symbol)
+    }
+}
+
+const fn reversed(code: u16, length: u8) -> u16 {
+    if length == 0 { 0 } else { code.reverse_bits() >> (16 - length) }
+}
+
+/// The fixed codes (RFC 1951, 3.2.6).
+pub(super) const FIXED_LITERALS: Codes = {
+    let mut of = [(0, 0); SLOTS];
+    let mut symbol = 0;
+    while symbol < SLOTS {
+        let length = fixed_length(symbol);
+        let at = symbol as u16;
+        let code = match symbol {
+            0..=143 => at + 0x30,
+            144..=255 => at + 0x190 - 144,
+            256..=279 => at - 256,
+            _ => at + 0xc0 - 280,
+        };
+        of[symbol] = (reversed(code, length), length);
+        symbol += 1;
+    }
+    Codes { of }
+};
+pub(super) const FIXED_DISTANCES: Codes = {
+    let mut of = [(0, 0); SLOTS];
+    let mut symbol = 0;
+    while symbol < 30 {
+        of[symbol] = (reversed(symbol as u16, 5), 5);
+        symbol += 1;
+    }
+    Codes { of }
+};
+
+/// The length of a literal's or match's fixed code.
+pub(super) const fn fixed_length(symbol: usize) -> u8 {
     match symbol {
-        0..=143 => 8,
         144..=255 => 9,
         256..=279 => 7,
         _ => 8,
     }
 }
 
-/// Codes for one alphabet.
-pub(super) struct Tree {
-    pub(super) lengths: Vec<u8>,
-    pub(super) codes: Vec<u16>,
-    /// The last symbol in use.
-    pub(super) last: usize,
-    /// Bits that the counted symbols take, extra ones included.
-    pub(super) bits: i64,
-}
-
-/// zlib's `build_tree`: `counts` of the symbols, their extra bits from `base`
-/// on, the longest code allowed. Two symbols at least get a code.
-pub(super) fn build(counts: &[u16], extra: &[u8], base: usize, longest: usize) -> Tree {
-    let elements = counts.len();
-    let mut node_counts = [0_u32; HEAP_SIZE];
-    let mut depth = [0_u8; HEAP_SIZE];
-    let mut parent = [0_u16; HEAP_SIZE];
-    let mut heap = Heap { nodes: [0; HEAP_SIZE], len: 0 };
-    let mut last = 0;
-    let mut any = false;
-    for (symbol, count) in counts.iter().enumerate() {
-        if *count != 0 {
-            set(&mut node_counts, symbol, u32::from(*count));
-            heap.push(symbol);
-            last = symbol;
-            any = true;
-        }
-    }
-    let mut forced = Vec::new();
-    // zlib starts from -1, so that an empty alphabet gets the codes 0 and 1.
-    let mut next = if any { last + 1 } else { 0 };
-    while heap.len < 2 {
-        let symbol = if next <= 2 && (next < 2 || last < 2) {
-            last = next;
-            next += 1;
-            last
-        } else {
-            0
-        };
-        set(&mut node_counts, symbol, 1);
-        heap.push(symbol);
-        forced.push(symbol);
-    }
-    for at in (1..=heap.len / 2).rev() {
-        heap.sink(at, &node_counts, &depth);
-    }
-    // The order in which nodes are taken, the root last.
-    let mut order: Vec<usize> = Vec::with_capacity(2 * elements);
-    let mut node = elements;
-    loop {
-        let first = heap.top();
-        heap.pop(&node_counts, &depth);
-        let second = heap.top();
-        order.extend([first, second]);
-        let sum = get(&node_counts, first) + get(&node_counts, second);
-        set(&mut node_counts, node, sum);
-        let deepest = get(&depth, first).max(get(&depth, second));
-        set(&mut depth, node, deepest + 1);
-        set(&mut parent, first, node as u16);
-        set(&mut parent, second, node as u16);
-        heap.replace_top(node, &node_counts, &depth);
-        node += 1;
-        if heap.len < 2 {
-            break;
-        }
-    }
-    order.reverse();
-    let lengths = lengths(&order, &parent, elements, longest);
-    let mut bits = 0;
-    for (symbol, length) in lengths.iter().enumerate() {
-        let count = counts.get(symbol).copied().unwrap_or(0);
-        let extra = symbol.checked_sub(base).and_then(|at| extra.get(at)).copied().unwrap_or(0);
-        bits += i64::from(count) * (i64::from(*length) + i64::from(extra));
-    }
-    // A code that only fills up the tree was counted once and taken back once by
-    // zlib, whose account of it comes out at its length, less one.
-    for symbol in forced {
-        let extra = symbol.checked_sub(base).and_then(|at| extra.get(at)).copied().unwrap_or(0);
-        let length = lengths.get(symbol).copied().unwrap_or(0);
-        bits += i64::from(length) + i64::from(extra) - 1;
-    }
-    let codes = codes(&lengths);
-    Tree { lengths, codes, last, bits }
-}
-
-/// zlib's `gen_bitlen`, `order` from the node below the root down.
-fn lengths(order: &[usize], parent: &[u16; HEAP_SIZE], elements: usize, longest: usize) -> Vec<u8> {
-    let mut lengths = [0_u8; HEAP_SIZE];
-    let mut tally = [0_u16; 17];
-    let mut overflow = 0_i32;
-    for &node in order {
-        let mut bits = usize::from(get(&lengths, usize::from(get(parent, node)))) + 1;
-        if bits > longest {
-            bits = longest;
-            overflow += 1;
-        }
-        set(&mut lengths, node, bits as u8);
-        if node < elements {
-            change(&mut tally, bits, |count| count + 1);
-        }
-    }
-    if overflow > 0 {
-        while overflow > 0 {
-            let mut bits = longest - 1;
-            while bits > 0 && get(&tally, bits) == 0 {
-                bits -= 1;
-            }
-            change(&mut tally, bits, |count| count.saturating_sub(1));
-            change(&mut tally, bits + 1, |count| count + 2);
-            change(&mut tally, longest, |count| count.saturating_sub(1));
-            overflow -= 2;
-        }
-        let mut leaves = order.iter().rev().filter(|node| **node < elements);
-        for bits in (1..=longest).rev() {
-            for _ in 0..get(&tally, bits) {
-                if let Some(&leaf) = leaves.next() {
-                    set(&mut lengths, leaf, bits as u8);
-                }
-            }
-        }
-    }
-    lengths.iter().copied().take(elements).collect()
-}
-
-/// zlib's `gen_codes`: codes in the order of symbols, their bits reversed.
-pub(super) fn codes(lengths: &[u8]) -> Vec<u16> {
-    let mut tally = [0_u16; 17];
-    for length in lengths {
-        change(&mut tally, (*length).into(), |count| count + 1);
-    }
-    tally[0] = 0;
-    let mut next = [0_u16; 17];
-    for bits in 1..16 {
-        let code = (get(&next, bits - 1) + get(&tally, bits - 1)) << 1;
-        set(&mut next, bits, code);
-    }
-    let code = |&length: &u8| {
-        let bits = usize::from(length);
-        let code = get(&next, bits);
-        set(&mut next, bits, code.wrapping_add(1));
-        if length == 0 { 0 } else { code.reverse_bits() >> (16 - bits) }
-    };
-    lengths.iter().map(code).collect()
-}
-
-/// The description of two codes: symbols of the third, with their extra bits.
+/// The description of two codes by a third.
 pub(super) struct Description {
-    pub(super) items: Vec<(usize, u16)>,
-    pub(super) tree: Tree,
+    pub(super) lengths: Lengths,
     /// How many lengths of the third code are sent.
     pub(super) sent: usize,
+    extra_bits: i64,
+}
+
+/// A symbol of the third code, with the value and the number of its extra bits.
+#[derive(Clone, Copy)]
+pub(super) struct Item {
+    pub(super) symbol: u8,
+    pub(super) value: u8,
+    pub(super) extra: u8,
 }
 
 impl Description {
-    /// zlib's `build_bl_tree`.
-    pub(super) fn of(literals: &Tree, distances: &Tree) -> Self {
-        let mut items = Vec::with_capacity(64);
-        runs(&literals.lengths, literals.last, &mut items);
-        runs(&distances.lengths, distances.last, &mut items);
-        let mut counts = [0_u16; LENGTHS];
-        for (symbol, _) in &items {
-            change(&mut counts, *symbol, |count| count + 1);
+    /// zlib's `build_bl_tree`; what is sent goes to `items`.
+    pub(super) fn new(
+        literals: &Lengths,
+        distances: &Lengths,
+        items: &mut Vec<Item>,
+        scratch: &mut Scratch,
+    ) -> Self {
+        items.clear();
+        runs(literals, items);
+        runs(distances, items);
+        let mut counts = Counts::new();
+        let mut extra_bits = 0;
+        for item in &*items {
+            counts.add(item.symbol.into());
+            extra_bits += i64::from(item.extra);
         }
-        let tree = build(&counts, &REPEAT_EXTRA, 0, 7);
-        let used = |symbol: &usize| tree.lengths.get(*symbol).is_some_and(|length| *length != 0);
-        let last = ORDER.iter().rposition(used).unwrap_or(0).max(3);
-        Self { items, tree, sent: last + 1 }
+        let lengths = build(&counts, 7, scratch);
+        let last = ORDER.iter().rposition(|symbol| lengths.of(*symbol) != 0);
+        Self { lengths, sent: last.unwrap_or(0).max(3) + 1, extra_bits }
     }
 
     pub(super) fn bits(&self) -> i64 {
         // `sent` is at most 19.
-        self.tree.bits + 3 * self.sent as i64 + 14
+        self.lengths.bits + self.extra_bits + 3 * self.sent as i64 + 14
     }
 
     /// The lengths of the third code in the order they are sent.
     pub(super) fn sent_lengths(&self) -> impl Iterator<Item = u8> + '_ {
-        let length = |symbol: &usize| self.tree.lengths.get(*symbol).copied().unwrap_or(0);
-        ORDER.iter().take(self.sent).map(length)
-    }
-
-    pub(super) fn extra(symbol: usize) -> u8 {
-        get(&REPEAT_EXTRA, symbol)
+        ORDER.iter().take(self.sent).map(|symbol| self.lengths.of(*symbol))
     }
 }
 
-/// zlib's `scan_tree`.
-fn runs(lengths: &[u8], last: usize, items: &mut Vec<(usize, u16)>) {
-    let mut before = None;
-    let mut count = 0_u16;
-    let length_at = |at: usize| if at <= last { lengths.get(at).copied() } else { None };
-    let limits = |current: Option<u8>, next: Option<u8>| match next {
-        Some(0) => (138, 3),
-        _ if current == next => (6, 3),
-        _ => (7, 4),
-    };
-    let (mut most, mut least) = limits(None, length_at(0));
-    for at in 0..=last {
-        let current = length_at(at);
-        let next = length_at(at + 1);
+/// zlib's `scan_tree`: each run of one length, with zeros for what is not in use.
+fn runs(lengths: &Lengths, items: &mut Vec<Item>) {
+    let (mut length, mut count, mut next) = (0_u8, 0_usize, 0_usize);
+    for symbol in lengths.symbols.iter() {
+        if symbol > next {
+            run(length, count, items);
+            run(0, symbol - next, items);
+            count = 0;
+        }
+        let current = lengths.of(symbol);
+        if current != length {
+            run(length, count, items);
+            (length, count) = (current, 0);
+        }
         count += 1;
-        if count < most && current == next {
-            continue;
-        }
-        let symbol = usize::from(current.unwrap_or(0));
-        if count < least {
-            items.extend(std::iter::repeat_n((symbol, 0), count.into()));
-        } else if symbol != 0 {
-            if current != before {
-                items.push((symbol, 0));
-                count -= 1;
-            }
-            items.push((16, count - 3));
-        } else if count <= 10 {
-            items.push((17, count - 3));
-        } else {
-            items.push((18, count - 11));
-        }
-        count = 0;
-        before = current;
-        (most, least) = limits(current, next);
+        next = symbol + 1;
     }
+    run(length, count, items);
 }
 
-/// zlib's heap of nodes, from 1.
+fn run(length: u8, mut count: usize, items: &mut Vec<Item>) {
+    // No value exceeds 127.
+    let item = |symbol, value: usize, extra| Item { symbol, value: value as u8, extra };
+    if length == 0 {
+        while count >= 3 {
+            let part = count.min(138);
+            items.push(match part {
+                ..=10 => item(17, part - 3, 3),
+                _ => item(18, part - 11, 7),
+            });
+            count -= part;
+        }
+    } else if count >= 4 {
+        items.push(item(length, 0, 0));
+        count -= 1;
+        while count >= 3 {
+            let part = count.min(6);
+            items.push(item(16, part - 3, 2));
+            count -= part;
+        }
+    }
+    items.extend(std::iter::repeat_n(item(length, 0, 0), count));
+}
+
+/// zlib's heap of nodes, from 1; each a count, a depth and a number in one word,
+/// of which the first two decide.
 struct Heap {
-    nodes: [u16; HEAP_SIZE],
+    nodes: [u32; SLOTS + 1],
     len: usize,
 }
 
+/// Counts stay below 2^16, depths below 2^6 (the deepest tree of n symbols has
+/// log n / log 1.6 levels), numbers below 2^10.
+fn entry(count: u32, depth: u32, node: usize) -> u32 {
+    count << 16 | depth << 10 | node as u32
+}
+
+fn node_of(entry: u32) -> usize {
+    (entry & 0x3ff) as usize
+}
+
+fn depth_of(entry: u32) -> u32 {
+    entry >> 10 & 0x3f
+}
+
+fn count_of(entry: u32) -> u32 {
+    entry >> 16
+}
+
 impl Heap {
-    fn push(&mut self, node: usize) {
+    fn push(&mut self, node: u32) {
         self.len += 1;
-        set(&mut self.nodes, self.len, node as u16);
+        set(&mut self.nodes, self.len, node);
     }
 
-    fn top(&self) -> usize {
-        get(&self.nodes, 1).into()
+    fn top(&self) -> u32 {
+        get(&self.nodes, 1)
     }
 
-    fn pop(&mut self, counts: &[u32; HEAP_SIZE], depth: &[u8; HEAP_SIZE]) {
+    fn pop(&mut self) {
         let moved = get(&self.nodes, self.len);
         self.len -= 1;
-        self.replace_top(moved.into(), counts, depth);
+        self.replace_top(moved);
     }
 
-    fn replace_top(&mut self, node: usize, counts: &[u32; HEAP_SIZE], depth: &[u8; HEAP_SIZE]) {
-        set(&mut self.nodes, 1, node as u16);
-        self.sink(1, counts, depth);
+    fn replace_top(&mut self, node: u32) {
+        set(&mut self.nodes, 1, node);
+        self.sink(1);
     }
 
-    fn sink(&mut self, mut at: usize, counts: &[u32; HEAP_SIZE], depth: &[u8; HEAP_SIZE]) {
-        let rank = |node: u16| (get(counts, node.into()), get(depth, node.into()));
-        let smaller = |one: u16, two: u16| rank(one) <= rank(two);
+    fn sink(&mut self, mut at: usize) {
+        let smaller = |one: u32, two: u32| one >> 10 <= two >> 10;
         let sinking = get(&self.nodes, at);
         let mut child = at * 2;
         while child <= self.len {
@@ -320,21 +380,5 @@ impl Heap {
             child *= 2;
         }
         set(&mut self.nodes, at, sinking);
-    }
-}
-
-fn get<T: Copy + Default>(slots: &[T], at: usize) -> T {
-    slots.get(at).copied().unwrap_or_default()
-}
-
-fn change(slots: &mut [u16], at: usize, to: impl Fn(u16) -> u16) {
-    if let Some(slot) = slots.get_mut(at) {
-        *slot = to(*slot);
-    }
-}
-
-fn set<T>(slots: &mut [T], at: usize, value: T) {
-    if let Some(slot) = slots.get_mut(at) {
-        *slot = value;
     }
 }
