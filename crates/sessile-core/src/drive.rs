@@ -255,7 +255,12 @@ async fn finish<S: SessionStore>(
         Box::pin(end_known(engine, store, key, session.loaded(), world)).await?;
     }
     if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
-        Box::pin(enforce_limit(engine, store, limit, record, world)).await?;
+        // The new id must reach the browser, or the login would cost the visitor
+        // their session; the next login ends what is too many now.
+        if let Err(error) = Box::pin(enforce_limit(engine, store, limit, record, world)).await {
+            tracing::error!(%error, "a user may have more sessions than allowed");
+            world.report(Event { kind: EventKind::StoreFailed, session: None, subject: None });
+        }
     }
     Ok(conclude(*plan, world))
 }

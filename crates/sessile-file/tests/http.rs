@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use sessile_conformance::{Capabilities, Open, http_tests};
+use sessile_conformance::http::defects::{DEFECTS, Found, Stored};
+use sessile_conformance::{Capabilities, Open, block_on, http_tests};
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
 
@@ -14,3 +15,12 @@ fn files() -> impl Open {
 }
 
 http_tests!(files(), Capabilities::all());
+
+/// The scripts that show them present in other session layers: `bench/tests/defects`.
+#[test]
+fn peers_defects_are_absent() {
+    for (name, script) in DEFECTS {
+        let found = block_on(script(&Stored(files()))).unwrap().unwrap();
+        assert_eq!(found, Found::Absent, "{name}");
+    }
+}

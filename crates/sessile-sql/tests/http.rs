@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use sessile_conformance::{Capabilities, Open, http_tests};
+use sessile_conformance::http::defects::{DEFECTS, Found, Stored};
+use sessile_conformance::{Capabilities, Open, block_on, http_tests};
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
 
@@ -20,3 +21,12 @@ fn sqlite() -> impl Open {
 }
 
 http_tests!(sqlite(), Capabilities::all());
+
+/// The scripts that show them present in other session layers: `bench/tests/defects`.
+#[test]
+fn peers_defects_are_absent() {
+    for (name, script) in DEFECTS {
+        let found = block_on(script(&Stored(sqlite()))).unwrap().unwrap();
+        assert_eq!(found, Found::Absent, "{name}");
+    }
+}

@@ -16,7 +16,7 @@ use super::app::InMemory;
 use super::browser::{Browser, Site};
 use super::gates::Gates;
 use super::stage::{Clock, Stage};
-use crate::Failure;
+use crate::{Failure, Open};
 
 /// What a script found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,20 +221,43 @@ impl Implementation for Sessile {
         &self,
         lifetime: Option<Duration>,
     ) -> BoxFuture<'_, Result<Box<dyn SessionApp>, Failure>> {
+        Box::pin(async move { ours(AnyStore::new(MemoryStore::new()), self.storage, lifetime) })
+    }
+}
+
+/// Ours over any store.
+pub struct Stored<O>(pub O);
+
+impl<O: Open> Implementation for Stored<O> {
+    fn name(&self) -> &str {
+        "sessile"
+    }
+
+    fn app(
+        &self,
+        lifetime: Option<Duration>,
+    ) -> BoxFuture<'_, Result<Box<dyn SessionApp>, Failure>> {
         Box::pin(async move {
-            let mut config = Config::native();
-            config.storage = self.storage;
-            config.cookie_sessions_cannot_be_revoked = self.storage != Storage::Store;
-            let key = SecretKey::new("Iex7 Ohs4 vu0X aeT1 quoh 5eiK Zai2 boo8");
-            config.keys = key.ok().map(KeyRing::new);
-            if lifetime.is_some() {
-                config.lifetime = Lifetime { idle: lifetime, absolute: None };
-            }
-            let store = AnyStore::new(MemoryStore::new());
-            let app = Ours(Stage::over(store, config, Clock::default())?, self.storage);
-            Ok(Box::new(app) as Box<dyn SessionApp>)
+            let store = self.0.open().await.map_err(|error| Failure(error.to_string()))?;
+            ours(AnyStore::new(store), Storage::Store, lifetime)
         })
     }
+}
+
+fn ours(
+    store: AnyStore,
+    storage: Storage,
+    lifetime: Option<Duration>,
+) -> Result<Box<dyn SessionApp>, Failure> {
+    let mut config = Config::native();
+    config.storage = storage;
+    config.cookie_sessions_cannot_be_revoked = storage != Storage::Store;
+    let key = SecretKey::new("Iex7 Ohs4 vu0X aeT1 quoh 5eiK Zai2 boo8");
+    config.keys = key.ok().map(KeyRing::new);
+    if lifetime.is_some() {
+        config.lifetime = Lifetime { idle: lifetime, absolute: None };
+    }
+    Ok(Box::new(Ours(Stage::over(store, config, Clock::default())?, storage)))
 }
 
 struct Ours(Stage, Storage);
