@@ -1,5 +1,6 @@
 //! One type for every store, so that configuration can choose at run time.
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,13 +8,34 @@ use super::*;
 
 /// Any store behind one type, chosen at run time. Cloning shares it.
 #[derive(Clone)]
-pub struct AnyStore(Arc<dyn DynStore>);
+pub struct AnyStore(Inner);
+
+#[derive(Clone)]
+enum Inner {
+    /// Asked without a box around each answer, which would cost more than the answer.
+    Memory(MemoryStore),
+    Other(Arc<dyn DynStore>),
+}
 
 impl AnyStore {
     /// Wraps a store.
     pub fn new(store: impl SessionStore) -> Self {
-        Self(Arc::new(store))
+        let memory = (&store as &dyn Any).downcast_ref::<MemoryStore>();
+        Self(match memory {
+            Some(memory) => Inner::Memory(memory.clone()),
+            None => Inner::Other(Arc::new(store)),
+        })
     }
+}
+
+/// Calls the same method on whichever store it is.
+macro_rules! each {
+    ($any:expr, $method:ident($($argument:expr),*)) => {
+        match &$any.0 {
+            Inner::Memory(store) => SessionStore::$method(store, $($argument),*).await,
+            Inner::Other(store) => DynStore::$method(&**store, $($argument),*).await,
+        }
+    };
 }
 
 impl fmt::Debug for AnyStore {
@@ -112,11 +134,11 @@ impl<S: SessionStore> DynStore for S {
 
 impl SessionStore for AnyStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        self.0.load(key).await
+        each!(self, load(key))
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
-        self.0.create(key, record).await
+        each!(self, create(key, record))
     }
 
     async fn update(
@@ -125,7 +147,7 @@ impl SessionStore for AnyStore {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
-        self.0.update(key, record, expected).await
+        each!(self, update(key, record, expected))
     }
 
     async fn touch(
@@ -134,7 +156,7 @@ impl SessionStore for AnyStore {
         seen: Timestamp,
         idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
-        self.0.touch(key, seen, idle).await
+        each!(self, touch(key, seen, idle))
     }
 
     async fn replace(
@@ -145,18 +167,24 @@ impl SessionStore for AnyStore {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.0.replace(old_key, expected, new_key, record, grace).await
+        each!(self, replace(old_key, expected, new_key, record, grace))
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.0.delete(key).await
+        each!(self, delete(key))
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.0.as_sweep()
+        match &self.0 {
+            Inner::Memory(store) => SessionStore::as_sweep(store),
+            Inner::Other(store) => DynStore::as_sweep(&**store),
+        }
     }
 
     fn as_directory(&self) -> Option<&dyn Directory> {
-        self.0.as_directory()
+        match &self.0 {
+            Inner::Memory(store) => SessionStore::as_directory(store),
+            Inner::Other(store) => DynStore::as_directory(&**store),
+        }
     }
 }
