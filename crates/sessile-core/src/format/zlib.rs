@@ -9,7 +9,12 @@ mod trees;
 use std::cell::RefCell;
 
 use deflate::Deflater;
-use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use flate2::{Compress, Compression, FlushCompress, Status};
+use miniz_oxide::inflate::TINFLStatus;
+use miniz_oxide::inflate::core::inflate_flags::{
+    TINFL_FLAG_PARSE_ZLIB_HEADER, TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF,
+};
+use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 
 /// The most a payload may inflate to unless told otherwise: 1 MiB, hundreds of
 /// times what fits a cookie.
@@ -43,51 +48,45 @@ impl std::error::Error for InflateError {}
 /// [`InflateError`]; no more than `limit` bytes were written by then.
 pub fn inflate_capped(bytes: &[u8], limit: usize) -> Result<Vec<u8>, InflateError> {
     thread_local! {
-        // Tens of kilobytes: kept, and reset for each use.
-        static STREAM: RefCell<Decompress> = RefCell::new(Decompress::new(true));
+        // Ten kilobytes: kept, and reset for each use.
+        static INFLATER: RefCell<DecompressorOxide> = RefCell::new(DecompressorOxide::new());
     }
-    STREAM
-        .try_with(|stream| match stream.try_borrow_mut() {
-            Ok(mut stream) => inflate_within(&mut stream, bytes, limit),
-            Err(_) => inflate_within(&mut Decompress::new(true), bytes, limit),
+    INFLATER
+        .try_with(|kept| match kept.try_borrow_mut() {
+            Ok(mut kept) => inflate_with(&mut kept, bytes, limit),
+            Err(_) => inflate_with(&mut DecompressorOxide::new(), bytes, limit),
         })
-        .unwrap_or_else(|_| inflate_within(&mut Decompress::new(true), bytes, limit))
+        .unwrap_or_else(|_| inflate_with(&mut DecompressorOxide::new(), bytes, limit))
 }
 
-fn inflate_within(
-    stream: &mut Decompress,
+fn inflate_with(
+    inflater: &mut DecompressorOxide,
     bytes: &[u8],
     limit: usize,
 ) -> Result<Vec<u8>, InflateError> {
-    stream.reset(true);
+    // The window is the result itself: `flate2` clears one of 32 KiB for each stream.
+    const FLAGS: u32 = TINFL_FLAG_PARSE_ZLIB_HEADER | TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
+    inflater.init();
+    // One more than allowed, to tell a stream that fills the limit from a longer one.
     let ceiling = limit.saturating_add(1);
-    let guess = bytes.len().saturating_mul(8).clamp(1 << 10, 1 << 16).min(ceiling);
-    let mut out = Vec::with_capacity(guess);
-    // Told to finish at once, it writes where the result is wanted. That takes a
-    // buffer which holds all: nearly always this one does.
-    if let Ok(Status::StreamEnd) = stream.decompress_vec(bytes, &mut out, FlushDecompress::Finish) {
-        return if out.len() > limit { Err(InflateError::TooLarge) } else { Ok(out) };
-    }
-    stream.reset(true);
-    out.clear();
-    let mut rest = bytes;
+    let mut out = vec![0; bytes.len().saturating_mul(4).clamp(256, 1 << 16).min(ceiling)];
+    let (mut rest, mut len) = (bytes, 0_usize);
     loop {
-        let before = (stream.total_in(), out.len());
-        let status = stream
-            .decompress_vec(rest, &mut out, FlushDecompress::None)
-            .map_err(|_| InflateError::Damaged)?;
-        if out.len() > limit {
+        let (status, read, written) = decompress(inflater, rest, &mut out, len, FLAGS);
+        len = len.saturating_add(written);
+        if len > limit {
             return Err(InflateError::TooLarge);
         }
-        if status == Status::StreamEnd {
-            return Ok(out);
-        }
-        let read = usize::try_from(stream.total_in() - before.0).unwrap_or(usize::MAX);
-        rest = rest.get(read..).unwrap_or_default();
-        if out.len() == out.capacity() {
-            out.reserve_exact(out.len().max(64).min(ceiling - out.len()));
-        } else if read == 0 && out.len() == before.1 {
-            return Err(InflateError::Damaged);
+        match status {
+            TINFLStatus::Done => {
+                out.truncate(len);
+                return Ok(out);
+            }
+            TINFLStatus::HasMoreOutput if out.len() < ceiling => {
+                rest = rest.get(read..).unwrap_or_default();
+                out.resize(out.len().saturating_mul(2).min(ceiling), 0);
+            }
+            _ => return Err(InflateError::Damaged),
         }
     }
 }
