@@ -1,6 +1,6 @@
 //! `zlib.compress` of short inputs, byte for byte as the C library writes them.
 
-use super::bound::least_bits;
+use super::bound::Bound;
 use super::matches::{Chains, MAX_INPUT, Symbol};
 use super::symbols::{self, Counts, END, Ranged};
 use super::trees::{self, Codes, Description, FIXED_DISTANCES, FIXED_LITERALS, Item, Scratch};
@@ -10,6 +10,7 @@ const FRAME: i64 = 6;
 
 /// What is kept between calls: tables of some 100 KiB.
 pub(super) struct Deflater {
+    bound: Bound,
     chains: Chains,
     symbols: Vec<Symbol>,
     items: Vec<Item>,
@@ -19,6 +20,7 @@ pub(super) struct Deflater {
 impl Deflater {
     pub(super) fn new() -> Self {
         Self {
+            bound: Bound::new(),
             chains: Chains::new(),
             symbols: Vec::new(),
             items: Vec::new(),
@@ -61,7 +63,7 @@ impl Deflater {
         fixed_bits += extra_bits;
         let fits = |bits| bytes(bits) + FRAME <= i64::try_from(room).unwrap_or(i64::MAX);
         // Most small sessions end here: neither kind of block can fit.
-        if !fits(fixed_bits) && !fits(least_bits(&literals, &distances, extra_bits)) {
+        if !fits(fixed_bits) && !fits(self.bound.least_bits(&literals, &distances, extra_bits)) {
             return None;
         }
         let literals = trees::build(&literals, 15, &mut self.scratch);
