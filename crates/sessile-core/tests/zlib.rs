@@ -118,3 +118,10 @@ fn what_does_not_shrink_is_left_alone() {
         assert_eq!(deflate_if_shorter(bytes), None);
     }
 }
+
+#[test]
+fn a_match_from_before_the_start_is_refused_as_by_the_c_library() {
+    // Its checksum is that of the zeros which a cleared window would give.
+    let stream = b"\x78\x9c\x63\x60\xa0\x87\x00\x00\x00\x66\x00\x01";
+    assert_eq!(inflate_capped(stream, 1 << 16), Err(InflateError::Damaged));
+}
