@@ -86,6 +86,75 @@ pub async fn fill(store: &impl SessionStore) -> Result<(u32, StoreErrorKind), Fa
     Err(Failure("the store is never full".into()))
 }
 
+/// Where a test started by [`run_apart`] has its folder.
+pub const FOLDER: &str = "SESSILE_TEST_FOLDER";
+
+/// Runs an ignored test of this program in a process of its own, behind some
+/// shell words such as `ulimit -n 64; exec`. It finds `folder` in [`FOLDER`].
+///
+/// # Errors
+///
+/// What the process printed, when its test did not pass.
+pub fn run_apart(test: &str, folder: &Path, shell: &str, user: User) -> Result<(), Failure> {
+    let program = folder.join("program");
+    // Copied here, it would be open for writing in whatever another test starts
+    // meanwhile, and then it cannot be run (ETXTBSY).
+    let copied = Command::new("cp").arg(std::env::current_exe()?).arg(&program).output()?;
+    ensure!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    let script = format!("{shell} \"$0\" --ignored --exact {test} --nocapture");
+    let mut child = Command::new("sh");
+    child.args(["-c", &script]).arg(program).env(FOLDER, folder);
+    #[cfg(unix)]
+    if user == User::Unprivileged && std::os::unix::fs::MetadataExt::uid(&folder.metadata()?) == 0 {
+        std::os::unix::process::CommandExt::uid(&mut child, NOBODY);
+        std::os::unix::process::CommandExt::gid(&mut child, NOBODY);
+    }
+    let output = child.output()?;
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    ensure!(output.status.success() && said.contains("1 passed"), "{test} apart: {said}");
+    Ok(())
+}
+
+/// Whom [`run_apart`] runs as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum User {
+    /// Whoever runs the tests.
+    Same,
+    /// The same, or nobody where that is root: root is never refused a file.
+    Unprivileged,
+}
+
+/// Whom permissions bind.
+#[cfg(unix)]
+const NOBODY: u32 = 65534;
+
+/// A folder that whoever [`run_apart`] runs as may write to.
+///
+/// # Errors
+///
+/// The system's own.
+#[cfg(unix)]
+pub fn open_to_all(folder: &Path) -> io::Result<()> {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(folder, mode)
+}
+
+/// The most bytes that any file of this process may have from now on; `None`
+/// is no limit. Start the process by [`run_apart`] behind `trap '' XFSZ; exec`.
+///
+/// # Errors
+///
+/// When util-linux is missing.
+pub fn limit_file_size(bytes: Option<u64>) -> io::Result<()> {
+    let soft = bytes.map_or_else(|| "unlimited".into(), |bytes| bytes.to_string());
+    let mut prlimit = Command::new("prlimit");
+    prlimit.arg(format!("--pid={}", std::process::id())).arg(format!("--fsize={soft}:"));
+    let output = prlimit.output()?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    output.status.success().then_some(()).ok_or_else(|| io::Error::other(said))
+}
+
 /// A file system in memory, as small as wanted. Unmounted when dropped.
 pub struct SmallDisk(PathBuf);
 

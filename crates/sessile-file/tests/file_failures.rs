@@ -4,12 +4,13 @@
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sessile_conformance::faults::{PAYLOAD, SmallDisk, create, fill, is_live, key, record};
+use sessile_conformance::faults::{
+    FOLDER, PAYLOAD, SmallDisk, User, create, fill, is_live, key, record, run_apart,
+};
 use sessile_core::store::{CreateOutcome, Version, WriteOutcome};
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use sessile_file::{FileStore, Options};
@@ -90,21 +91,8 @@ async fn f15_a_read_only_mount_refuses_writes_only_and_recovers() {
     store.delete(&key(1)).await.unwrap();
 }
 
-const FOLDER: &str = "SESSILE_TEST_FOLDER";
-
-/// Runs an ignored test of this program in a process of its own, behind some shell words.
-fn run_limited(test: &str, folder: &Path, shell: &str, without_privileges: bool) {
-    let program = folder.join("program");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let script = format!("{shell} \"$0\" --ignored --exact {test} --nocapture");
-    let mut child = Command::new("sh");
-    child.args(["-c", &script]).arg(program).env(FOLDER, folder);
-    if without_privileges && fs::metadata(folder).unwrap().uid() == 0 {
-        child.uid(65534).gid(65534);
-    }
-    let output = child.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+fn run_limited(test: &str, folder: &Path, shell: &str, user: User) {
+    run_apart(test, folder, shell, user).unwrap();
 }
 
 fn limited_folder() -> PathBuf {
@@ -114,7 +102,7 @@ fn limited_folder() -> PathBuf {
 #[test]
 fn f14_a_file_that_may_not_grow_leaves_the_old_one() {
     let folder = TempDir::new().unwrap();
-    run_limited("with_small_files", folder.path(), "trap '' XFSZ; ulimit -f 16; exec", false);
+    run_limited("with_small_files", folder.path(), "trap '' XFSZ; ulimit -f 16; exec", User::Same);
 }
 
 #[tokio::test]
@@ -138,7 +126,7 @@ async fn with_small_files() {
 #[test]
 fn f15_without_file_descriptors_the_store_fails_and_recovers() {
     let folder = TempDir::new().unwrap();
-    run_limited("with_few_descriptors", folder.path(), "ulimit -n 64; exec", false);
+    run_limited("with_few_descriptors", folder.path(), "ulimit -n 64; exec", User::Same);
 }
 
 #[tokio::test]
@@ -180,7 +168,7 @@ fn f15_a_folder_without_permission_refuses_writes() {
     fs::set_permissions(root.join("locks"), Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     all(0o555);
-    run_limited("without_permission", folder.path(), "exec", true);
+    run_limited("without_permission", folder.path(), "exec", User::Unprivileged);
     all(0o700);
 }
 
@@ -359,7 +347,7 @@ async fn f28_a_name_without_its_session_is_dropped_when_the_user_is_listed() {
 #[test]
 fn modes_are_the_owners_only_even_under_umask_0() {
     let folder = TempDir::new().unwrap();
-    run_limited("under_umask_0", folder.path(), "umask 0; exec", false);
+    run_limited("under_umask_0", folder.path(), "umask 0; exec", User::Same);
     let mut folders = vec![folder.path().join("deep")];
     let mut seen = 0;
     while let Some(path) = folders.pop() {
@@ -427,7 +415,7 @@ fn f13_a_write_reaches_the_disk_before_it_takes_the_old_ones_place() {
     let trace = folder.path().join("trace");
     let calls = "trace=openat,write,fsync,rename,renameat,renameat2,unlink";
     let shell = format!("exec strace -f -e {calls} -o '{}'", trace.display());
-    run_limited("one_update", folder.path(), &shell, false);
+    run_limited("one_update", folder.path(), &shell, User::Same);
     let trace = fs::read_to_string(trace).unwrap();
     let own: Vec<_> = trace.lines().skip_while(|line| !line.contains("BEGIN-UPDATE")).collect();
     let at = |what: &[&str]| {

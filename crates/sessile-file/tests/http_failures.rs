@@ -1,12 +1,15 @@
 //! What visitors meet while the file store is broken in ways that really happen.
-
+#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
-use std::fs::{self, File};
-use std::path::Path;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessile_conformance::faults::SmallDisk;
+use sessile_conformance::faults::{
+    FOLDER, SmallDisk, User, limit_file_size, open_to_all, run_apart,
+};
 use sessile_conformance::http::outage::{Readers, outage};
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
@@ -16,13 +19,22 @@ async fn open(folder: &Path) -> FileStore {
     FileStore::open(folder.display().to_string(), options).await.unwrap()
 }
 
+/// That only the two visitors' sessions are left, and no file that was begun.
+fn nothing_is_left_over(home: &Path) {
+    assert_eq!(fs::read_dir(home.join("sessions")).unwrap().count(), 2);
+}
+
 #[tokio::test]
 async fn inv08_a_removed_folder_is_503_and_heals() {
     let folder = TempDir::new().unwrap();
     let (home, away) = (folder.path().join("home"), folder.path().join("away"));
     let store = open(&home).await;
     let remove = || fs::rename(&home, &away).unwrap();
-    let put_back = || fs::rename(&away, &home).unwrap();
+    let put_back = || {
+        assert!(!home.exists(), "a removed folder came back empty");
+        fs::rename(&away, &home).unwrap();
+        nothing_is_left_over(&home);
+    };
     outage(store, Readers::Refused, remove, put_back).await.unwrap();
 }
 
@@ -44,15 +56,102 @@ async fn inv08_locks_held_elsewhere_are_503_for_writers_and_heal() {
 async fn inv08_a_full_disk_is_503_for_writers_and_heals() {
     let folder = TempDir::new().unwrap();
     let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
-        println!("no mount here: shown by inv08_locks_held_elsewhere_are_503_for_writers_and_heal");
+        println!("no mount here: shown by inv08_files_that_may_not_grow_are_503_for_writers");
         return;
     };
-    let store = open(&disk.path().join("home")).await;
+    let home = disk.path().join("home");
+    let store = open(&home).await;
     let ballast = disk.path().join("ballast");
     let fill = || {
         // As large as fits: the last piece is cut off.
-        let _ = fs::write(&ballast, vec![0; 2 << 20]);
+        assert!(fs::write(&ballast, vec![0; 2 << 20]).is_err());
     };
-    let free = || fs::remove_file(&ballast).unwrap();
+    let free = || {
+        nothing_is_left_over(&home);
+        fs::remove_file(&ballast).unwrap();
+    };
     outage(store, Readers::Served, fill, free).await.unwrap();
+}
+
+#[test]
+fn inv08_files_that_may_not_grow_are_503_for_writers() {
+    let folder = TempDir::new().unwrap();
+    run_apart("without_room", folder.path(), "trap '' XFSZ; exec", User::Same).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn without_room() {
+    let home = home_apart();
+    let store = open(&home).await;
+    let fill = || limit_file_size(Some(0)).unwrap();
+    let free = || {
+        nothing_is_left_over(&home);
+        limit_file_size(None).unwrap();
+    };
+    outage(store, Readers::Served, fill, free).await.unwrap();
+}
+
+#[tokio::test]
+async fn inv08_a_read_only_mount_is_503_for_writers_and_heals() {
+    let folder = TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
+        println!(
+            "no mount here: shown by inv08_a_folder_that_may_not_be_written_is_503_for_writers"
+        );
+        return;
+    };
+    let home = disk.path().join("home");
+    let store = open(&home).await;
+    let seal = || disk.remount("ro").unwrap();
+    let unseal = || {
+        nothing_is_left_over(&home);
+        disk.remount("rw").unwrap();
+    };
+    outage(store, Readers::Served, seal, unseal).await.unwrap();
+}
+
+#[test]
+fn inv08_a_folder_that_may_not_be_written_is_503_for_writers() {
+    let folder = TempDir::new().unwrap();
+    open_to_all(folder.path()).unwrap();
+    run_apart("without_writing", folder.path(), "exec", User::Unprivileged).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn without_writing() {
+    under_mode(0o500, Readers::Served).await;
+}
+
+#[test]
+fn inv08_a_folder_that_may_not_be_entered_is_503() {
+    let folder = TempDir::new().unwrap();
+    open_to_all(folder.path()).unwrap();
+    run_apart("without_entering", folder.path(), "exec", User::Unprivileged).unwrap();
+}
+
+#[tokio::test]
+#[ignore = "a process that another test starts"]
+async fn without_entering() {
+    under_mode(0, Readers::Refused).await;
+}
+
+/// The store's folders have this mode during the outage.
+async fn under_mode(mode: u32, readers: Readers) {
+    let home = home_apart();
+    let store = open(&home).await;
+    let chmod = |part: &str, mode| {
+        fs::set_permissions(home.join(part), Permissions::from_mode(mode)).unwrap();
+    };
+    let seal = || ["sessions", "subjects"].into_iter().for_each(|part| chmod(part, mode));
+    let unseal = || {
+        ["sessions", "subjects"].into_iter().for_each(|part| chmod(part, 0o700));
+        nothing_is_left_over(&home);
+    };
+    outage(store, readers, seal, unseal).await.unwrap();
+}
+
+fn home_apart() -> PathBuf {
+    PathBuf::from(std::env::var(FOLDER).unwrap()).join("home")
 }

@@ -3,13 +3,13 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use sessile_conformance::faults::{PAYLOAD, SmallDisk, create, fill, is_live, key, record};
+use sessile_conformance::faults::{
+    FOLDER, PAYLOAD, SmallDisk, User, create, fill, is_live, key, record, run_apart,
+};
 use sessile_core::store::WriteOutcome;
 use sessile_core::{SessionStore, StoreErrorKind, StoreKey};
 use sessile_sql::{ConnectError, Options, SqlStore};
@@ -105,12 +105,10 @@ async fn f15_a_read_only_mount_is_said_to_be_one_and_recovers() {
     create(&store, 2).await.unwrap();
 }
 
-const FORBIDDEN: &str = "SESSILE_TEST_FORBIDDEN";
-
 #[tokio::test]
 #[ignore = "the process without privileges that another test starts"]
 async fn without_privileges() {
-    let folder = std::env::var(FORBIDDEN).unwrap();
+    let folder = std::env::var(FOLDER).unwrap();
     for name in ["unwritable/s.db", "unwritable/new.db"] {
         let refused = connect(&Path::new(&folder).join(name), Options::default()).await;
         assert_eq!(refused.unwrap_err(), StoreErrorKind::ReadOnly, "{name}");
@@ -123,22 +121,18 @@ async fn f15_a_file_without_permission_is_refused() {
     let sealed = folder.path().join("unwritable");
     let store = connect(&sealed.join("s.db"), Options::default()).await.unwrap();
     create(&store, 1).await.unwrap();
-    let program = folder.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    for (path, mode) in
-        [(sealed.join("s.db"), 0o444), (sealed.clone(), 0o555), (folder.path().into(), 0o755)]
-    {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let chmod =
+        |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let log = [sealed.join("s.db-wal"), sealed.join("s.db-shm")];
+    log.iter().for_each(|path| chmod(path, 0));
+    for (path, mode) in [(&*sealed.join("s.db"), 0o444), (&sealed, 0o555), (folder.path(), 0o755)] {
+        chmod(path, mode);
     }
-    let mut child = Command::new(program);
-    child.args(["--ignored", "--exact", "without_privileges"]).env(FORBIDDEN, folder.path());
-    if fs::metadata(folder.path()).unwrap().uid() == 0 {
-        child.uid(65534).gid(65534);
-    }
-    let output = child.output().unwrap();
-    fs::set_permissions(&sealed, fs::Permissions::from_mode(0o700)).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    fs::set_permissions(sealed.join("s.db"), fs::Permissions::from_mode(0o600)).unwrap();
+    let refused = run_apart("without_privileges", folder.path(), "exec", User::Unprivileged);
+    chmod(&sealed, 0o700);
+    refused.unwrap();
+    chmod(&sealed.join("s.db"), 0o600);
+    log.iter().for_each(|path| chmod(path, 0o600));
     create(&store, 2).await.unwrap();
 }
 

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,18 +23,22 @@ struct Settings {
     path: PathBuf,
     options: Options,
     sql: Sql,
+    /// Goes up when every connection must be opened anew.
+    round: AtomicU64,
 }
 
 /// A connection and the file it is to.
 pub(super) struct Opened {
     pub(super) connection: Connection,
     file: FileId,
+    round: u64,
+    read_only: bool,
 }
 
 impl Opener {
     pub(super) fn new(path: PathBuf, options: Options) -> Self {
         let sql = Sql::new(&options.table);
-        Self(Arc::new(Settings { path, options, sql }))
+        Self(Arc::new(Settings { path, options, sql, round: AtomicU64::new(0) }))
     }
 
     pub(super) fn sql(&self) -> &Sql {
@@ -95,6 +100,7 @@ impl Opener {
 
     fn connect(&self) -> Result<Opened, Fault> {
         let Settings { path, options, .. } = &*self.0;
+        let round = self.0.round.load(Ordering::Relaxed);
         let file = FileId::at(path).map_err(|error| Fault::io(&error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -115,7 +121,8 @@ impl Opener {
             connection.query_row(&sql, [], |_| Ok(()))?;
         }
         connection.set_prepared_statement_cache_capacity(32);
-        let opened = Opened { connection, file };
+        let read_only = connection.is_readonly(rusqlite::MAIN_DB)?;
+        let opened = Opened { connection, file, round, read_only };
         if self.is_current(&opened) { Ok(opened) } else { Err(Fault::file_removed()) }
     }
 
@@ -123,6 +130,18 @@ impl Opener {
     /// to any other is a write nobody will find.
     pub(super) fn is_current(&self, opened: &Opened) -> bool {
         FileId::at(&self.0.path).is_ok_and(|file| file == opened.file)
+    }
+
+    /// Whether more may be done with it than what it was opened for. All
+    /// connections of a process share what SQLite has open of the log: while one
+    /// that may only read is there, no new one can write, whatever was mended.
+    pub(super) fn may_stay(&self, opened: &Opened) -> bool {
+        !opened.read_only && opened.round == self.0.round.load(Ordering::Relaxed)
+    }
+
+    /// Lets no connection stay that is open now.
+    pub(super) fn open_all_anew(&self) {
+        self.0.round.fetch_add(1, Ordering::Relaxed);
     }
 }
 

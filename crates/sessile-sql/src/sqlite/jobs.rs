@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+use sessile_core::StoreErrorKind;
 use tokio::sync::oneshot;
 
 use super::connection::{Opened, Opener};
@@ -199,15 +200,23 @@ fn with(
     work: impl FnOnce(&Connection, &Sql) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     let opened = match current.take() {
-        Some(opened) if opener.is_current(&opened) => opened,
-        _ => opener.again()?,
+        Some(opened) if opener.may_stay(&opened) && opener.is_current(&opened) => opened,
+        // Closed first: see `may_stay`.
+        stale => {
+            drop(stale);
+            opener.again()?
+        }
     };
     let outcome = work(&opened.connection, opener.sql());
     match outcome {
+        Err(fault) if fault.kind == StoreErrorKind::ReadOnly => {
+            opener.open_all_anew();
+            Err(fault)
+        }
         Err(fault) if fault.spoils_connection() => Err(fault),
         _ if !opener.is_current(&opened) => Err(Fault::file_removed()),
         outcome => {
-            *current = Some(opened);
+            *current = opener.may_stay(&opened).then_some(opened);
             outcome
         }
     }
