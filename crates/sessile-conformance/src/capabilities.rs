@@ -10,6 +10,8 @@ pub struct Capabilities {
     pub sweep: bool,
     /// It has [`as_directory`](sessile_core::SessionStore::as_directory) and keeps subjects.
     pub directory: bool,
+    /// It has [`as_scan`](sessile_core::SessionStore::as_scan).
+    pub scan: bool,
     /// A moved session's old key follows. Otherwise it is deleted at once.
     pub grace: bool,
     /// It keeps `created`, `seen`, `rotated`, `authenticated` and `permanent`.
@@ -46,6 +48,7 @@ impl Capabilities {
         Self {
             sweep: true,
             directory: true,
+            scan: true,
             grace: true,
             metadata: true,
             two_deadlines: true,

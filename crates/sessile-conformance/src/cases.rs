@@ -66,7 +66,7 @@ macro_rules! every_case {
             directory::ending_a_users_sessions_keeps_the_named_one
             directory::ending_a_users_sessions_reaches_one_that_changes_its_id
             directory::subjects_may_be_long_and_foreign
-            directory::iteration_finds_every_session_once
+            directory::scanning_finds_every_session
             cancellation::a_dropped_create_happened_or_not
             cancellation::a_dropped_update_happened_or_not
             cancellation::a_dropped_touch_happened_or_not

@@ -17,13 +17,14 @@
 
 mod worker;
 
+use std::collections::BTreeSet;
 use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sessile_core::store::{Directory, Record, WriteOutcome};
+use sessile_core::store::{Cursor, Directory, Record, Scan, WriteOutcome};
 use sessile_core::{SessionStore as _, StoreKey, Subject};
 pub use worker::Worker;
 
@@ -214,6 +215,7 @@ impl Workers {
         let (store, key) = (suite.open().await?, suite.key());
         suite.create(&store, &key, &suite.record("orphan")).await?;
         let directory = store.as_directory().ok_or_else(|| Failure("no directory".into()))?;
+        let scan = store.as_scan().ok_or_else(|| Failure("no way through its entries".into()))?;
         let users = [user(&key, 0)?, user(&key, 1)?];
         let mut next = 1;
         for kill in 0..kills {
@@ -232,7 +234,7 @@ impl Workers {
             next += 1; // it may have begun one more
             if kill % 10 == 9 || kill + 1 == kills {
                 for user in &users {
-                    check_listing(directory, user, next).await?;
+                    check_listing(directory, scan, user, next).await?;
                 }
             }
         }
@@ -243,6 +245,7 @@ impl Workers {
 /// Every live session of the user is listed; then all are ended, and none is left.
 async fn check_listing(
     directory: &dyn Directory,
+    scan: &dyn Scan,
     user: &Subject,
     at_most: usize,
 ) -> Result<(), Failure> {
@@ -250,24 +253,25 @@ async fn check_listing(
         directory.by_subject(user).await?.into_iter().map(|(key, _)| key).collect();
     listed.sort();
     ensure!(listed.len() <= at_most, "{} sessions listed, {at_most} made", listed.len());
-    ensure!(listed == live_of(directory, user).await?, "not the live sessions of the user listed");
+    ensure!(listed == live_of(scan, user).await?, "not the live sessions of the user listed");
     let ended = directory.delete_by_subject(user, None).await?;
     ensure_eq!(ended, listed.len(), "sessions ended");
-    ensure!(live_of(directory, user).await?.is_empty(), "a session outlived its user's");
+    ensure!(live_of(scan, user).await?.is_empty(), "a session outlived its user's");
     Ok(())
 }
 
-async fn live_of(directory: &dyn Directory, user: &Subject) -> Result<Vec<StoreKey>, Failure> {
-    let mut found = Vec::new();
-    let mut after: Option<StoreKey> = None;
+async fn live_of(scan: &dyn Scan, user: &Subject) -> Result<Vec<StoreKey>, Failure> {
+    let mut found = BTreeSet::new();
+    let mut after: Option<Cursor> = None;
     loop {
-        let page = directory.iterate(after.as_ref(), 500).await?;
-        let last = page.len() < 500;
-        after = page.last().map(|(key, _)| key.clone());
-        let theirs = page.into_iter().filter(|(_, record)| record.subject.as_ref() == Some(user));
+        let page = scan.scan(after.as_ref(), 500).await?;
+        let theirs = page.entries.into_iter();
+        let theirs = theirs.filter(|(_, record)| record.subject.as_ref() == Some(user));
         found.extend(theirs.map(|(key, _)| key));
-        if last {
-            return Ok(found);
+        after = page.next;
+        if after.is_none() {
+            // In order and without those that were seen twice.
+            return Ok(found.into_iter().collect());
         }
     }
 }

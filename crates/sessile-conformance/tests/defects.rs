@@ -6,7 +6,8 @@
 
 use sessile_conformance::{Capabilities, block_on, run_all};
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{MemoryStore, SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
@@ -119,6 +120,10 @@ impl SessionStore for Faulty {
     fn as_directory(&self) -> Option<&dyn Directory> {
         Some(self)
     }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.0.as_scan()
+    }
 }
 
 impl Directory for Faulty {
@@ -136,14 +141,6 @@ impl Directory for Faulty {
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         let keep = keep.filter(|_| self.1 != Defect::KeepsNothing);
         self.0.delete_by_subject(subject, keep)
-    }
-
-    fn iterate<'a>(
-        &'a self,
-        after: Option<&'a StoreKey>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
-        self.0.iterate(after, limit)
     }
 }
 

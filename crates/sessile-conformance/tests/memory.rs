@@ -115,7 +115,7 @@ fn a_store_that_refuses_at_its_bound_keeps_every_session_and_still_rotates() {
 }
 
 #[test]
-fn text_keys_spread_over_shards_and_iterate_after_hashes() {
+fn text_keys_spread_over_shards_and_are_scanned_after_hashes() {
     let store = MemoryStore::new();
     let texts: Vec<_> = (0..100).map(|n| StoreKey::from_text(format!("session:{n:03}"))).collect();
     let hashes: Vec<_> = (0..100).map(key).collect();
@@ -126,10 +126,12 @@ fn text_keys_spread_over_shards_and_iterate_after_hashes() {
     wanted.sort();
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = ready(store.as_directory().unwrap().iterate(after.as_ref(), 7)).unwrap();
-        let Some((last, _)) = page.last() else { break };
-        after = Some(last.clone());
-        found.extend(page.into_iter().map(|(key, _)| key));
+        let page = ready(store.as_scan().unwrap().scan(after.as_ref(), 7)).unwrap();
+        found.extend(page.entries.into_iter().map(|(key, _)| key));
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
     }
     assert!(found == wanted);
 }

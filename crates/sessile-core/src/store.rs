@@ -12,8 +12,10 @@
 
 mod any;
 mod error;
+mod layout;
 mod memory;
 mod none;
+mod scan;
 
 use std::fmt;
 use std::future::Future;
@@ -22,8 +24,10 @@ use std::pin::Pin;
 pub use any::AnyStore;
 use bytes::Bytes;
 pub use error::{StoreError, StoreErrorKind};
+pub use layout::Layout;
 pub use memory::{AtBound, MemoryStore};
 pub use none::NoStore;
+pub use scan::{Cursor, Page, Scan};
 
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
@@ -176,6 +180,11 @@ pub trait SessionStore: Send + Sync + 'static {
     fn as_directory(&self) -> Option<&dyn Directory> {
         None
     }
+
+    /// The way through all entries, where the backend can list them.
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        None
+    }
 }
 
 /// A boxed future, for the object-safe traits.
@@ -187,7 +196,7 @@ pub trait Sweep: Send + Sync {
     fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
 }
 
-/// Listing and ending sessions.
+/// Listing and ending a user's sessions.
 pub trait Directory: Send + Sync {
     /// The live entries of one user, newest first, expired ones possibly among them.
     fn by_subject<'a>(
@@ -201,11 +210,4 @@ pub trait Directory: Send + Sync {
         subject: &'a Subject,
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>>;
-
-    /// At most `limit` live entries with keys after `after`, in key order; fewer mean the end.
-    fn iterate<'a>(
-        &'a self,
-        after: Option<&'a StoreKey>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>>;
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
+    Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -155,6 +156,10 @@ impl SessionStore for FileStore {
     fn as_directory(&self) -> Option<&dyn Directory> {
         Some(self)
     }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
 }
 
 impl Sweep for FileStore {
@@ -181,14 +186,19 @@ impl Directory for FileStore {
         let (subject, keep) = (subject.clone(), keep.cloned());
         Box::pin(self.read(move |files| files.delete_by_subject(&subject, keep.as_ref())))
     }
+}
 
+impl Scan for FileStore {
     /// Reads the names of all sessions for every page, then the files of one.
-    fn iterate<'a>(
+    fn scan<'a>(
         &'a self,
-        after: Option<&'a StoreKey>,
+        after: Option<&'a Cursor>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
-        let after = after.cloned();
-        Box::pin(self.read(move |files| files.iterate(after.as_ref(), limit)))
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let after = after.map(|cursor| cursor.key("file")).transpose()?;
+            let entries = self.read(move |files| files.iterate(after.as_ref(), limit)).await?;
+            Ok(Page::in_key_order(entries, limit))
+        })
     }
 }

@@ -218,7 +218,7 @@ async fn f16_what_is_no_file_of_ours_is_refused_and_never_waited_for() {
         assert_eq!(made, CreateOutcome::Exists, "create {number}");
     }
     assert_eq!(sweep(&store).await, 0);
-    let listed = store.as_directory().unwrap().iterate(None, 100).await.unwrap();
+    let listed = store.as_scan().unwrap().scan(None, 100).await.unwrap().entries;
     assert_eq!(listed.len(), 1, "the session among them is listed all the same");
     for number in 1..=6 {
         store.delete(&key(number)).await.unwrap();
@@ -271,7 +271,7 @@ async fn a_removed_folder_is_an_outage_until_it_is_back() {
     let subject = Subject::new("someone").unwrap();
     let directory = store.as_directory().unwrap();
     assert_eq!(kind(directory.delete_by_subject(&subject, None).await), unavailable);
-    assert_eq!(kind(directory.iterate(None, 9).await), unavailable);
+    assert_eq!(kind(store.as_scan().unwrap().scan(None, 9).await), unavailable);
     assert!(!root.exists(), "a removed folder came back empty");
     fs::rename(&away, &root).unwrap();
     assert!(is_live(&store, 1).await.unwrap());
@@ -319,7 +319,7 @@ async fn f12_files_of_killed_writers_are_swept_and_strangers_are_not() {
     sweep(&store).await;
     assert!(!files_in(&root).contains(&".new-3f-9-9-9".to_owned()));
     assert!(is_live(&store, 1).await.unwrap());
-    assert_eq!(store.as_directory().unwrap().iterate(None, 9).await.unwrap().len(), 1);
+    assert_eq!(store.as_scan().unwrap().scan(None, 9).await.unwrap().entries.len(), 1);
 }
 
 #[tokio::test]
@@ -400,7 +400,7 @@ async fn hostile_ids_stay_inside_the_folder() {
         assert!(matches!(made, CreateOutcome::Created(_)), "{text:?}");
         assert!(store.load(&key).await.unwrap().is_some());
     }
-    let listed = store.as_directory().unwrap().iterate(None, 99).await.unwrap();
+    let listed = store.as_scan().unwrap().scan(None, 99).await.unwrap().entries;
     assert_eq!(listed.len(), 7);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
     let long = StoreKey::from_text("x".repeat(5000));

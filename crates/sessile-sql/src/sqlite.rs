@@ -15,7 +15,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
+    Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::sync::oneshot;
@@ -213,13 +214,18 @@ impl Directory for Sqlite {
         let (subject, keep) = (subject.clone(), keep.cloned());
         Box::pin(self.write(move |db| db.delete_by_subject(&subject, keep.as_ref())))
     }
+}
 
-    fn iterate<'a>(
+impl Scan for Sqlite {
+    fn scan<'a>(
         &'a self,
-        after: Option<&'a StoreKey>,
+        after: Option<&'a Cursor>,
         limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
-        let after = after.cloned();
-        Box::pin(self.read(move |db| db.iterate(after.as_ref(), limit)))
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let after = after.map(|cursor| cursor.key("SQLite")).transpose()?;
+            let entries = self.read(move |db| db.iterate(after.as_ref(), limit)).await?;
+            Ok(Page::in_key_order(entries, limit))
+        })
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Timestamp};
 
@@ -109,6 +109,10 @@ impl SessionStore for SqlStore {
     }
 
     fn as_directory(&self) -> Option<&dyn Directory> {
+        each!(self, backend => Some(backend))
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
         each!(self, backend => Some(backend))
     }
 }

@@ -103,10 +103,10 @@ fn refused(reply: &Reply) -> Result<(), Failure> {
 
 /// Every session as it is stored, by key.
 async fn stored(stage: &Stage) -> Result<Vec<(String, Record)>, Failure> {
-    let Some(directory) = stage.store.as_directory() else {
+    let Some(scan) = stage.store.as_scan() else {
         return Err(Failure("the store lists no sessions".into()));
     };
-    let listed = directory.iterate(None, 100).await?.into_iter();
+    let listed = scan.scan(None, 100).await?.entries.into_iter();
     let mut found: Vec<_> = listed.map(|(key, record)| (key.to_text(), record)).collect();
     found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(found)

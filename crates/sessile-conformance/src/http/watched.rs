@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{
     AnyStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
@@ -141,6 +142,10 @@ impl SessionStore for Watched {
     fn as_directory(&self) -> Option<&dyn Directory> {
         self.inner.as_directory().is_some().then_some(self)
     }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.inner.as_scan()
+    }
 }
 
 impl Directory for Watched {
@@ -157,14 +162,6 @@ impl Directory for Watched {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move { self.directory()?.delete_by_subject(subject, keep).await })
-    }
-
-    fn iterate<'a>(
-        &'a self,
-        after: Option<&'a StoreKey>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
-        Box::pin(async move { self.directory()?.iterate(after, limit).await })
     }
 }
 

@@ -75,6 +75,7 @@ trait DynStore: Send + Sync {
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
     fn as_sweep(&self) -> Option<&dyn Sweep>;
     fn as_directory(&self) -> Option<&dyn Directory>;
+    fn as_scan(&self) -> Option<&dyn Scan>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -129,6 +130,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn as_directory(&self) -> Option<&dyn Directory> {
         SessionStore::as_directory(self)
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        SessionStore::as_scan(self)
     }
 }
 
@@ -185,6 +190,13 @@ impl SessionStore for AnyStore {
         match &self.0 {
             Inner::Memory(store) => SessionStore::as_directory(store),
             Inner::Other(store) => DynStore::as_directory(&**store),
+        }
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        match &self.0 {
+            Inner::Memory(store) => SessionStore::as_scan(store),
+            Inner::Other(store) => DynStore::as_scan(&**store),
         }
     }
 }

@@ -275,6 +275,10 @@ impl SessionStore for MemoryStore {
     fn as_directory(&self) -> Option<&dyn Directory> {
         Some(self)
     }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
 }
 
 impl Sweep for MemoryStore {
@@ -317,14 +321,24 @@ impl Directory for MemoryStore {
         self.0.forget(removed);
         Box::pin(std::future::ready(Ok(removed)))
     }
+}
 
+impl Scan for MemoryStore {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let after = after.map(|cursor| cursor.key("memory")).transpose();
+        let page = after.map(|after| Page::in_key_order(self.after(after.as_ref(), limit), limit));
+        Box::pin(std::future::ready(page))
+    }
+}
+
+impl MemoryStore {
     /// Keys of our own layout lie in shards by their first byte, so a page of
     /// them looks into few shards; text keys lie anywhere and come last.
-    fn iterate<'a>(
-        &'a self,
-        after: Option<&'a StoreKey>,
-        limit: usize,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    fn after(&self, after: Option<&StoreKey>, limit: usize) -> Vec<(StoreKey, Record)> {
         let mut page = BTreeSet::new();
         let start = after.and_then(StoreKey::hash).map_or(0, |[first, ..]| usize::from(*first));
         let past_hashed = after.is_some_and(|key| key.hash().is_none());
@@ -345,7 +359,6 @@ impl Directory for MemoryStore {
             let record = self.0.lock(&key).live(&key).cloned()?;
             Some((key, record))
         });
-        let records = records.collect();
-        Box::pin(std::future::ready(Ok(records)))
+        records.collect()
     }
 }

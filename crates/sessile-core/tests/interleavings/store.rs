@@ -1,7 +1,7 @@
 //! A memory store that waits before every call, fails at times, and tells the ledger of each write.
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Record, SessionStore, StoreError, StoreErrorKind,
+    CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError, StoreErrorKind,
     TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{MemoryStore, StoreKey, Timestamp};
@@ -120,5 +120,9 @@ impl SessionStore for Watched {
 
     fn as_directory(&self) -> Option<&dyn Directory> {
         self.inner.as_directory()
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.inner.as_scan()
     }
 }
