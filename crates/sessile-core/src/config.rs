@@ -108,6 +108,10 @@ pub struct Config {
     pub serialization_format: Format,
     /// Changes are saved although the response is a 5xx. An end always is.
     pub save_on_server_error: bool,
+    /// How long one call to the store may take before it counts as failed
+    /// (`SESSION_STORE_TIMEOUT`). Stores have shorter bounds of their own for
+    /// what they wait for; this one holds whatever they do.
+    pub store_timeout: Duration,
     /// What to answer when the store fails.
     pub store_failure: StoreFailure,
     /// What to answer when the session was ended while the handler ran.
@@ -156,6 +160,7 @@ impl Config {
             id_length: 32,
             serialization_format: Format::Msgpack,
             save_on_server_error: false,
+            store_timeout: Duration::from_secs(10),
             store_failure: StoreFailure::Refuse,
             ended_meanwhile: EndedMeanwhile::Refuse,
             max_bytes: 1 << 20,

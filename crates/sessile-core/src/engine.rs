@@ -105,6 +105,11 @@ impl Engine {
         self.config.sessions_per_subject
     }
 
+    /// How long an adapter lets one call to the store take.
+    pub fn store_timeout(&self) -> Duration {
+        self.config.store_timeout
+    }
+
     /// What to answer when the store fails.
     pub fn store_failure(&self) -> StoreFailure {
         self.config.store_failure
@@ -182,6 +187,10 @@ pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
             setting: "sessions_per_subject",
             takes: "1 or more; 0 would end every login at once",
         });
+    }
+    if config.store_timeout.is_zero() {
+        let takes = "a span of time above zero";
+        return Err(ConfigError::OutOfRange { setting: "store_timeout", takes });
     }
     if config.max_bytes == 0 {
         return Err(ConfigError::OutOfRange { setting: "max_bytes", takes: "1 byte or more" });

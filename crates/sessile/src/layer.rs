@@ -12,6 +12,7 @@ use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, T
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::manage::Sessions;
 use crate::slot::{Closed, Shared, Slot};
@@ -75,6 +76,7 @@ impl SessionLayer {
             );
         }
         let surroundings = Surroundings::default();
+        let store = Bounded::new(store, engine.store_timeout());
         let engine = Arc::new(engine);
         let shared = Shared { engine, store, surroundings, trust_forwarded_proto: false };
         Ok(Self { shared: Arc::new(shared) })

@@ -22,6 +22,7 @@
 //! A route that never asks for the session costs nothing: no store trip, no
 //! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
 
+mod bounded;
 mod connect;
 mod cookies;
 #[cfg(feature = "axum")]

@@ -6,10 +6,11 @@ use std::time::Duration;
 use http::Extensions;
 use sessile_core::store::{Directory, Record};
 use sessile_core::{
-    Deadlines, Event, EventKind, Handle, Map, Session, SessionStore, StoreError, StoreErrorKind,
-    StoreKey, Subject, Timestamp, drive,
+    Deadlines, Event, EventKind, Handle, Map, Session, SessionStore, StoreError, StoreKey, Subject,
+    Timestamp, drive,
 };
 
+use crate::bounded::no_directory;
 use crate::failure::Failure;
 use crate::slot::{Shared, Slot};
 use crate::world::Live;
@@ -142,10 +143,7 @@ impl Sessions {
     }
 
     fn directory(&self) -> Result<&dyn Directory, StoreError> {
-        self.shared.store.as_directory().ok_or_else(|| {
-            StoreError::new("configured", StoreErrorKind::Unsupported)
-                .because("it does not know which user a session belongs to")
-        })
+        self.shared.store.as_directory().ok_or_else(no_directory)
     }
 
     fn describe(&self, key: &StoreKey, record: Record) -> SessionInfo {

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use http::{Extensions, HeaderMap, header};
 use sessile_core::drive::{self, Prepared};
 use sessile_core::{
-    AnyStore, CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie,
-    StoreFailure,
+    CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie, StoreFailure,
 };
 use tracing::{Instrument as _, debug_span};
 
+use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::headers;
 use crate::world::{Live, Surroundings};
@@ -26,7 +26,7 @@ macro_rules! spanned {
 /// What all requests of one layer share.
 pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) store: AnyStore,
+    pub(crate) store: Bounded,
     pub(crate) surroundings: Surroundings,
     pub(crate) trust_forwarded_proto: bool,
 }

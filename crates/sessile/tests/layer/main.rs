@@ -9,6 +9,7 @@ mod caching;
 mod cookies;
 mod ended;
 mod events;
+mod hanging;
 mod held;
 mod ids;
 mod secrets;

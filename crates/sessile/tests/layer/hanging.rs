@@ -1,0 +1,144 @@
+//! A store that stops answering: stopped process, cut network, lost reply.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
+use std::time::Duration;
+
+use sessile::store::{
+    CreateOutcome, Directory, Entry, Record, SessionStore, StoreError, TouchOutcome, Version,
+    WriteOutcome,
+};
+use sessile::{AnyStore, Config, MemoryStore, StoreKey, Timestamp};
+use sessile_conformance::http::{Clock, Stage};
+use tokio::time::Instant;
+
+const ANSWERS: u8 = 0;
+/// What is asked never arrives.
+const LOSES_CALLS: u8 = 1;
+/// What is written is written, and nobody hears of it.
+const LOSES_REPLIES: u8 = 2;
+
+#[derive(Clone, Default)]
+struct Hanging {
+    inner: MemoryStore,
+    mode: Arc<AtomicU8>,
+}
+
+impl Hanging {
+    async fn through<T>(&self, call: impl Future<Output = T>) -> T {
+        match self.mode.load(SeqCst) {
+            LOSES_CALLS => pending().await,
+            LOSES_REPLIES => {
+                call.await;
+                pending().await
+            }
+            _ => call.await,
+        }
+    }
+}
+
+impl SessionStore for Hanging {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        match self.mode.load(SeqCst) {
+            LOSES_CALLS => pending().await,
+            _ => self.inner.load(key).await,
+        }
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        self.through(self.inner.create(key, record)).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        self.through(self.inner.update(key, record, expected)).await
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        self.through(self.inner.touch(key, seen, idle)).await
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        self.through(self.inner.replace(old_key, expected, new_key, record, grace)).await
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.through(self.inner.delete(key)).await
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        self.inner.as_directory()
+    }
+}
+
+fn stage(limit: Duration) -> (Stage, Arc<AtomicU8>) {
+    let store = Hanging::default();
+    let mode = store.mode.clone();
+    let mut config = Config::native();
+    config.store_timeout = limit;
+    (Stage::over(AnyStore::new(store), config, Clock::default()).unwrap(), mode)
+}
+
+/// The clock of tokio jumps to the next timer, so nobody waits.
+#[tokio::test(start_paused = true)]
+async fn f02_a_store_that_hangs_is_503_in_time_and_the_cookie_stays() {
+    let limit = Duration::from_secs(3);
+    let (stage, mode) = stage(limit);
+    let mut browser = stage.browser();
+    browser.post("/login?user=alice").await.unwrap().expect(200).unwrap();
+    let jar = browser.jar().clone();
+    for path in ["/get?k=user", "/set?k=a&v=1", "/rotate", "/logout"] {
+        mode.store(LOSES_CALLS, SeqCst);
+        let start = Instant::now();
+        let reply = browser.post(path).await.unwrap();
+        reply.expect(503).unwrap().expect_no_cookie().unwrap();
+        assert_eq!(start.elapsed().as_secs(), limit.as_secs(), "{path}");
+        assert_eq!(browser.jar(), &jar, "{path}");
+        mode.store(ANSWERS, SeqCst);
+        browser.get("/who").await.unwrap().expect_body("alice").unwrap();
+    }
+    mode.store(LOSES_CALLS, SeqCst);
+    let mut stranger = stage.browser();
+    let reply = stranger.post("/set?k=a&v=1").await.unwrap();
+    reply.expect(503).unwrap().expect_no_cookie().unwrap();
+    stranger.get("/untouched").await.unwrap().expect(200).unwrap();
+}
+
+/// The write happened and its answer was lost: the visitor is told to try
+/// again, which makes one session, not two, and ends what was to end.
+#[tokio::test(start_paused = true)]
+async fn f05_a_lost_reply_makes_no_second_session() {
+    let (stage, mode) = stage(Duration::from_secs(3));
+    let mut browser = stage.browser();
+    browser.post("/set?k=n&v=0").await.unwrap().expect(200).unwrap();
+    // Each is opened while all is well and loses the reply to its write.
+    for (path, after) in [("/set?k=n&v=1", "1"), ("/set?k=n&v=2", "2"), ("/set?k=n&v=3", "3")] {
+        mode.store(LOSES_REPLIES, SeqCst);
+        browser.post(path).await.unwrap().expect(503).unwrap().expect_no_cookie().unwrap();
+        mode.store(ANSWERS, SeqCst);
+        browser.post(path).await.unwrap().expect(200).unwrap().expect_no_cookie().unwrap();
+        browser.get("/get?k=n").await.unwrap().expect_body(after).unwrap();
+    }
+    mode.store(LOSES_REPLIES, SeqCst);
+    browser.post("/logout").await.unwrap().expect(503).unwrap();
+    mode.store(ANSWERS, SeqCst);
+    browser.post("/logout").await.unwrap().expect(200).unwrap();
+    browser.get("/get?k=n").await.unwrap().expect_body("-").unwrap();
+}
