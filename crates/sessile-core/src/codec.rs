@@ -12,6 +12,7 @@ use crate::format::django;
 use crate::format::flask::{FlaskCookie, FlaskCookieOptions};
 use crate::format::flask_session::{self, SidSigner};
 use crate::format::native::{self, SealedCookie, SignedCookie};
+use crate::format::pickle;
 use crate::format::starlette::StarletteCookie;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::session::Lookup;
@@ -23,7 +24,7 @@ use crate::value::{Map, Value};
 pub(crate) enum IdCodec {
     Native,
     FlaskSession { signer: Option<Box<SidSigner>>, prefix: String, length: usize },
-    Django,
+    Django { prefix: String },
 }
 
 impl IdCodec {
@@ -41,7 +42,7 @@ impl IdCodec {
                 prefix: config.key_prefix.clone(),
                 length: config.id_length,
             },
-            Profile::Django => Self::Django,
+            Profile::Django => Self::Django { prefix: config.key_prefix.clone() },
             _ => Self::Native,
         })
     }
@@ -66,8 +67,8 @@ impl IdCodec {
             // Longer than any id of `secrets.token_urlsafe`, and what stores can hold.
             Self::FlaskSession { .. } if value.len() <= 256 => SessionId::foreign(text),
             Self::FlaskSession { .. } => return None,
-            Self::Django if is_django_key(value) => SessionId::foreign(text),
-            Self::Django => return None,
+            Self::Django { .. } if is_django_key(value) => SessionId::foreign(text),
+            Self::Django { .. } => return None,
         })
     }
 
@@ -84,7 +85,7 @@ impl IdCodec {
                 random(&mut bytes)?;
                 SessionId::foreign(flask_session::sid(&bytes))
             }
-            Self::Django => {
+            Self::Django { .. } => {
                 let mut key = String::with_capacity(DJANGO_KEY);
                 while key.len() < DJANGO_KEY {
                     let mut bytes = [0; 64];
@@ -102,10 +103,9 @@ impl IdCodec {
     pub(crate) fn store_key(&self, id: &SessionId) -> StoreKey {
         match self {
             Self::Native => id.store_key(),
-            Self::FlaskSession { prefix, .. } => {
+            Self::FlaskSession { prefix, .. } | Self::Django { prefix } => {
                 StoreKey::from_text(format!("{prefix}{}", id.expose()))
             }
-            Self::Django => StoreKey::from_text(id.expose()),
         }
     }
 
@@ -133,11 +133,14 @@ pub(crate) enum StoredCodec {
     Native,
     FlaskSession(flask_session::Format),
     Django(Box<django::SessionCodec>),
+    /// As Python's `pickle` writes a dict.
+    Pickled,
 }
 
 impl StoredCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         Ok(match config.profile {
+            Profile::FlaskSession | Profile::Django if config.stored_pickled => Self::Pickled,
             Profile::FlaskSession => Self::FlaskSession(config.serialization_format),
             Profile::Django => {
                 let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
@@ -156,6 +159,7 @@ impl StoredCodec {
             Self::Django(codec) => {
                 codec.encode(data, now).map(String::into_bytes).map_err(PayloadError::new)
             }
+            Self::Pickled => pickle::write_map(data).map_err(PayloadError::new),
         }
     }
 
@@ -164,6 +168,10 @@ impl StoredCodec {
         match self {
             Self::Native => native::decode_map(payload).ok(),
             Self::FlaskSession(format) => match flask_session::decode(payload, *format).ok()? {
+                Value::Map(data) => Some(data),
+                _ => None,
+            },
+            Self::Pickled => match pickle::read(payload).ok()? {
                 Value::Map(data) => Some(data),
                 _ => None,
             },

@@ -100,12 +100,22 @@ pub struct Config {
     pub session_permanent: bool,
     /// `SESSION_USE_SIGNER` (Flask-Session).
     pub use_signer: bool,
-    /// `SESSION_KEY_PREFIX` (Flask-Session).
+    /// What stands before the id in a store's key. `SESSION_KEY_PREFIX` in
+    /// Flask-Session. In Django's profile nothing for the database and file
+    /// engines; a cache puts its own `KEY_PREFIX:VERSION:` before the engine's
+    /// prefix, as in [`DJANGO_CACHE_PREFIX`] and [`DJANGO_CACHED_DB_PREFIX`].
     pub key_prefix: String,
     /// `SESSION_ID_LENGTH` in bytes (Flask-Session).
     pub id_length: usize,
     /// `SESSION_SERIALIZATION_FORMAT` (Flask-Session).
     pub serialization_format: Format,
+    /// Whether stored data are Python pickles, read by a decoder of plain data
+    /// only and written as protocol 5. In the `flask_session` profile that is
+    /// what the `filesystem` and `cachelib` types store, instead of
+    /// [`serialization_format`](Self::serialization_format); in Django's what
+    /// its cache backends hold (`backends.cache`, and the cache of
+    /// `backends.cached_db`). The other profiles refuse it.
+    pub stored_pickled: bool,
     /// Changes are saved although the response is a 5xx. An end always is.
     pub save_on_server_error: bool,
     /// How long one call to the store may take before it counts as failed
@@ -134,6 +144,13 @@ pub struct Config {
     pub development: bool,
 }
 
+/// What stands before the id in the keys of `django.contrib.sessions.backends.cache`,
+/// with the cache's `KEY_PREFIX` empty and its `VERSION` 1 (Django's defaults).
+pub const DJANGO_CACHE_PREFIX: &str = ":1:django.contrib.sessions.cache";
+
+/// As [`DJANGO_CACHE_PREFIX`], for the cache in front of `backends.cached_db`.
+pub const DJANGO_CACHED_DB_PREFIX: &str = ":1:django.contrib.sessions.cached_db";
+
 const DAY: u64 = 86_400;
 
 impl Config {
@@ -159,6 +176,7 @@ impl Config {
             key_prefix: "session:".to_owned(),
             id_length: 32,
             serialization_format: Format::Msgpack,
+            stored_pickled: false,
             save_on_server_error: false,
             store_timeout: Duration::from_secs(10),
             store_failure: StoreFailure::Refuse,
@@ -214,6 +232,7 @@ impl Config {
             permanent_lifetime: age(14 * DAY),
             grace: Duration::ZERO,
             refresh_each_request: false,
+            key_prefix: String::new(),
             no_store: false,
             ..Self::native()
         }

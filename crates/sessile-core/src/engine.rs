@@ -182,6 +182,12 @@ pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
             takes: "16 to 192 bytes; below 16 an id could be guessed",
         });
     }
+    if config.stored_pickled && !matches!(config.profile, FlaskSession | Django) {
+        return Err(ConfigError::OutOfRange {
+            setting: "stored_pickled",
+            takes: "true in the flask_session and django profiles only",
+        });
+    }
     if config.sessions_per_subject == Some(0) {
         return Err(ConfigError::OutOfRange {
             setting: "sessions_per_subject",

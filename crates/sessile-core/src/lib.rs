@@ -48,7 +48,10 @@ pub mod map {
 }
 
 pub use crate::begin::{Begun, Loaded, Opened};
-pub use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
+pub use crate::config::{
+    Config, ConfigError, DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX, EndedMeanwhile, Profile,
+    Storage, StoreFailure,
+};
 pub use crate::cookie::{Cookie, CookieError, CookieSettings, CookieTemplate, SameSite, SetCookie};
 pub use crate::engine::Engine;
 pub use crate::error::{CommitError, OpenError, PayloadError, RandomError};

@@ -5,7 +5,7 @@ use crate::value::Value;
 
 /// Bytes of the longest integer read: about as many digits as Python prints.
 const MAX_LONG: usize = 1786;
-const MAX_DIGITS: usize = 4300;
+pub(super) const MAX_DIGITS: usize = 4300;
 
 /// Decimal digits with white space around, as `int()` takes them.
 pub(super) fn decimal(text: &str) -> Result<Value, PickleError> {
@@ -58,6 +58,56 @@ pub(super) fn long(bytes: &[u8]) -> Option<Value> {
         text.push_str(&format!("{group:09}"));
     }
     Value::int_from_decimal(&text)
+}
+
+/// As few little-endian bytes as hold the number in two's complement.
+pub(super) fn shortest(bytes: &[u8]) -> &[u8] {
+    let mut rest = bytes;
+    while let [.., before, last] = rest {
+        // The sign is the highest bit: what only repeats it may go.
+        let repeats = matches!((last, before & 0x80), (0, 0) | (0xff, 0x80));
+        if !repeats {
+            break;
+        }
+        rest = rest.get(..rest.len() - 1).unwrap_or_default();
+    }
+    rest
+}
+
+/// Canonical decimal text as a little-endian integer in two's complement.
+pub(super) fn to_long(text: &str) -> Vec<u8> {
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text),
+    };
+    // The magnitude in base 2³², least significant first.
+    let mut words: Vec<u32> = Vec::with_capacity(digits.len() / 9 + 1);
+    let mut digits = digits.as_bytes();
+    while !digits.is_empty() {
+        let (group, rest) =
+            digits.split_at(if digits.len() % 9 == 0 { 9 } else { digits.len() % 9 });
+        digits = rest;
+        let mut carry = group.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit & 15));
+        for word in &mut words {
+            let product = u64::from(*word) * 1_000_000_000 + carry;
+            *word = product as u32;
+            carry = product >> 32;
+        }
+        if carry != 0 {
+            words.push(carry as u32);
+        }
+    }
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.push(0);
+    if negative {
+        let mut carry = true;
+        for byte in &mut bytes {
+            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+        }
+    }
+    let len = shortest(&bytes).len();
+    bytes.truncate(len);
+    bytes
 }
 
 /// The content of a Python 2 string literal.

@@ -1,18 +1,10 @@
-//! A reader for Python pickles of plain data.
-//!
-//! Flask-Session before 0.7 and Django's cache backends store pickles. Loading
-//! one runs whatever code it names; this reader knows no operation that names
-//! code, so there is nothing to run. Protocols 0 to 5; `None`, booleans,
-//! numbers, text, bytes, lists, tuples, sets and mappings.
-
-mod arena;
-mod numbers;
+//! Pickles to values: a machine without the operations that name code.
 
 use std::collections::HashMap;
 use std::fmt;
 
-use arena::{Arena, Node, NodeId};
-
+use super::arena::{Arena, Node, NodeId};
+use super::numbers;
 use crate::format::msgpack::{MAX_LEN, MAX_VALUES};
 use crate::value::Value;
 

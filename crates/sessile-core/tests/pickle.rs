@@ -1,0 +1,125 @@
+//! Pickles as CPython writes them; `interop/test_pickle.py` compares more with a real one.
+
+use sessile_core::format::pickle::{WriteError, read, write};
+use sessile_core::{Map, Value};
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn map<V: Into<Value>>(entries: impl IntoIterator<Item = (&'static str, V)>) -> Value {
+    Map::from_iter(entries.into_iter().map(|(key, value)| (key, value.into()))).into()
+}
+
+fn ints(count: i64) -> Vec<Value> {
+    (0..count).map(Value::Int).collect()
+}
+
+#[test]
+fn small_pickles_are_cpythons_byte_for_byte() {
+    let surrogate = Value::text_from_code_points([0xd800, u32::from('x')]).unwrap();
+    let tuples = [0, 1, 3, 4].map(|count| Value::Tuple((1..=count).map(Value::Int).collect()));
+    let lists = vec![Value::List(vec![]), Value::List(vec![Value::Int(1)])];
+    let mixed = Map::from_iter([
+        (surrogate, Value::Bytes(b"ab".to_vec())),
+        ("t".into(), Value::Tuple(tuples.to_vec())),
+        ("l".into(), Value::List(lists)),
+    ]);
+    let session =
+        Map::from_iter([("_permanent", Value::Bool(true)), ("value", Value::Str("42".into()))]);
+    for (value, pickle) in [
+        (map::<Value>([]), "80057d942e"),
+        (
+            session.into(),
+            "80059520000000000000007d94288c0a5f7065726d616e656e7494888c0576616c7565948c02343294752e",
+        ),
+        // Equal texts are one object.
+        (map([("a", "a")]), "8005950a000000000000007d948c0161946801732e"),
+        (
+            mixed.into(),
+            "8005953f000000000000007d94288c04eda080789443026162948c01749428294b0185944b014b024b038794284b014b024b034b04749474948c016c945d94285d945d944b016165752e",
+        ),
+        (Value::Set(vec![]), "80058f942e"),
+        (Value::Set(vec![Value::Int(7)]), "80059507000000000000008f94284b07902e"),
+        (Value::Int(5), "80054b052e"),
+        (Value::Null, "80054e2e"),
+    ] {
+        let bytes = write(&value).unwrap();
+        assert_eq!(hex(&bytes), pickle);
+        assert_eq!(read(&bytes).unwrap(), value);
+    }
+}
+
+#[test]
+fn integers_take_as_few_bytes_as_cpython_gives_them() {
+    let two_to = |power: usize, sign: &str| {
+        let mut digits = vec![1_u8];
+        for _ in 0..power {
+            let mut carry = 0;
+            for digit in &mut digits {
+                let twice = *digit * 2 + carry;
+                (*digit, carry) = (twice % 10, twice / 10);
+            }
+            digits.extend((carry > 0).then_some(carry));
+        }
+        let text: String = digits.iter().rev().map(|digit| char::from(b'0' + digit)).collect();
+        Value::int_from_decimal(&format!("{sign}{text}")).unwrap()
+    };
+    let int = |value: i64| Value::Int(value);
+    for (value, pickle) in [
+        (int(-128), "8005950600000000000000 4a80ffffff 2e"),
+        (int(1 << 31), "8005950800000000000000 8a050000008000 2e"),
+        (int(-1 << 31), "8005950600000000000000 4a00000080 2e"),
+        (int((-1 << 31) - 1), "8005950800000000000000 8a05ffffff7fff 2e"),
+        (int(i64::MIN), "8005950b00000000000000 8a080000000000000080 2e"),
+        (two_to(63, ""), "8005950c00000000000000 8a09000000000000008000 2e"),
+        (two_to(64, "-"), "8005950c00000000000000 8a090000000000000000ff 2e"),
+    ] {
+        assert_eq!(hex(&write(&value).unwrap()), pickle.replace(' ', ""), "{value:?}");
+    }
+    // 255 bytes with their sign, and 256, which need the longer form.
+    let (short, long) = (write(&two_to(2038, "")).unwrap(), write(&two_to(2039, "")).unwrap());
+    assert_eq!((short.len(), short[11..13].to_vec()), (11 + 2 + 255 + 1, vec![0x8a, 255]));
+    assert_eq!((long.len(), long[11..16].to_vec()), (273, vec![0x8b, 0, 1, 0, 0]));
+    assert_eq!(read(&long).unwrap(), two_to(2039, ""));
+}
+
+#[test]
+fn containers_are_filled_in_batches_and_long_pickles_framed_as_cpython_does() {
+    let pairs = |count, value: fn(i64) -> Value| {
+        Value::Map((0..count).map(|key| (Value::Int(key), value(key))).collect())
+    };
+    let long = Map::from_iter([
+        ("big", Value::Str("x".repeat(70_000))),
+        ("after", Value::Bytes(vec![b'y'; 65_536])),
+        ("z", Value::Int(1)),
+    ]);
+    let many = (0..20_000).map(|number| Value::Str(format!("{number:05}"))).collect();
+    // Lengths and digests of what CPython 3.11 writes for the same.
+    for (value, len, digest) in [
+        (Value::List(ints(1000)), 2760, "30780691699c4973"),
+        (Value::List(ints(1001)), 2765, "042a790993ee27d3"),
+        (pairs(1000, Value::Int), 5506, "f74f104fe3263e35"),
+        (pairs(1001, |_| Value::Null), 3766, "bbde85e3e903d387"),
+        (long.into(), 135_602, "a9b1f7f8b7a344ac"),
+        (Value::List(many), 160_072, "6edf495f0b63ad13"),
+    ] {
+        use sha2::Digest as _;
+        let bytes = write(&value).unwrap();
+        assert_eq!(bytes.len(), len);
+        assert_eq!(hex(&sha2::Sha256::digest(&bytes)[..8]), digest);
+        assert_eq!(read(&bytes).unwrap(), value);
+    }
+}
+
+#[test]
+fn what_is_not_plain_data_is_refused_by_name() {
+    let nested = |depth| (0..depth).fold(Value::Null, |inner, _| Value::List(vec![inner]));
+    assert!(write(&nested(127)).is_ok_and(|bytes| read(&bytes).is_ok()));
+    assert_eq!(write(&nested(128)), Err(WriteError::TooDeep));
+    let markup = map([("html", Value::Markup("<b>".into()))]);
+    assert_eq!(write(&markup), Err(WriteError::Type("Markup")));
+    let digits = Value::int_from_decimal(&"9".repeat(4301)).unwrap();
+    assert_eq!(write(&digits), Err(WriteError::LongInteger));
+    assert!(write(&digits).unwrap_err().to_string().contains("4300"));
+}
