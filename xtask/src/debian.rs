@@ -3,15 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::process::{quiet, stream, which};
+use sessile_testbed::find;
+
+use crate::process::{quiet, stream};
 use crate::report::Failure;
 
 /// Sees to it that each program is there. `needed` pairs a program with the package it is in.
 ///
 /// On Debian as root missing packages are installed; elsewhere they are named and it fails.
 pub(crate) fn need(needed: &[(&str, &str)], purpose: &str) -> Result<(), Failure> {
-    let missing: Vec<&str> =
-        needed.iter().filter(|(program, _)| which(program).is_none()).map(|it| it.1).collect();
+    let mut missing: Vec<&str> =
+        needed.iter().filter(|(program, _)| find(program).is_none()).map(|it| it.1).collect();
+    missing.sort_unstable();
+    missing.dedup();
     if missing.is_empty() {
         return Ok(());
     }
@@ -21,7 +25,7 @@ pub(crate) fn need(needed: &[(&str, &str)], purpose: &str) -> Result<(), Failure
 /// Installs packages with apt-get.
 pub(crate) fn install(packages: &[&str], purpose: &str) -> Result<(), Failure> {
     let list = packages.join(" ");
-    let is_debian = Path::new("/etc/debian_version").is_file() && which("apt-get").is_some();
+    let is_debian = Path::new("/etc/debian_version").is_file() && find("apt-get").is_some();
     if !is_debian || !is_root() {
         return Err(Failure::new(
             format!("{purpose}: not installed: {list}"),

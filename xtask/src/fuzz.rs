@@ -6,7 +6,9 @@ use std::process::Command;
 
 use crate::counts::Counts;
 use crate::debian;
-use crate::process::{quiet, stream, which};
+use sessile_testbed::find;
+
+use crate::process::{quiet, stream};
 use crate::report::{Done, Failure, Report};
 use crate::suites::worth_showing;
 use crate::workspace::Workspace;
@@ -75,7 +77,7 @@ fn prepare(workspace: &Workspace) -> Result<(), Failure> {
     let remedy = "install a nightly toolchain: rustup toolchain install nightly";
     quiet(&mut nightly(workspace, &["--version"]), remedy)?;
     debian::need(&[("c++", "g++")], "libFuzzer")?;
-    if which("cargo-fuzz").is_none() {
+    if find("cargo-fuzz").is_none() {
         println!("installing cargo-fuzz; about a minute, once");
         let mut install = workspace.cargo(&["install", "cargo-fuzz", "--locked"]);
         stream(&mut install, |line| line.contains("Installed"), "install cargo-fuzz by hand")?;

@@ -12,8 +12,8 @@ mod process;
 mod python;
 mod report;
 mod requirements;
+mod servers;
 mod suites;
-
 mod workspace;
 
 use std::path::PathBuf;
@@ -27,6 +27,10 @@ usage: cargo xtask COMMAND
 
   test [PATH…]        every check and test; PATH… as for `vectors`
   check               formatting, lints, documentation, each feature alone, purity of the core
+  servers [--only NAME,NAME…] [-- COMMAND…]
+                      Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
+                      on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
+                      long as COMMAND runs, which finds the URLs in its environment
   unit                cargo test --workspace, the fuzz corpora included
   vectors [PATH…]     compare with vector files made by Flask, Django and the others; without
                       a path: $SESSILE_VECTORS, else ../shared/vectors when it exists
@@ -50,6 +54,9 @@ fn main() -> ExitCode {
     if matches!(command.as_str(), "-h" | "--help" | "help") {
         println!("{USAGE}");
         return ExitCode::SUCCESS;
+    }
+    if let Some(code) = servers::command(&command, &rest) {
+        return code;
     }
     let mut report = Report::new();
     let outcome = Workspace::find().and_then(|it| dispatch(&it, &mut report, &command, rest));

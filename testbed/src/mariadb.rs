@@ -1,0 +1,136 @@
+//! MariaDB, with data of its own made by `mariadb-install-db`.
+
+use std::io::Read;
+use std::ops::{Deref, DerefMut};
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::process;
+use crate::server::{Plan, Server, client, on_a_free_port};
+
+/// The package with the programs, on Debian.
+const PACKAGE: &str = "mariadb-server";
+/// The user that runs it when we are root.
+const USER: &str = "mysql";
+
+/// How one MariaDB is set up.
+#[derive(Clone, Debug, Default)]
+pub struct MariaDbOptions {
+    /// Waits for the disk at each commit: needed where a test kills the server, slower elsewhere.
+    pub durable: bool,
+    /// How many connections it takes; 200 unless given.
+    pub max_connections: Option<u32>,
+    /// More arguments of `mariadbd`: `--wait-timeout=5`.
+    pub more: Vec<String>,
+}
+
+/// One MariaDB with the database `sessile` and a user of that name and password, who may do all.
+#[derive(Debug)]
+pub struct MariaDb {
+    server: Server,
+}
+
+impl MariaDb {
+    /// Makes its data, starts it and waits until it greets.
+    ///
+    /// # Errors
+    /// When it is not installed or does not start.
+    pub fn start(options: &MariaDbOptions) -> Result<Self, Error> {
+        let server = on_a_free_port(|port| plan(port, options))?;
+        Ok(Self { server })
+    }
+
+    /// `mysql://sessile:sessile@127.0.0.1:PORT/sessile`.
+    pub fn url(&self) -> String {
+        self.url_of("sessile")
+    }
+
+    /// The URL of a database that [`MariaDb::query`] may have made.
+    pub fn url_of(&self, database: &str) -> String {
+        format!("mysql://sessile:sessile@127.0.0.1:{}/{database}", self.port())
+    }
+
+    /// Runs SQL through `mariadb`; rows come one a line, columns separated by tabs.
+    ///
+    /// # Errors
+    /// When `mariadb` is missing or the server refuses; the text is the server's.
+    pub fn query(&self, sql: &str) -> Result<String, Error> {
+        let program = process::need("mariadb", "mariadb-client")?;
+        let port = format!("--port={}", self.port());
+        let fixed = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", &port];
+        let login = ["--user=sessile", "--password=sessile", "--batch", "--skip-column-names"];
+        client(&program, &[&fixed[..], &login, &["--execute", sql, "sessile"]].concat())
+    }
+}
+
+impl Deref for MariaDb {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl DerefMut for MariaDb {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+fn plan(port: u16, options: &MariaDbOptions) -> Result<Plan, Error> {
+    let folder = Folder::new("mariadb")?;
+    let path = folder.path().display().to_string();
+    let user = Some(USER).filter(|_| process::is_root());
+    let data = format!("--datadir={path}/data");
+    let mut install = Command::new(process::need("mariadb-install-db", PACKAGE)?);
+    install.args(["--no-defaults", &data, "--auth-root-authentication-method=normal"]);
+    install.args(["--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M"]);
+    install.arg("--innodb-flush-method=nosync");
+    install.args(user.map(|it| format!("--user={it}")));
+    process::output(install.current_dir(folder.path()))?;
+    let init = folder.write(
+        "init.sql",
+        "CREATE DATABASE IF NOT EXISTS sessile;\n\
+         CREATE USER IF NOT EXISTS 'sessile'@'127.0.0.1' IDENTIFIED BY 'sessile';\n\
+         GRANT ALL ON *.* TO 'sessile'@'127.0.0.1' WITH GRANT OPTION;\n",
+    )?;
+    folder.give_to(user)?;
+    let connections = options.max_connections.unwrap_or(200);
+    let mut arguments = vec![
+        "--no-defaults".to_owned(),
+        data,
+        format!("--port={port}"),
+        "--bind-address=127.0.0.1".to_owned(),
+        format!("--socket={path}/socket"),
+        format!("--pid-file={path}/pid"),
+        format!("--init-file={}", init.display()),
+        format!("--max-connections={connections}"),
+        "--skip-name-resolve".to_owned(),
+        "--innodb-buffer-pool-size=64M".to_owned(),
+        "--innodb-log-file-size=48M".to_owned(),
+    ];
+    arguments.push(if options.durable {
+        "--innodb-flush-log-at-trx-commit=1".to_owned()
+    } else {
+        "--innodb-flush-log-at-trx-commit=0".to_owned()
+    });
+    arguments.extend(options.more.iter().cloned());
+    Ok(Plan {
+        name: "MariaDB".to_owned(),
+        program: process::need("mariadbd", PACKAGE)?,
+        arguments,
+        user: Some(USER),
+        port,
+        folder,
+        ping: Box::new(|mut stream| {
+            // Three bytes of length, a number, then the protocol's version: the greeting.
+            let mut greeting = [0; 5];
+            stream.read_exact(&mut greeting)?;
+            Ok(greeting.last() == Some(&10))
+        }),
+        farewell: Signal::TERM,
+    })
+}

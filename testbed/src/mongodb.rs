@@ -1,0 +1,108 @@
+//! A server that speaks MongoDB's wire protocol.
+//!
+//! MongoDB itself is in no Debian package. In this order: the server that
+//! `SESSILE_TEST_MONGODB_URL` names; FerretDB with SQLite, built from `interop/ferretdb` where
+//! `go` is present.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::Signal;
+
+use crate::error::Error;
+use crate::folder::Folder;
+use crate::process;
+use crate::server::{Plan, Server, on_a_free_port};
+
+/// The variable that names a server to use instead.
+pub const GIVEN: &str = "SESSILE_TEST_MONGODB_URL";
+
+/// A server that speaks MongoDB's protocol: one of ours, or one that was given.
+#[derive(Debug)]
+pub struct MongoDb {
+    url: String,
+    what: String,
+    server: Option<Server>,
+}
+
+/// Starts what there is and waits until it answers.
+///
+/// # Errors
+/// When nothing can be started; the text says what to install or set.
+pub fn start() -> Result<MongoDb, Error> {
+    if let Ok(url) = std::env::var(GIVEN) {
+        return Ok(MongoDb { url, what: format!("the server in {GIVEN}"), server: None });
+    }
+    let program = build_ferretdb()?;
+    let server = on_a_free_port(|port| {
+        let folder = Folder::new("ferretdb")?;
+        let listen = format!("127.0.0.1:{port}");
+        let data = folder.path().display().to_string();
+        Ok(Plan {
+            name: "FerretDB".to_owned(),
+            program: program.clone(),
+            arguments: ["--listen", &listen, "--data", &data].map(str::to_owned).into(),
+            user: None,
+            port,
+            folder,
+            ping: Box::new(hello),
+            farewell: Signal::TERM,
+        })
+    })?;
+    let url = format!("mongodb://127.0.0.1:{}", server.port());
+    let what = "FerretDB 1 with SQLite, built from interop/ferretdb".to_owned();
+    Ok(MongoDb { url, what, server: Some(server) })
+}
+
+impl MongoDb {
+    /// `mongodb://HOST:PORT`, or what was given.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Which server it is, for the report of a test run.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// The process, if it is ours, to be killed, frozen and so on.
+    pub fn server(&mut self) -> Option<&mut Server> {
+        self.server.as_mut()
+    }
+}
+
+/// Builds the program of `interop/ferretdb` into `target/`, which go does once.
+fn build_ferretdb() -> Result<PathBuf, Error> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.parent().unwrap_or(here);
+    let go = process::find("go").ok_or_else(|| {
+        Error::new(format!("no MongoDB: install go for FerretDB, or name a server in {GIVEN}"))
+    })?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let program = target.join("ferretdb");
+    let mut build = Command::new(go);
+    build.arg("build").arg("-o").arg(&program).arg(".");
+    process::output(build.current_dir(root.join("interop/ferretdb")))?;
+    Ok(program)
+}
+
+/// The driver's first command, `{hello: 1, $db: "admin"}` as an `OP_MSG`; any reply will do.
+fn hello(mut stream: TcpStream) -> std::io::Result<bool> {
+    let document = b"\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0";
+    let length = |extra: usize| {
+        u32::try_from(document.len().saturating_add(extra)).unwrap_or(0).to_le_bytes()
+    };
+    let mut message = Vec::new();
+    // Header: length, request 1, in answer to nothing, OP_MSG; then no flags, a body.
+    message.extend_from_slice(&length(25));
+    message.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0xdd, 0x07, 0, 0, 0, 0, 0, 0, 0]);
+    message.extend_from_slice(&length(4));
+    message.extend_from_slice(document);
+    stream.write_all(&message)?;
+    let mut header = [0; 16];
+    stream.read_exact(&mut header)?;
+    Ok(header.get(12..14) == Some(&[0xdd, 0x07]))
+}
