@@ -38,6 +38,14 @@ impl Dialect {
         }
     }
 
+    /// The key of the one-time messages: Flask's, Django's `SessionStorage`'s.
+    pub(crate) fn flash_key(self) -> &'static str {
+        match self {
+            Self::Django => "_messages",
+            _ => "_flashes",
+        }
+    }
+
     /// What `clear()` leaves: Flask-Session 0.8 keeps whether the session is permanent.
     pub(crate) fn kept_by_clear(self, data: &Map) -> Map {
         match (self, data.get(FLASK_PERMANENT)) {

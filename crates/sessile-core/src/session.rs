@@ -6,12 +6,14 @@
 
 mod changes;
 mod dict;
+mod flash;
 mod lifecycle;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use changes::{Changes, Choice, Rotation};
+pub use flash::FlashedMessage;
 pub use lifecycle::Expiry;
 
 use crate::dialect::Dialect;
@@ -73,6 +75,8 @@ pub(crate) struct State {
     pub(crate) changes: Changes,
     pub(crate) accessed: bool,
     pub(crate) settled: bool,
+    /// The one-time messages this request has taken out.
+    pub(crate) shown: Option<Vec<FlashedMessage>>,
     /// The first value that could not be stored; `settle` refuses because of it.
     pub(crate) refused: Option<SessionError>,
 }
@@ -119,6 +123,7 @@ impl Session {
             changes: Changes::default(),
             accessed: false,
             settled: false,
+            shown: None,
             refused: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }
@@ -166,7 +171,7 @@ impl Session {
         let mut guard = self.lock();
         let state = &mut *guard;
         if let Some(base) = base {
-            state.changes.compare(base, &state.data);
+            state.changes.compare(base, &state.data, state.dialect);
         }
         let ours = std::mem::take(&mut state.data);
         state.origin = origin;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::flash::FlashEdit;
 use crate::dialect::Dialect;
 use crate::id::Subject;
 use crate::value::{Map, Value};
@@ -16,6 +17,8 @@ pub(crate) struct Changes {
     pub(crate) marked: bool,
     /// The keys set or removed; the session's data say which.
     pub(crate) keys: Keys,
+    /// What was done to the one-time messages.
+    pub(crate) flashes: Option<Box<FlashEdit>>,
     /// A new id was asked for.
     pub(crate) rotation: Option<Rotation>,
     /// The session was ended. What comes after it begins a new one.
@@ -85,7 +88,7 @@ impl Changes {
 
     /// Whether data changed.
     pub(crate) fn data(&self) -> bool {
-        self.cleared || self.marked || !self.keys.is_empty()
+        self.cleared || self.marked || !self.keys.is_empty() || self.flashes.is_some()
     }
 
     /// Whether the user or the lifetime changed.
@@ -98,17 +101,24 @@ impl Changes {
     }
 
     /// Adds the keys in which `ours` differs from `base`: edits inside values leave no other trace.
-    pub(crate) fn compare(&mut self, base: &Map, ours: &Map) {
+    pub(crate) fn compare(&mut self, base: &Map, ours: &Map, dialect: Dialect) {
         let changed = ours.iter().filter(|(key, value)| base.get_key(key) != Some(value));
         let removed = base.iter().filter(|(key, _)| ours.get_key(key).is_none());
+        // Messages are put together one by one.
+        let flashes = self.flashes.is_some().then(|| dialect.flash_key());
         for (key, _) in changed.chain(removed) {
-            self.keys.add(key);
+            if flashes.is_none() || key.as_str() != flashes {
+                self.keys.add(key);
+            }
         }
     }
 
     /// `theirs` with our changes on top, taking the values from `ours`.
     pub(crate) fn apply(&self, ours: Map, theirs: Map, dialect: Dialect) -> Map {
         let mut merged = if self.cleared { dialect.kept_by_clear(&ours) } else { theirs };
+        if let Some(flashes) = &self.flashes {
+            flashes.apply(dialect, &mut merged);
+        }
         let mut ours = ours;
         for key in self.keys.iter() {
             match ours.remove_key(key) {

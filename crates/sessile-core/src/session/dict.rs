@@ -205,5 +205,6 @@ impl State {
         self.data = self.dialect.kept_by_clear(&self.data);
         self.changes.cleared = true;
         self.changes.keys.clear();
+        self.changes.flashes = None;
     }
 }
