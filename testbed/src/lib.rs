@@ -23,6 +23,7 @@ pub mod mongodb;
 mod ports;
 pub mod postgres;
 mod process;
+pub mod proxy;
 pub mod redis;
 mod server;
 mod tls;
