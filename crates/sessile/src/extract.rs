@@ -7,6 +7,7 @@ use http::request::Parts;
 
 use crate::cookies::Cookies;
 use crate::failure::Failure;
+use crate::g::G;
 use crate::layer::refuse;
 use crate::manage::Sessions;
 use crate::typed::Session;
@@ -36,6 +37,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Cookies {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
         Self::of(&parts.headers, &parts.extensions)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for G {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        Self::of(&parts.extensions)
     }
 }
 

@@ -28,9 +28,13 @@ mod cookies;
 #[cfg(feature = "axum")]
 mod extract;
 mod failure;
+mod g;
 mod headers;
 mod layer;
+#[cfg(feature = "axum")]
+mod login;
 mod manage;
+mod next_page;
 mod slot;
 mod typed;
 mod world;
@@ -40,8 +44,12 @@ pub use connect::from_toml;
 pub use connect::{ConnectError, connect_store, from_env};
 pub use cookies::Cookies;
 pub use failure::Failure;
+pub use g::G;
 pub use layer::{SessionFuture, SessionLayer, SessionService};
+#[cfg(feature = "axum")]
+pub use login::{LoggedIn, LoginRequired, RequireLogin, RequireLoginService};
 pub use manage::{SessionInfo, Sessions};
+pub use next_page::{NextPage, same_site};
 #[doc(no_inline)]
 pub use sessile_core::*;
 #[cfg(feature = "file")]

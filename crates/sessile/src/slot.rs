@@ -11,6 +11,7 @@ use tracing::{Instrument as _, debug_span};
 
 use crate::bounded::Bounded;
 use crate::failure::Failure;
+use crate::g::Scope;
 use crate::headers;
 use crate::world::{Live, Surroundings};
 
@@ -54,6 +55,8 @@ struct Place {
     cookies: OnceLock<Mutex<Vec<SetCookie>>>,
     /// Whether the application read one, so that the response depends on it.
     cookies_read: OnceLock<()>,
+    /// What handlers and middleware share; absent until one asks.
+    scope: OnceLock<Box<Scope>>,
 }
 
 /// A session, and whether it may be saved.
@@ -73,12 +76,17 @@ enum Mode {
 
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        let (session, cookies, cookies_read) = Default::default();
-        Self(Arc::new(Place { shared, session, cookies, cookies_read }))
+        let (session, cookies, cookies_read, scope) = Default::default();
+        Self(Arc::new(Place { shared, session, cookies, cookies_read, scope }))
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
+    }
+
+    /// What this request's handlers and middleware share.
+    pub(crate) fn scope(&self) -> &Scope {
+        self.0.scope.get_or_init(Box::default)
     }
 
     /// The session, opened at the first call.

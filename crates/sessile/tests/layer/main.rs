@@ -12,6 +12,8 @@ mod events;
 mod hanging;
 mod held;
 mod ids;
+mod login;
+mod scope;
 mod secrets;
 mod shared_cache;
 mod support;
