@@ -4,9 +4,10 @@ use crate::codec::Held;
 use crate::cookie::{self, Found};
 use crate::dialect::Dialect;
 use crate::engine::{Carrier, Engine};
-use crate::error::OpenError;
+use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
-use crate::session::{Lookup, Origin, Session};
+use crate::format::django;
+use crate::session::{Lookup, Origin, Presented, Session};
 use crate::store::Entry;
 use crate::time::Timestamp;
 use crate::value::Map;
@@ -63,12 +64,17 @@ impl Engine {
     pub fn begin(&self, cookie: Option<&[u8]>, now: Timestamp) -> Result<Begun, OpenError> {
         // An empty value is no credential: an empty id is never looked up.
         let Some(value) = cookie.filter(|value| !value.is_empty()) else {
-            return Ok(Begun::Ready(self.fresh(false, None)));
+            // Django removes a cookie without a value; the others do not see it.
+            let presented = match (cookie, self.dialect) {
+                (Some(_), Dialect::Django) => Presented::Malformed,
+                _ => Presented::Nothing,
+            };
+            return Ok(Begun::Ready(self.fresh(presented, None)));
         };
         match &self.carrier {
             Carrier::Id { ids, .. } => Ok(match ids.lookup(value) {
                 Some(at) => Begun::Load(at),
-                None => Begun::Ready(self.fresh(true, Some(EventKind::Rejected))),
+                None => Begun::Ready(self.fresh(presented(value), Some(EventKind::Rejected))),
             }),
             Carrier::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
                 Held::Session { record, data } => {
@@ -76,7 +82,7 @@ impl Engine {
                     let session = Session::new(self.dialect, origin, data);
                     Opened { session, event: None }
                 }
-                Held::Refused(kind) => self.fresh(true, Some(kind)),
+                Held::Refused(kind) => self.fresh(presented(value), Some(kind)),
             })),
         }
     }
@@ -92,19 +98,19 @@ impl Engine {
                 event: None,
             }),
             Reading::Follow(to) => Loaded::Follow(to),
-            Reading::Nothing(kind) => Loaded::Ready(self.fresh(true, Some(kind))),
+            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Presented::Dead, Some(kind))),
         }
     }
 
     /// A session for a visitor whose stored one cannot be read. That one is not
     /// overwritten: what comes of this session gets an id of its own.
     pub(crate) fn unreadable(&self) -> Opened {
-        self.fresh(true, Some(EventKind::Unreadable))
+        self.fresh(Presented::Dead, Some(EventKind::Unreadable))
     }
 
     /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
     pub fn anonymous(&self) -> Session {
-        self.fresh(true, None).session
+        self.fresh(Presented::Dead, None).session
     }
 
     pub(crate) fn reading(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Reading {
@@ -140,7 +146,21 @@ impl Engine {
         }
     }
 
-    fn fresh(&self, presented: bool, kind: Option<EventKind>) -> Opened {
+    /// The bytes a store is given for these data.
+    ///
+    /// # Errors
+    ///
+    /// The profile's format has no form for one of the values, or a cookie carries the session.
+    pub fn encode(&self, data: &Map, now: Timestamp) -> Result<Vec<u8>, PayloadError> {
+        match &self.carrier {
+            Carrier::Id { data: codec, .. } => codec.encode(data, now),
+            Carrier::Data(_) => {
+                Err(PayloadError::new("these sessions live in cookies, not in a store"))
+            }
+        }
+    }
+
+    fn fresh(&self, presented: Presented, kind: Option<EventKind>) -> Opened {
         let mut data = Map::new();
         if self.dialect == Dialect::FlaskSession && self.config.session_permanent {
             // Flask-Session 0.8, `ServerSideSession.__init__`.
@@ -149,5 +169,13 @@ impl Engine {
         let session = Session::new(self.dialect, Origin::Fresh { presented }, data);
         let event = kind.map(|kind| Event { kind, session: None, subject: None });
         Opened { session, event }
+    }
+}
+
+/// What a refused value is to Django: of a key's shape, or not.
+fn presented(value: &[u8]) -> Presented {
+    match django::is_session_key(&String::from_utf8_lossy(value)) {
+        true => Presented::Dead,
+        false => Presented::Malformed,
     }
 }

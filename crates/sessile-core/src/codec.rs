@@ -122,10 +122,11 @@ impl IdCodec {
 const DJANGO_KEY: usize = 32;
 const DJANGO_ALPHABET: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// From 8 characters on, as Django takes them; no more than its column holds,
-/// and no others than it makes.
+/// What Django takes for a key, if a store can hold it.
 fn is_django_key(value: &[u8]) -> bool {
-    (8..=40).contains(&value.len()) && value.iter().all(|byte| DJANGO_ALPHABET.contains(byte))
+    value.len() <= 128
+        && value.iter().all(u8::is_ascii_graphic)
+        && std::str::from_utf8(value).is_ok_and(django::is_session_key)
 }
 
 /// How a session's data become the bytes in a store.

@@ -5,6 +5,8 @@
 use std::time::Duration;
 
 use crate::cookie::Keep;
+use crate::format::django::expiry;
+pub(crate) use crate::format::django::expiry::EXPIRY_KEY as DJANGO_EXPIRY;
 use crate::session::Expiry;
 use crate::time::Timestamp;
 use crate::value::{Map, Value};
@@ -20,8 +22,6 @@ pub(crate) enum Dialect {
 }
 
 const FLASK_PERMANENT: &str = "_permanent";
-/// Seconds, `0` for "until the browser closes", or an ISO 8601 moment (Django 5.2, `set_expiry`).
-pub(crate) const DJANGO_EXPIRY: &str = "_session_expiry";
 
 impl Dialect {
     /// The key of `session.permanent` (Flask 3.1, `SessionMixin`).
@@ -46,14 +46,14 @@ impl Dialect {
         }
     }
 
-    /// What `clear()` leaves: Flask-Session 0.8 keeps whether the session is permanent.
+    /// What `clear()` leaves: Flask-Session 0.8 keeps whether the session is
+    /// permanent, and puts in that it is not where nothing said so.
     pub(crate) fn kept_by_clear(self, data: &Map) -> Map {
-        match (self, data.get(FLASK_PERMANENT)) {
-            (Self::FlaskSession, Some(permanent)) => {
-                Map::from_iter([(FLASK_PERMANENT, permanent.clone())])
-            }
-            _ => Map::new(),
+        if self != Self::FlaskSession {
+            return Map::new();
         }
+        let permanent = data.get(FLASK_PERMANENT).cloned().unwrap_or(Value::Bool(false));
+        Map::from_iter([(FLASK_PERMANENT, permanent)])
     }
 
     /// Whether the framework takes these data for no session at all.
@@ -79,17 +79,18 @@ pub(crate) fn django_expiry(expiry: Expiry) -> Option<Value> {
 
 /// Until when a foreign session lives; `None` when its data do not say (Django's `get_expiry_age`).
 pub(crate) fn django_age(dialect: Dialect, data: &Map, now: Timestamp) -> Option<Timestamp> {
-    if dialect != Dialect::Django {
-        return None;
+    let stored = data.get(DJANGO_EXPIRY).filter(|_| dialect == Dialect::Django)?;
+    if let Value::Str(text) = stored {
+        return Timestamp::from_iso8601(text);
     }
-    match data.get(DJANGO_EXPIRY)? {
-        Value::Int(0) => None,
-        Value::Int(secs) => {
-            Some(Timestamp::from_millis(now.as_millis().saturating_add(secs.saturating_mul(1000))))
-        }
-        Value::Str(text) => Timestamp::from_iso8601(text),
-        _ => None,
-    }
+    // Where Django would raise, the session lives as configured.
+    let millis = match expiry::age(Some(stored), 0, now).ok()? {
+        Value::Int(0) => return None,
+        Value::Int(secs) => secs.saturating_mul(1000),
+        Value::Float(secs) if secs.is_finite() => (secs * 1000.0) as i64,
+        _ => return None,
+    };
+    Some(Timestamp::from_millis(now.as_millis().saturating_add(millis)))
 }
 
 /// How long Django's cookie is kept (`get_expire_at_browser_close`, `get_expiry_age`).
@@ -99,13 +100,16 @@ pub(crate) fn django_keep(
     at_browser_close: bool,
     now: Timestamp,
 ) -> Keep {
-    let stored = data.get(DJANGO_EXPIRY).filter(|value| **value != Value::Null);
-    match stored {
-        Some(Value::Int(0)) => return Keep::Session,
-        None if at_browser_close => return Keep::Session,
-        _ => {}
+    let stored = data.get(DJANGO_EXPIRY);
+    if expiry::at_browser_close(stored, at_browser_close) {
+        return Keep::Session;
     }
-    let end = django_age(Dialect::Django, data, now).unwrap_or(now + configured);
-    // Whole seconds, rounded down, as Python's `days * 86400 + seconds` is.
-    Keep::Seconds(end.as_millis().saturating_sub(now.as_millis()).div_euclid(1000))
+    let configured = i64::try_from(configured.as_secs()).unwrap_or(i64::MAX);
+    Keep::Seconds(match expiry::age(stored, configured, now) {
+        Ok(Value::Int(secs)) => secs,
+        // `int(max_age)` cuts off.
+        Ok(Value::Float(secs)) => secs as i64,
+        Ok(Value::Bool(_)) => 1,
+        _ => configured,
+    })
 }

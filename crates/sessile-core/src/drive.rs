@@ -15,7 +15,7 @@ use crate::cookie::SetCookie;
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
-use crate::session::{Lookup, Origin, Rotation, Session};
+use crate::session::{Lookup, Origin, Presented, Rotation, Session};
 use crate::settle::{Plan, StoreOp};
 use crate::store::{
     CreateOutcome, Record, SessionStore, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
@@ -360,6 +360,6 @@ impl Session {
 
     /// Turns a session that is gone into a new one holding this request's changes only.
     fn restart(&self) {
-        self.rebase(None, Origin::Fresh { presented: true }, crate::Map::new());
+        self.rebase(None, Origin::Fresh { presented: Presented::Dead }, crate::Map::new());
     }
 }

@@ -6,14 +6,14 @@
 //! (`SessionMiddleware`) are theirs to the letter; the native ones are ours.
 
 use crate::dialect::Dialect;
-use crate::session::Rotation;
+use crate::session::{Presented, Rotation};
 
 /// What a profile's rules may look at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
     pub(crate) from: From,
-    /// A credential came with the request, good or not.
-    pub(crate) presented: bool,
+    /// What came with the request.
+    pub(crate) presented: Presented,
     pub(crate) accessed: bool,
     /// The handler changed something.
     pub(crate) modified: bool,
@@ -91,7 +91,10 @@ fn native(facts: Facts, switches: Switches) -> (Data, Cookie) {
     let known = facts.from != From::Nowhere;
     // An end is carried out whatever the status: a logout that fails halfway must not stay open.
     if facts.ended && (facts.empty || facts.server_error) {
-        let cookie = if facts.presented { Cookie::Remove } else { Cookie::Keep };
+        let cookie = match facts.presented {
+            Presented::Nothing => Cookie::Keep,
+            _ => Cookie::Remove,
+        };
         return (Data::Delete, cookie);
     }
     if facts.server_error && !switches.save_on_server_error {
@@ -152,16 +155,35 @@ fn flask_session(facts: Facts, switches: Switches) -> (Data, Cookie) {
     (data, if sent { Cookie::Send } else { Cookie::Keep })
 }
 
+/// Django speaks of a session's key. A cookie gives it one, and a key of its
+/// shape is believed until something asks for the data. `signed_cookies`, whose
+/// key is the data, never loses it: it starts anew under a changed key.
 fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
-    let no_session = facts.empty && (facts.from == From::Nowhere || facts.ended);
-    if facts.presented && no_session {
-        return (Data::Delete, Cookie::Remove);
+    let dead = facts.presented == Presented::Dead && !facts.ended;
+    let loaded = facts.accessed || switches.refresh && !switches.stored;
+    if dead && !loaded {
+        return (Data::Keep, Cookie::Keep);
     }
-    if facts.ended && no_session {
-        return (Data::Delete, Cookie::Keep);
+    let keeps_key = match facts.from {
+        From::Nowhere => dead && !switches.stored,
+        From::Store | From::Cookie => !facts.ended,
+    };
+    let no_session = facts.empty && !keeps_key && facts.rotation.is_none();
+    if no_session {
+        let data = if facts.ended || dead { Data::Delete } else { Data::Keep };
+        let cookie = match facts.presented {
+            Presented::Nothing => Cookie::Keep,
+            _ => Cookie::Remove,
+        };
+        return (data, cookie);
     }
-    let saved = (facts.modified || switches.refresh) && !no_session && !facts.server_error;
-    if saved { (Data::Write, Cookie::Send) } else { (Data::Keep, Cookie::Keep) }
+    let starts_anew = dead && keeps_key;
+    let saved = facts.modified || switches.refresh || starts_anew;
+    if saved && !facts.server_error {
+        (Data::Write, Cookie::Send)
+    } else {
+        (Data::Keep, Cookie::Keep)
+    }
 }
 
 fn starlette(facts: Facts) -> (Data, Cookie) {

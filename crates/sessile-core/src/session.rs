@@ -85,8 +85,8 @@ pub(crate) struct State {
 pub(crate) enum Origin {
     /// The visitor has none: no credential, or one that led nowhere.
     Fresh {
-        /// Whether a credential came with the request.
-        presented: bool,
+        /// What came with the request.
+        presented: Presented,
     },
     /// Loaded from a store.
     Stored {
@@ -97,6 +97,18 @@ pub(crate) enum Origin {
     },
     /// Carried whole by the cookie. The record's payload is empty.
     Held { record: Record },
+}
+
+/// What the browser sent as a credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presented {
+    Nothing,
+    /// What no credential can be. Only Django's rules ask.
+    Malformed,
+    /// One that leads nowhere.
+    Dead,
+    /// One that led to the session.
+    Live,
 }
 
 impl Origin {
@@ -112,7 +124,7 @@ impl Session {
     /// A session for a visitor who has none, in the native profile. Adapters
     /// make sessions through [`Engine`](crate::Engine); this one is for tests and examples.
     pub fn anonymous() -> Self {
-        Self::new(Dialect::Native, Origin::Fresh { presented: false }, Map::new())
+        Self::new(Dialect::Native, Origin::Fresh { presented: Presented::Nothing }, Map::new())
     }
 
     pub(crate) fn new(dialect: Dialect, origin: Origin, data: Map) -> Self {

@@ -15,7 +15,7 @@ use crate::error::{CommitError, RandomError};
 use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
 use crate::policy::{self, Cookie, Data, Facts, From, Verdict};
-use crate::session::{Lookup, Origin, Rotation, Session, State};
+use crate::session::{Lookup, Origin, Presented, Rotation, Session, State};
 use crate::store::{Record, Version};
 use crate::time::Timestamp;
 
@@ -170,8 +170,8 @@ impl Engine {
         let changes = &state.changes;
         let (from, presented) = match &state.origin {
             Origin::Fresh { presented } => (From::Nowhere, *presented),
-            Origin::Stored { .. } => (From::Store, true),
-            Origin::Held { .. } => (From::Cookie, true),
+            Origin::Stored { .. } => (From::Store, Presented::Live),
+            Origin::Held { .. } => (From::Cookie, Presented::Live),
         };
         let native_subject = self.dialect == Dialect::Native && state.subject().is_some();
         Facts {
@@ -254,7 +254,7 @@ impl Engine {
         let mut new_id = None;
         let mut keep = Keep::Session;
         if verdict.data == Data::Write {
-            let record = self.record(state, self.encode(data, state, now)?, now);
+            let record = self.record(state, self.payload(data, state, now)?, now);
             keep = self.keep(state, &record, now);
             let rotation = self.rotation(state, now);
             let fresh = state.changes.ended || matches!(state.origin, Origin::Fresh { .. });
@@ -303,7 +303,7 @@ impl Engine {
         Ok(())
     }
 
-    fn encode(
+    fn payload(
         &self,
         codec: &StoredCodec,
         state: &State,

@@ -1,5 +1,7 @@
 //! Sessions stored as Python pickles: cachelib's files, Django's caches.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use sessile_core::store::Record;
 use sessile_core::{
     Config, ConfigError, DJANGO_CACHE_PREFIX, Engine, KeyRing, SecretKey, StoreOp, Timestamp,

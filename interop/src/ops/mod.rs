@@ -2,10 +2,12 @@
 
 mod cookies;
 mod django;
+mod expiry;
 mod flask;
 mod flask_session;
 mod input;
 mod itsdangerous;
+mod pickle;
 mod response;
 
 use serde_json::Value as Json;
@@ -48,6 +50,8 @@ pub fn perform(case: &Case) -> Answer {
         flask_session::perform,
         django::perform,
         cookies::perform,
+        expiry::perform,
+        pickle::perform,
         response::perform,
     ];
     groups

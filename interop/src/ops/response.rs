@@ -9,6 +9,7 @@
 
 mod config;
 mod script;
+mod stored;
 
 use serde_json::{Value as Json, json};
 use sessile_core::{Begun, Config, Engine, OpenError, Session, StoreOp};
@@ -21,9 +22,8 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
     Some(match op {
         "flask_response" => flask(input),
         "starlette_response" => starlette(input),
-        "fs_response" | "django_response" => {
-            Err(Raised::Unsupported(format!("whole requests with a foreign store ({op})")))
-        }
+        "fs_response" => stored::flask_session(input),
+        "django_response" => django(input),
         _ => return None,
     })
 }
@@ -36,22 +36,38 @@ struct Outcome {
     vary: bool,
 }
 
+fn answer(status: u64, set_cookie: Vec<String>, vary: bool) -> Json {
+    json!({"status": status, "set_cookie": set_cookie, "vary": vary.then_some("Cookie")})
+}
+
 fn flask(input: &Input<'_>) -> Answer {
-    let answer = |status, set_cookie: Vec<String>, vary: Option<&str>| json!({"status": status, "set_cookie": set_cookie, "vary": vary});
     let Some(config) = config::flask(input)? else {
         // No SECRET_KEY: a session that can be read and not written.
         let writes = script::writes(input)?;
-        return Ok(answer(if writes { 500 } else { 200 }, Vec::new(), None));
+        return Ok(answer(if writes { 500 } else { 200 }, Vec::new(), false));
     };
-    Ok(match request(config, input) {
-        Ok(outcome) => answer(200, outcome.set_cookie, outcome.vary.then_some("Cookie")),
-        Err(Failed::Status500) => answer(500, Vec::new(), None),
-        Err(Failed::Raised(raised)) => return Err(raised),
-    })
+    match request(config.config, input, false) {
+        // Flask notices a wrong SameSite when it writes the cookie.
+        Ok(outcome) if config.bad_same_site && !outcome.set_cookie.is_empty() => {
+            Ok(answer(500, Vec::new(), outcome.vary))
+        }
+        Ok(outcome) => Ok(answer(200, outcome.set_cookie, outcome.vary)),
+        Err(Failed::Status500) => Ok(answer(500, Vec::new(), script::touches(input)?)),
+        Err(Failed::Raised(raised)) => Err(raised),
+    }
+}
+
+fn django(input: &Input<'_>) -> Answer {
+    let status = input.get("view_status").and_then(Json::as_u64).unwrap_or(200);
+    match request(config::django(input)?, input, status >= 500) {
+        Ok(outcome) => Ok(answer(status, outcome.set_cookie, outcome.vary)),
+        Err(Failed::Status500) => Err(Raised::Unsupported("a refused configuration".into())),
+        Err(Failed::Raised(raised)) => Err(raised),
+    }
 }
 
 fn starlette(input: &Input<'_>) -> Answer {
-    match request(config::starlette(input)?, input) {
+    match request(config::starlette(input)?, input, false) {
         Ok(Outcome { seen, set_cookie, vary }) => {
             let vary: &[&str] = if vary { &["Cookie"] } else { &[] };
             Ok(json!({"seen": seen, "set_cookie": set_cookie, "vary": vary}))
@@ -74,7 +90,7 @@ impl From<Raised> for Failed {
 }
 
 /// One request through the engine, opened and settled whatever the script does.
-fn request(config: Config, input: &Input<'_>) -> Result<Outcome, Failed> {
+fn request(config: Config, input: &Input<'_>, server_error: bool) -> Result<Outcome, Failed> {
     let now = input.now()?;
     let engine = Engine::new(config).map_err(|_| Failed::Status500)?;
     let cookie = input.get("cookie").and_then(Json::as_str).map(str::as_bytes);
@@ -90,7 +106,9 @@ fn request(config: Config, input: &Input<'_>) -> Result<Outcome, Failed> {
     let seen = typed::from_value(&session.peek().into());
     script::run(&session, input)?;
     let plan = engine
-        .settle(&session, false, now, &mut |_| Err(sessile_core::RandomError::new("none here")))
+        .settle(&session, server_error, now, &mut |_| {
+            Err(sessile_core::RandomError::new("none here"))
+        })
         .map_err(|_| Failed::Status500)?;
     if !matches!(plan.store, StoreOp::Nothing) {
         return Err(missing("a store").into());

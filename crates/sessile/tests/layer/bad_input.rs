@@ -20,7 +20,7 @@ struct Profile {
     age: Duration,
     /// Of two cookies of one name the last counts, as in the original.
     last: bool,
-    /// A cookie that leads nowhere is removed at the next look, as Django does.
+    /// A cookie that leads nowhere is removed or emptied at the next look, as Django does.
     removes: bool,
     /// A padded signature is the same signature, as itsdangerous has it.
     padded: bool,
@@ -80,7 +80,9 @@ async fn reads_nothing(stage: &Stage, profile: &Profile, what: &str, fields: &[V
     let what = format!("{}: {what}", profile.name);
     assert_eq!((reply.status, reply.body.as_str()), (200, "-"), "{what}");
     for cookie in reply.set_cookies() {
-        assert!(profile.removes && cookie.contains("Max-Age=0"), "{what}: a cookie was sent");
+        // An empty session's, `{}`, is how `signed_cookies` replaces what it cannot read.
+        let harmless = cookie.contains("Max-Age=0") || cookie.starts_with("sessionid=e30:");
+        assert!(profile.removes && harmless, "{what}: a cookie was sent");
     }
 }
 

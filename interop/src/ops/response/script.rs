@@ -1,7 +1,8 @@
 //! The operations of a script, done to a session.
 
 use serde_json::Value as Json;
-use sessile_core::{Session, Value};
+use sessile_core::format::django::expiry;
+use sessile_core::{Session, Timestamp, Value};
 
 use super::super::Raised;
 use super::super::input::{Input, missing};
@@ -9,7 +10,8 @@ use crate::typed;
 
 /// Does the whole script.
 pub(super) fn run(session: &Session, input: &Input<'_>) -> Result<(), Raised> {
-    steps(input)?.iter().try_for_each(|step| perform(session, step))
+    let now = input.now()?;
+    steps(input)?.iter().try_for_each(|step| perform(session, step, now))
 }
 
 /// Whether any step changes the session.
@@ -19,11 +21,17 @@ pub(super) fn writes(input: &Input<'_>) -> Result<bool, Raised> {
     Ok(session.is_modified())
 }
 
-fn steps<'a>(input: &Input<'a>) -> Result<&'a [Json], Raised> {
+/// Whether any step looks at the session.
+pub(super) fn touches(input: &Input<'_>) -> Result<bool, Raised> {
+    Ok(!steps(input)?.is_empty())
+}
+
+/// The steps one by one, for who does some of them otherwise.
+pub(super) fn steps<'a>(input: &Input<'a>) -> Result<&'a [Json], Raised> {
     input.get("script").and_then(Json::as_array).map(Vec::as_slice).ok_or_else(|| missing("script"))
 }
 
-fn perform(session: &Session, step: &Json) -> Result<(), Raised> {
+pub(super) fn perform(session: &Session, step: &Json, now: Timestamp) -> Result<(), Raised> {
     let name = step.get(0).and_then(Json::as_str).ok_or_else(|| missing("script"))?;
     let key = || step.get(1).and_then(Json::as_str).ok_or_else(|| missing("a step's key"));
     let value = |at: usize| -> Result<Value, Raised> {
@@ -32,7 +40,7 @@ fn perform(session: &Session, step: &Json) -> Result<(), Raised> {
     };
     match name {
         "get" | "getitem" => drop(session.get_value(key()?)),
-        "in" | "contains" => drop(session.contains_key(key()?)),
+        "in" | "contains" | "has_key" => drop(session.contains_key(key()?)),
         "len" | "bool" | "iter" | "keys" | "values" | "items" => drop(session.len()),
         "set" | "setitem" => session.insert_value(key()?, value(2)?),
         "setdefault" => {
@@ -58,6 +66,18 @@ fn perform(session: &Session, step: &Json) -> Result<(), Raised> {
         }
         "clear" => session.clear(),
         "flush" => session.flush(),
+        "cycle_key" | "cycle_id" | "regenerate" => session.cycle_id(),
+        "set_test_cookie" | "test_cookie" => session.insert_value("testcookie", "worked"),
+        "delete_test_cookie" => drop(session.remove("testcookie")),
+        "test_cookie_worked" => drop(session.get_value("testcookie")),
+        "get_expiry_age" | "get_expiry_date" | "get_expire_at_browser_close" => {
+            drop(session.get_value(expiry::EXPIRY_KEY));
+        }
+        "set_expiry" => match expiry::stored(value(1)?, now) {
+            Ok(Some(expiry)) => session.insert_value(expiry::EXPIRY_KEY, expiry),
+            Ok(None) => drop(session.remove(expiry::EXPIRY_KEY)),
+            Err(error) => return Err(Raised::exception(error.python_class(), error)),
+        },
         "permanent" => session.set_permanent(value(1)? == Value::Bool(true)),
         "mark" | "modified" => session.mark_modified(),
         "nested" => {

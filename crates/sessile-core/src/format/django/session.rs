@@ -13,6 +13,13 @@ pub const SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
 /// The salt of the engine `signed_cookies`.
 pub const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
 
+/// Whether Django takes `text` for a session's key: 8 characters or more
+/// (`SessionBase._validate_session_key`). Its own have 32 of `a-z0-9`, and its
+/// file engine takes no other characters.
+pub fn is_session_key(text: &str) -> bool {
+    text.chars().nth(7).is_some()
+}
+
 /// Bounds for a record out of a store, which came from us or from Django.
 const MAX_RECORD: usize = 16 << 20;
 
