@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::process::quiet;
 use crate::report::{Done, Failure, Report};
-use crate::requirements;
 use crate::workspace::{Workspace, read};
+use crate::{faults, requirements, servers};
 
 /// Crates that would give the core a clock, randomness, sockets, a runtime or a framework.
 /// A trailing `*` stands for any ending.
@@ -52,8 +52,12 @@ fn format(workspace: &Workspace) -> Result<Done, Failure> {
 
 fn clippy(workspace: &Workspace) -> Result<Done, Failure> {
     println!("compiling everything that is depended on; minutes when nothing is cached");
-    let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-    quiet(&mut workspace.cargo(&arguments), "mend what clippy says above")?;
+    let mut clippy = workspace.cargo(&["clippy", "--workspace", "--all-targets"]);
+    // Whole test files stand behind these.
+    for feature in [servers::FEATURE, faults::FEATURE] {
+        clippy.args(["--features", &workspace.everywhere(feature)]);
+    }
+    quiet(clippy.args(["--", "-D", "warnings"]), "mend what clippy says above")?;
     Ok(Done::default())
 }
 

@@ -3,10 +3,12 @@
 // A command-line program talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod backends;
 mod bench;
 mod check;
 mod counts;
 mod debian;
+mod faults;
 mod fuzz;
 mod process;
 mod python;
@@ -31,7 +33,10 @@ usage: cargo xtask COMMAND
                       Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
                       on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
                       long as COMMAND runs, which finds the URLs in its environment
-  unit                cargo test --workspace, the fuzz corpora included
+  unit                cargo test --workspace, the fuzz corpora included, without servers
+  stores              the crates of stores with the tests that need servers, which it starts
+  faults              kills, stops, full disks and failing networks; what was lost, how long
+                      recovery took
   vectors [PATH…]     compare with vector files made by Flask, Django and the others; without
                       a path: $SESSILE_VECTORS, else ../shared/vectors when it exists
   defects             what goes wrong in other session layers, by the scripts that ours pass
@@ -73,7 +78,8 @@ fn dispatch(
     match command {
         "test" => {
             check::all(workspace, report)?;
-            suites::unit(workspace, report)?;
+            let servers = servers::all(report)?;
+            suites::unit(workspace, report, Some(&servers))?;
             suites::system_calls(workspace, report)?;
             suites::defects(workspace, report)?;
             suites::vectors(workspace, report, paths(), true)?;
@@ -87,7 +93,12 @@ fn dispatch(
             Err(Failure::new(format!("`{command}` takes no arguments"), USAGE))
         }
         "check" => check::all(workspace, report),
-        "unit" => suites::unit(workspace, report),
+        "unit" => suites::unit(workspace, report, None),
+        "stores" => {
+            let servers = servers::all(report)?;
+            suites::stores(workspace, report, &servers)
+        }
+        "faults" => faults::run(workspace, report),
         "defects" => suites::defects(workspace, report),
         "interop" => suites::interop(workspace, report),
         "browser" => suites::browser(workspace, report),

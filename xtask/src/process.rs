@@ -24,7 +24,7 @@ pub(crate) fn typed(command: &Command) -> String {
 /// Runs to the end, showing each line that `shown` accepts as it comes and counting tests.
 pub(crate) fn stream(
     command: &mut Command,
-    shown: fn(&str) -> bool,
+    mut shown: impl FnMut(&str) -> bool,
     remedy: &str,
 ) -> Result<Counts, Failure> {
     println!("$ {}", typed(command));
@@ -70,19 +70,17 @@ pub(crate) fn is_build_progress(line: &str) -> bool {
 ///
 /// `take` says whether it printed the line: after a long silence we print a sign of life.
 fn each_line(command: &mut Command, mut take: impl FnMut(&str) -> bool) -> Result<bool, Failure> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(|error| not_run(command, &error))?;
+    // One pipe for both, or their order would be lost.
+    let (out, into) = io::pipe().map_err(|error| not_run(command, &error))?;
+    let again = into.try_clone().map_err(|error| not_run(command, &error))?;
+    command.stdin(Stdio::null()).stdout(into).stderr(again);
+    let child = command.spawn();
+    // The command holds the pipe's other end: while it does, there is no end of the output.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = child.map_err(|error| not_run(command, &error))?;
     let (lines, received) = mpsc::channel();
     thread::scope(|scope| {
-        if let Some(out) = child.stdout.take() {
-            let lines = lines.clone();
-            scope.spawn(move || send_lines(out, &lines));
-        }
-        if let Some(err) = child.stderr.take() {
-            scope.spawn(move || send_lines(err, &lines));
-        } else {
-            drop(lines);
-        }
+        scope.spawn(move || send_lines(out, &lines));
         let (started, mut spoke, mut last) = (Instant::now(), Instant::now(), String::new());
         loop {
             match received.recv_timeout(SILENCE) {

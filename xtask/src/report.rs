@@ -66,11 +66,18 @@ struct Step {
 pub(crate) struct Report {
     started: Instant,
     steps: Vec<Step>,
+    /// Lines to be shown after the table.
+    last: Vec<String>,
 }
 
 impl Report {
     pub(crate) fn new() -> Self {
-        Self { started: Instant::now(), steps: Vec::new() }
+        Self { started: Instant::now(), steps: Vec::new(), last: Vec::new() }
+    }
+
+    /// Lines for the end of the output, before the total.
+    pub(crate) fn at_the_end(&mut self, lines: Vec<String>) {
+        self.last.extend(lines);
     }
 
     /// Runs one step and prints its time; the first failure is for the caller to pass on.
@@ -118,6 +125,9 @@ impl Report {
         }
         let all = seconds(self.started.elapsed());
         println!("{:<12} {:>8} {:>7} {all:>8}\n", "all", total.passed, total.failed);
+        for line in &self.last {
+            println!("{line}");
+        }
         if outcome.is_err() {
             total.failed = total.failed.max(1);
         }

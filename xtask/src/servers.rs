@@ -11,14 +11,17 @@ use std::time::Instant;
 use sessile_testbed::Backend;
 
 use crate::debian;
-use crate::report::Failure;
+use crate::report::{Done, Failure, Report};
 
+/// The feature of a crate whose tests need servers.
+pub(crate) const FEATURE: &str = "servers";
 /// The keeper's command, for us alone.
 const KEEPER: &str = "servers-keeper";
 const USAGE: &str = "usage: cargo xtask servers [--only NAME,NAME…] [-- COMMAND…]";
 
 /// One backend that runs.
 pub(crate) struct Running {
+    pub(crate) name: &'static str,
     pub(crate) variable: String,
     pub(crate) url: String,
     /// What it is, in words.
@@ -44,6 +47,16 @@ pub(crate) fn command(command: &str, arguments: &[String]) -> Option<ExitCode> {
     }))
 }
 
+/// Every backend, as a step of a run.
+pub(crate) fn all(report: &mut Report) -> Result<Servers, Failure> {
+    let mut servers = None;
+    report.step("servers", || {
+        servers = Some(Servers::start(&Backend::ALL)?);
+        Ok(Done::note("they run until the end"))
+    })?;
+    servers.ok_or_else(|| Failure::new("no server started", "run it again"))
+}
+
 impl Servers {
     /// Starts the backends, having installed what they need.
     pub(crate) fn start(backends: &[Backend]) -> Result<Self, Failure> {
@@ -61,14 +74,15 @@ impl Servers {
         let mut keeper = command.process_group(0).spawn().map_err(failed)?;
         let mut running = Vec::new();
         if let Some(out) = keeper.stdout.take() {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let mut parts = line.splitn(3, '\t').map(str::to_owned);
-                let (Some(variable), Some(url), Some(what)) =
-                    (parts.next(), parts.next(), parts.next())
-                else {
-                    break;
-                };
-                running.push(Running { variable, url, what });
+            let lines = BufReader::new(out).lines().map_while(Result::ok);
+            for (backend, line) in backends.iter().zip(lines) {
+                let Some((url, what)) = line.split_once('\t') else { break };
+                running.push(Running {
+                    name: backend.name(),
+                    variable: backend.variable(),
+                    url: url.to_owned(),
+                    what: what.to_owned(),
+                });
             }
         }
         let servers = Self { keeper, running };
@@ -107,7 +121,7 @@ fn serve(arguments: &[String]) -> Result<ExitCode, Failure> {
     };
     let servers = Servers::start(&backends)?;
     let Some([program, rest @ ..]) = command else {
-        for Running { variable, url, what } in &servers.running {
+        for Running { variable, url, what, .. } in &servers.running {
             println!("export {variable}='{url}' # {what}");
         }
         let _ = io::stdout().flush();
@@ -129,9 +143,8 @@ fn keep(names: &[String]) -> Result<ExitCode, Failure> {
     let servers = sessile_testbed::start(&backends)
         .map_err(|error| Failure::new(error.to_string(), "see above; then run it again"))?;
     for server in &servers {
-        println!("{}\t{}\t{}", server.backend.variable(), server.url, server.what);
+        println!("{}\t{}", server.url, server.what);
     }
-    println!();
     let _ = io::stdout().flush();
     wait_for_the_end_of_stdin();
     Ok(ExitCode::SUCCESS)

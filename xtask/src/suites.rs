@@ -3,21 +3,62 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::backends::{self, Ledger};
 use crate::debian;
 use crate::process::{is_build_progress, stream};
 use crate::python;
 use crate::report::{Done, Failure, Report};
+use crate::servers::{FEATURE, Servers};
 use crate::workspace::Workspace;
 
-/// `cargo test --workspace`.
-pub(crate) fn unit(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+/// `cargo test --workspace`; with servers, the tests that need them too.
+pub(crate) fn unit(
+    workspace: &Workspace,
+    report: &mut Report,
+    servers: Option<&Servers>,
+) -> Result<(), Failure> {
+    let mut ledger = Ledger::default();
     report.step("unit", || {
-        let mut test = workspace.cargo(&["test", "--workspace"]);
-        let remedy = "run the named test alone: `cargo test -p CRATE NAME`";
-        let counts = stream(&mut test, worth_showing, remedy)?;
-        workspace.tested.set(true);
+        let features = servers.map_or_else(String::new, |_| workspace.everywhere(FEATURE));
+        let mut test = workspace.cargo(&["test", "--workspace", "--features", &features]);
+        servers.inspect(|it| it.tell(&mut test));
+        let remedy = "run the named test alone: `cargo test -p CRATE NAME`; one that needs servers: \
+                      `cargo xtask servers -- cargo test -p CRATE --features servers NAME`";
+        let shown = |line: &str| {
+            ledger.line(line);
+            worth_showing(line)
+        };
+        let counts = stream(&mut test, shown, remedy)?;
+        *workspace.tested.borrow_mut() = Some(features);
         Ok(Done::from(counts))
-    })
+    })?;
+    if let Some(servers) = servers {
+        report.at_the_end(backends::table(workspace, servers, &ledger, true));
+    }
+    Ok(())
+}
+
+/// The tests of the stores that need servers, and what else is in their crates.
+pub(crate) fn stores(
+    workspace: &Workspace,
+    report: &mut Report,
+    servers: &Servers,
+) -> Result<(), Failure> {
+    let mut ledger = Ledger::default();
+    report.step("stores", || {
+        let mut test = workspace.cargo(&["test", "--features", &workspace.everywhere(FEATURE)]);
+        test.args(workspace.declaring(FEATURE).flat_map(|it| ["-p", &it.name]));
+        servers.tell(&mut test);
+        let remedy = "run the named test alone: \
+                      `cargo xtask servers -- cargo test -p CRATE --features servers NAME`";
+        let shown = |line: &str| {
+            ledger.line(line);
+            worth_showing(line)
+        };
+        stream(&mut test, shown, remedy).map(Done::from)
+    })?;
+    report.at_the_end(backends::table(workspace, servers, &ledger, false));
+    Ok(())
 }
 
 /// The tests that watch system calls, with strace: `cargo test` alone leaves them out.

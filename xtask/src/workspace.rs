@@ -1,6 +1,6 @@
 //! Where things are: the root, the member crates and their features, the built programs.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,6 +11,7 @@ use crate::report::Failure;
 /// One crate of the workspace.
 pub(crate) struct Member {
     pub(crate) name: String,
+    pub(crate) folder: PathBuf,
     /// The names under `[features]`, `default` left out.
     pub(crate) features: Vec<String>,
 }
@@ -19,8 +20,8 @@ pub(crate) struct Member {
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     pub(crate) members: Vec<Member>,
-    /// Whether the unit tests have been built in this run.
-    pub(crate) tested: Cell<bool>,
+    /// The features with which the unit tests have been built in this run, if they have.
+    pub(crate) tested: RefCell<Option<String>>,
 }
 
 impl Workspace {
@@ -40,10 +41,26 @@ impl Workspace {
                 continue;
             }
             let manifest = read(&folder.join("Cargo.toml"))?;
-            members.push(Member { name: name.to_owned(), features: feature_names(&manifest) });
+            members.push(Member {
+                name: name.to_owned(),
+                folder: folder.to_owned(),
+                features: feature_names(&manifest),
+            });
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self { root, members, tested: Cell::new(false) })
+        Ok(Self { root, members, tested: RefCell::default() })
+    }
+
+    /// The crates that declare a feature.
+    pub(crate) fn declaring(&self, feature: &str) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(move |it| it.features.iter().any(|name| name == feature))
+    }
+
+    /// The feature of every crate that declares it, as cargo's `--features` takes it.
+    pub(crate) fn everywhere(&self, feature: &str) -> String {
+        let names: Vec<_> =
+            self.declaring(feature).map(|it| format!("{}/{feature}", it.name)).collect();
+        names.join(",")
     }
 
     /// `cargo ARGS` run in the root.
@@ -63,8 +80,8 @@ impl Workspace {
     /// After the unit tests it is built in the shape they left: with `--tests` cargo unifies
     /// features as `cargo test` does, so that nothing is compiled a second time.
     pub(crate) fn program(&self, package: &str, name: &str) -> Result<PathBuf, Failure> {
-        let mut build = if self.tested.get() {
-            self.cargo(&["build", "--workspace", "--bins", "--tests"])
+        let mut build = if let Some(features) = self.tested.borrow().as_deref() {
+            self.cargo(&["build", "--workspace", "--bins", "--tests", "--features", features])
         } else {
             self.cargo(&["build", "--package", package, "--bin", name])
         };
