@@ -36,6 +36,8 @@ mod login;
 mod manage;
 mod next_page;
 mod slot;
+#[cfg(feature = "templates")]
+pub mod templates;
 mod typed;
 mod world;
 
