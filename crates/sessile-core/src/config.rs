@@ -1,6 +1,7 @@
 //! What a deployment chooses, and what is refused.
 
 use std::fmt;
+use std::num::NonZero;
 use std::time::Duration;
 
 use crate::Lifetime;
@@ -122,6 +123,13 @@ pub struct Config {
     /// (`SESSION_STORE_TIMEOUT`). Stores have shorter bounds of their own for
     /// what they wait for; this one holds whatever they do.
     pub store_timeout: Duration,
+    /// How often expired sessions are removed from the store, in the background
+    /// (`SESSION_SWEEP_EVERY`), where the store does not forget them by itself.
+    /// `None`: not by this process.
+    pub sweep_every: Option<Duration>,
+    /// The same, once in about so many requests that reach the store
+    /// (`SESSION_CLEANUP_N_REQUESTS` of Flask-Session).
+    pub cleanup_n_requests: Option<NonZero<u32>>,
     /// What to answer when the store fails.
     pub store_failure: StoreFailure,
     /// What to answer when the session was ended while the handler ran.
@@ -179,6 +187,8 @@ impl Config {
             stored_pickled: false,
             save_on_server_error: false,
             store_timeout: Duration::from_secs(10),
+            sweep_every: None,
+            cleanup_n_requests: None,
             store_failure: StoreFailure::Refuse,
             ended_meanwhile: EndedMeanwhile::Refuse,
             max_bytes: 1 << 20,

@@ -19,7 +19,7 @@ use std::fmt;
 
 pub use error::SettingsError;
 pub use names::Setting;
-pub use store::StoreChoice;
+pub use store::{StoreChoice, StoreUrl};
 
 /// Settings by name, not yet checked.
 ///
@@ -66,7 +66,7 @@ const NOT_OURS: &[&str] = &["SESSION_MANAGER"];
 
 /// Settings that may be empty: an empty key is an error rather than no key,
 /// and no prefix is a choice.
-const MAY_BE_EMPTY: &[&str] = &["SECRET_KEY", "SESSION_KEY_PREFIX"];
+const MAY_BE_EMPTY: &[&str] = &["SECRET_KEY", "SESSION_KEY_PREFIX", "SESSION_CACHE_KEY_PREFIX"];
 
 impl Settings {
     /// No settings: all defaults.

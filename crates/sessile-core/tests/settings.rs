@@ -47,10 +47,28 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
     match name {
         "SECRET_KEY_FALLBACKS" => (OLD, &[("SECRET_KEY", KEY)]),
         "SESSION_ENGINE" => ("signed_cookies", &[("SESSION_TYPE", "")]),
-        "SESSION_URL" => ("redis://host", &[("SESSION_TYPE", "redis")]),
-        "SESSION_TABLE" | "SESSION_SQLALCHEMY_TABLE" => {
+        "SESSION_URL" | "SESSION_REDIS" => ("redis://host", &[("SESSION_TYPE", "")]),
+        "SESSION_CACHE_URL" => {
+            ("redis://host", &[("SESSION_TYPE", ""), ("SESSION_URL", "sqlite:a.db")])
+        }
+        "SESSION_CACHE_KEY_PREFIX" | "SESSION_CACHE_VERSION" => {
+            ("7", &[("SESSION_TYPE", ""), ("SESSION_CACHE_URL", "redis://host")])
+        }
+        "SESSION_MEMCACHED" => ("host:11211", &[("SESSION_TYPE", "")]),
+        "SESSION_MONGODB" => ("mongodb://host", &[("SESSION_TYPE", "")]),
+        "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {
+            ("other", &[("SESSION_TYPE", ""), ("SESSION_URL", "mongodb://host")])
+        }
+        "SESSION_SQLALCHEMY" => ("mysql://host/db", &[("SESSION_TYPE", "")]),
+        "SESSION_TABLE"
+        | "SESSION_SCHEMA"
+        | "SESSION_SQLALCHEMY_TABLE"
+        | "SESSION_SQLALCHEMY_SCHEMA" => {
             ("other", &[("SESSION_TYPE", "sql"), ("SESSION_URL", "mysql://host/db")])
         }
+        "SESSION_FILE_THRESHOLD" => ("7", &[("SESSION_TYPE", "filesystem")]),
+        "SESSION_CACHELIB" => ("other", &[("SESSION_TYPE", "cachelib")]),
+        "SESSION_CLEANUP_N_REQUESTS" => ("100", &[]),
         "SESSION_FILE_DIR" => ("other", &[("SESSION_TYPE", "filesystem")]),
         "SESSION_FILE_PATH" => ("other", &[("SESSION_TYPE", "filesystem")]),
         "SESSION_FILE_MODE" => {
@@ -77,6 +95,8 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         | "SESSION_ABSOLUTE_TIMEOUT"
         | "SESSION_RENEW_AFTER"
         | "SESSION_ROTATE_AFTER"
+        | "SESSION_STORE_TIMEOUT"
+        | "SESSION_SWEEP_EVERY"
         | "SESSION_GRACE" => ("7 minutes", &[]),
         _ => ("flip", &[]),
     }
@@ -90,6 +110,7 @@ const SHOWN_ELSEWHERE: &[&str] = &[
     "SESSION_TYPE",
     "SESSION_STORAGE",
     "MAX_COOKIE_SIZE",
+    "SESSION_SERIALIZER",
     "SESSION_DEVELOPMENT",
 ];
 
@@ -145,17 +166,15 @@ fn a_wrong_value_is_refused_with_what_was_given_and_what_it_takes() {
         for setting in Settings::known().iter().filter(applying).filter(|s| !takes_any_text(s)) {
             // Free text as far as settings go; the cookie's own rules and the stores check these.
             let free = ["SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "APPLICATION_ROOT"];
-            let stores =
-                setting.name.starts_with("SESSION_FILE") || setting.name.ends_with("_TABLE");
-            if free.contains(&setting.name) || stores || setting.name == "SECRET_KEY_FALLBACKS" {
+            if free.contains(&setting.name) || setting.name == "SECRET_KEY_FALLBACKS" {
                 continue;
             }
+            let (_, beside) = sample(setting.name);
             let mut all = complete.to_vec();
             all.retain(|(name, _)| *name != setting.name);
-            if setting.name == "SESSION_URL" {
-                all.retain(|(name, _)| *name != "SESSION_TYPE");
-            }
-            all.push((setting.name, "wr\u{7}ong"));
+            all.retain(|(name, _)| !beside.iter().any(|(other, _)| other == name));
+            all.extend(beside);
+            all.push((setting.name, "wr\u{7}o\0ng/"));
             match refused(&all) {
                 SettingsError::Invalid { setting: name, got, takes } => {
                     assert_eq!((name, takes), (setting.name, setting.takes));
@@ -179,8 +198,17 @@ fn an_unknown_name_is_refused_with_the_nearest() {
         error.to_string(),
         "there is no setting \"SESSION_COOKIE_SAMSITE\"; did you mean SESSION_COOKIE_SAMESITE?"
     );
-    let error = refused(&[("SESSION_REDIS", "redis://:hunter2@host")]).to_string();
-    assert!(error.contains("SESSION_URL") && !error.contains("hunter2"), "{error}");
+    for (name, instead) in [
+        ("SESSION_CACHE_ALIAS", "SESSION_CACHE_URL"),
+        ("SESSION_SQLALCHEMY_BIND_KEY", "SESSION_SQLALCHEMY"),
+        ("SESSION_SQLALCHEMY_SEQUENCE", "make the table yourself"),
+        ("SESSION_DYNAMODB", "SESSION_TYPE"),
+        ("SESSION_REDIS_URL", "SESSION_REDIS?"),
+        ("SESSION_MONGODB_COLLECTION", "SESSION_MONGODB_COLLECT?"),
+    ] {
+        let error = refused(&[(name, "hunter2")]).to_string();
+        assert!(error.contains(instead) && !error.contains("hunter2"), "{error}");
+    }
 }
 
 #[test]
@@ -251,6 +279,10 @@ fn inv11_secrets_are_in_no_error_and_no_debug() {
         &[("SESSION_TYPE", "memory"), ("SESSION_URL", "mysql://u:hunter2@host/db")],
         &[("SESSION_SECRET", SECRET)],
         &[("SESSION_MONGODB", SECRET)],
+        &[("SESSION_REDIS", "http://:hunter2@host")],
+        &[("SESSION_MEMCACHED", "u:hunter2@host")],
+        &[("SESSION_REDIS", "redis://:hunter2@host"), ("SESSION_URL", "redis://:hunter2@host")],
+        &[("SESSION_CACHE_URL", "mysql://u:hunter2@host")],
     ];
     for case in cases {
         let error = refused(case);

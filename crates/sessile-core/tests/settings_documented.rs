@@ -21,6 +21,16 @@ const NOT_SET: &[&str] = &[
     "SESSION_TYPE",
     "SESSION_ENGINE",
     "SESSION_URL",
+    "SESSION_CACHE_URL",
+    "SESSION_CACHE_KEY_PREFIX",
+    "SESSION_REDIS",
+    "SESSION_MEMCACHED",
+    "SESSION_MONGODB",
+    "SESSION_MONGODB_DB",
+    "SESSION_SQLALCHEMY",
+    "SESSION_SQLALCHEMY_SCHEMA",
+    "SESSION_SCHEMA",
+    "SESSION_CACHELIB",
     "SESSION_FILE_DIR",
     "SESSION_FILE_PATH",
     "SESSION_LEVEL",
@@ -59,12 +69,16 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
         return settings;
     }
     match name {
-        "SESSION_FILE_MODE" => {
+        "SESSION_FILE_MODE" | "SESSION_FILE_THRESHOLD" => {
             settings.with("SESSION_TYPE", "filesystem").with("SESSION_FILE_DIR", "d")
         }
         "SESSION_FILE_DIR" => settings.with("SESSION_TYPE", "filesystem"),
         "SESSION_TABLE" | "SESSION_SQLALCHEMY_TABLE" => {
             settings.with("SESSION_URL", "postgres://host/db")
+        }
+        "SESSION_CACHE_VERSION" => settings.with("SESSION_CACHE_URL", "redis://host"),
+        "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {
+            settings.with("SESSION_URL", "mongodb://host")
         }
         _ => settings.with("SESSION_TYPE", "memory"),
     }

@@ -72,7 +72,7 @@ impl World for Live<'_> {
     }
 }
 
-fn system_time() -> Timestamp {
+pub(crate) fn system_time() -> Timestamp {
     // A clock before 1970 is a broken clock; every session then looks new, none expired.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

@@ -115,3 +115,37 @@ fn a_file_is_read_and_its_absence_named() {
     let absent = sessile::from_toml(dir.path().join("other.toml")).unwrap_err();
     assert!(absent.to_string().contains("other.toml"), "{absent}");
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn expired_sessions_are_removed_behind_the_requests() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:{}", dir.path().join("sessions.db").display());
+    let settings = Settings::new().with("SESSION_URL", url.clone());
+    let settings = settings.with("SESSION_IDLE_TIMEOUT", "0.001");
+    let store = sessile::sql::SqlStore::connect(&url, Default::default()).await.unwrap();
+    let keys = async || {
+        let scan = sessile::SessionStore::as_scan(&store).unwrap();
+        let page = scan.scan(None, 1000).await.unwrap();
+        page.entries.into_iter().map(|(key, _)| key).collect::<Vec<_>>()
+    };
+    for (name, value) in [("SESSION_SWEEP_EVERY", "0.002"), ("SESSION_CLEANUP_N_REQUESTS", "2")] {
+        let layer = SessionLayer::connect(settings.clone()).await.unwrap();
+        visits([layer]).await;
+        let old = keys().await;
+        assert!(!old.is_empty(), "{name}");
+        let swept = SessionLayer::connect(settings.clone().with(name, value)).await.unwrap();
+        let emptied = async {
+            while keys().await.iter().any(|key| old.contains(key)) {
+                if name == "SESSION_CLEANUP_N_REQUESTS" {
+                    // Two requests: the second of them sweeps.
+                    visits([swept.clone()]).await;
+                    visits([swept.clone()]).await;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let limit = std::time::Duration::from_secs(20);
+        tokio::time::timeout(limit, emptied).await.unwrap_or_else(|_| panic!("{name}"));
+    }
+}

@@ -42,6 +42,8 @@ const BOOL: &str = "true or false";
 const SPAN: &str = "seconds or a time such as \"31 days\" or \"PT8H\", above zero";
 const LIMIT: &str = "seconds, a time such as \"30 minutes\" or \"PT8H\", or \"none\"";
 const TEXT: &str = "text";
+const PREFIX: &str = "text without control characters, at most 128 bytes";
+const NAME: &str = "letters, digits and _, at most 48, no digit first";
 
 const fn plain(name: &'static str, profiles: u8, takes: &'static str) -> Setting {
     Setting { name, takes, is_secret: false, profiles }
@@ -63,20 +65,42 @@ pub(super) const KNOWN: &[Setting] = &[
     plain(
         "SESSION_TYPE",
         ALL,
-        "cookie (or null), memory, sqlite, sql (or sqlalchemy), filesystem (or file), redis, \
-         memcached or mongodb",
+        "cookie (or null), memory, sqlite, sql (or sqlalchemy), filesystem (or file, cachelib), \
+         redis, memcached, mongodb or cached",
     ),
-    plain("SESSION_ENGINE", D, "django.contrib.sessions.backends. and db, file or signed_cookies"),
+    plain(
+        "SESSION_ENGINE",
+        D,
+        "django.contrib.sessions.backends. and db, cache, cached_db, file or signed_cookies",
+    ),
     secret(
         "SESSION_URL",
         N | S | D,
-        "the store's address: sqlite:, postgres://, mysql://, redis://, memcached:// or mongodb://",
+        "the store's address: sqlite:, postgres://, mysql://, redis://, memcached://, mongodb:// \
+         or file:",
     ),
-    plain("SESSION_TABLE", N, "letters, digits and _, at most 48, no digit first"),
-    plain("SESSION_SQLALCHEMY_TABLE", S, "letters, digits and _, at most 48, no digit first"),
+    secret("SESSION_CACHE_URL", N | D, "redis://, rediss:// or memcached:// and the servers"),
+    plain("SESSION_CACHE_KEY_PREFIX", D, PREFIX),
+    plain("SESSION_CACHE_VERSION", D, "a whole number"),
+    secret(
+        "SESSION_REDIS",
+        N | S,
+        "an address: redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster://",
+    ),
+    secret("SESSION_MEMCACHED", N | S, "servers: host:11211,other:11211"),
+    secret("SESSION_MONGODB", N | S, "an address: mongodb:// or mongodb+srv://"),
+    plain("SESSION_MONGODB_DB", N | S, "a database's name"),
+    plain("SESSION_MONGODB_COLLECT", N | S, "a collection's name"),
+    secret("SESSION_SQLALCHEMY", N | S, "an address: sqlite:, postgres:// or mysql://"),
+    plain("SESSION_SQLALCHEMY_TABLE", S, NAME),
+    plain("SESSION_SQLALCHEMY_SCHEMA", S, NAME),
+    plain("SESSION_TABLE", N, NAME),
+    plain("SESSION_SCHEMA", N, NAME),
     plain("SESSION_FILE_DIR", N | S, "a directory"),
     plain("SESSION_FILE_PATH", D, "a directory"),
     plain("SESSION_FILE_MODE", N | S, "0600, 0640 or 0660 (as a number: 384, 416, 432)"),
+    plain("SESSION_FILE_THRESHOLD", S, "a number of files; 0 for no limit"),
+    plain("SESSION_CACHELIB", S, "cachelib's directory"),
     plain("SESSION_STORAGE", ALL, "store, signed_cookie or encrypted_cookie"),
     plain("SESSION_COOKIE_NAME", ALL, TEXT),
     plain("SESSION_COOKIE_DOMAIN", ALL, "a host name, or false for none"),
@@ -102,11 +126,15 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_EXPIRE_AT_BROWSER_CLOSE", D, BOOL),
     plain("SESSION_PERMANENT", S, BOOL),
     plain("SESSION_USE_SIGNER", S, BOOL),
-    plain("SESSION_KEY_PREFIX", S, "text without control characters, at most 128 bytes"),
+    plain("SESSION_KEY_PREFIX", S, PREFIX),
     plain("SESSION_ID_LENGTH", S, "16 to 192 bytes; below 16 an id could be guessed"),
     plain("SESSION_SERIALIZATION_FORMAT", S, "msgpack or json"),
+    plain("SESSION_SERIALIZER", D, "django.contrib.sessions.serializers.JSONSerializer"),
     plain("SESSION_MAX_BYTES", ALL, "1 or more bytes"),
     plain("SESSION_SAVE_ON_SERVER_ERROR", N, BOOL),
+    plain("SESSION_STORE_TIMEOUT", N | S | D, SPAN),
+    plain("SESSION_SWEEP_EVERY", N | S | D, LIMIT),
+    plain("SESSION_CLEANUP_N_REQUESTS", N | S, "1 or more, or \"none\""),
     plain("SESSION_STORE_FAILURE", N | S | D, "refuse or read_as_anonymous"),
     plain("SESSION_ENDED_MEANWHILE", N | S | D, "refuse or keep_response"),
     plain("SESSION_NO_STORE", ALL, BOOL),
@@ -116,21 +144,23 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_DEVELOPMENT", N, BOOL),
 ];
 
+const NO_DYNAMODB: &str = "there is no DynamoDB store; SESSION_TYPE names those there are";
+
 /// Settings of the originals that have another place here.
 const REPLACED: &[(&str, &str)] = &[
-    ("SESSION_REDIS", "it holds a client; give the server's address in SESSION_URL"),
-    ("SESSION_MEMCACHED", "it holds a client; give the server's address in SESSION_URL"),
-    ("SESSION_MONGODB", "it holds a client; give the server's address in SESSION_URL"),
-    ("SESSION_MONGODB_DB", "give the database in SESSION_URL: mongodb://host/database"),
-    ("SESSION_MONGODB_COLLECT", "the collection's name is fixed; give the address in SESSION_URL"),
-    ("SESSION_DYNAMODB", "there is no DynamoDB store; SESSION_TYPE names those there are"),
-    ("SESSION_SQLALCHEMY", "it holds a client; give the database's address in SESSION_URL"),
-    ("SESSION_SQLALCHEMY_BIND_KEY", "give the database's address in SESSION_URL"),
-    ("SESSION_CACHELIB", "it holds a client; use SESSION_TYPE=filesystem with SESSION_FILE_DIR"),
-    ("SESSION_CACHE_ALIAS", "give the cache's address in SESSION_URL"),
-    ("SESSION_CLEANUP_N_REQUESTS", "sweep in the background or with `sessile sweep`"),
-    ("SESSION_FILE_THRESHOLD", "expired files are swept; live sessions are never dropped"),
-    ("SESSION_SERIALIZER", "sessions are JSON, as Django's default is"),
+    (
+        "SESSION_SQLALCHEMY_SEQUENCE",
+        "the id column has a default of its own; make the table yourself, with that sequence as \
+         its default, and it is used as it is",
+    ),
+    ("SESSION_SQLALCHEMY_BIND_KEY", "give that database's address in SESSION_SQLALCHEMY"),
+    ("SESSION_DYNAMODB", NO_DYNAMODB),
+    ("SESSION_DYNAMODB_TABLE", NO_DYNAMODB),
+    (
+        "SESSION_CACHE_ALIAS",
+        "it names one of Django's CACHES; give that one's address in SESSION_CACHE_URL, its \
+         KEY_PREFIX in SESSION_CACHE_KEY_PREFIX, its VERSION in SESSION_CACHE_VERSION",
+    ),
 ];
 
 pub(super) fn find(name: &str) -> Option<&'static Setting> {

@@ -1,7 +1,9 @@
 //! From names and values to a configuration.
 
+use std::num::NonZero;
+
 use super::error::SettingsError;
-use super::given::{Given, flag, text};
+use super::given::{Given, flag, is_none, text};
 use super::{SettingValue, StoreChoice, keys, lifetime, store};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
 use crate::cookie::{CookieTemplate, SameSite};
@@ -87,6 +89,18 @@ fn behaviour(given: &mut Given, config: &mut Config) -> Result<(), SettingsError
     set(&mut config.save_on_server_error, given.flag("SESSION_SAVE_ON_SERVER_ERROR")?);
     let failures =
         &[("refuse", StoreFailure::Refuse), ("read_as_anonymous", StoreFailure::ReadAsAnonymous)];
+    set(&mut config.store_timeout, given.some_span("SESSION_STORE_TIMEOUT")?);
+    set(&mut config.sweep_every, given.limit("SESSION_SWEEP_EVERY")?);
+    let requests = given.take("SESSION_CLEANUP_N_REQUESTS", |value| match is_none(value) {
+        true => Some(None),
+        false => u32::try_from(super::given::count(value)?).ok().and_then(NonZero::new).map(Some),
+    })?;
+    set(&mut config.cleanup_n_requests, requests);
+    // Django's own default; nothing else is written since Django 5.0.
+    given.take("SESSION_SERIALIZER", |value| {
+        let name = text(value)?;
+        (name == "django.contrib.sessions.serializers.JSONSerializer").then_some(())
+    })?;
     set(&mut config.store_failure, given.choice("SESSION_STORE_FAILURE", failures)?);
     let ended =
         &[("refuse", EndedMeanwhile::Refuse), ("keep_response", EndedMeanwhile::KeepResponse)];

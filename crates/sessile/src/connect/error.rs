@@ -1,0 +1,111 @@
+//! Why there is no layer.
+
+use std::error::Error;
+use std::fmt;
+
+use sessile_core::{ConfigError, Profile, SettingsError};
+
+/// Why there is no layer. Secret values are never in here.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// A setting is wrong.
+    Settings(SettingsError),
+    /// Settings do not go together.
+    Config(ConfigError),
+    /// A variable of the environment is no text.
+    NotUnicode {
+        /// Its name.
+        variable: String,
+    },
+    /// A file of settings cannot be read.
+    File {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The store is left out of this build.
+    NoFeature {
+        /// The `SESSION_TYPE`.
+        store: &'static str,
+        /// The feature of `sessile` that brings it.
+        feature: &'static str,
+    },
+    /// This release opens no store with such an address.
+    NoDriver {
+        /// How the address begins.
+        scheme: String,
+    },
+    /// The store has sessile's own layout, which the profile's original cannot read.
+    Layout {
+        /// The profile.
+        profile: Profile,
+        /// The `SESSION_TYPE`.
+        store: &'static str,
+    },
+    /// The file store's files are their owner's alone.
+    FileMode,
+    /// The store cannot be opened.
+    Store(Box<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Settings(error) => error.fmt(f),
+            Self::Config(error) => error.fmt(f),
+            Self::NotUnicode { variable } => {
+                write!(f, "the environment's {variable} is not text; write it in UTF-8")
+            }
+            Self::File { path, source } => {
+                write!(f, "settings cannot be read from {}: {source}", path.display())
+            }
+            Self::NoFeature { store, feature } => write!(
+                f,
+                "SESSION_TYPE={store} is not in this build: enable the feature {feature:?} of \
+                 sessile"
+            ),
+            Self::NoDriver { scheme } => write!(
+                f,
+                "SESSION_URL begins with {scheme}: and this release has no store for it; open \
+                 one in code and give it to SessionLayer::new, or use sqlite or filesystem"
+            ),
+            Self::Layout { profile, store } => write!(
+                f,
+                "SESSION_TYPE={store} keeps sessions in sessile's own layout, which the original \
+                 of profile {profile:?} cannot read; use SESSION_PROFILE=native, or give \
+                 SessionLayer::new a store with that layout"
+            ),
+            Self::FileMode => f.write_str(
+                "SESSION_FILE_MODE: this store's files are for their owner alone; remove the \
+                 setting, or set 0600",
+            ),
+            Self::Store(error) => write!(f, "the session store cannot be opened: {error}"),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Settings(error) => Some(error),
+            Self::Config(error) => Some(error),
+            Self::File { source, .. } => Some(source),
+            Self::Store(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl From<SettingsError> for ConnectError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<ConfigError> for ConnectError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}

@@ -1,0 +1,144 @@
+//! Removing expired sessions behind the requests, as settings say.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use sessile_core::store::{
+    CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
+
+use crate::world::system_time;
+
+/// How many entries are removed at a time.
+const BATCH: usize = 500;
+
+/// The store, swept for as long as it is in use; as it was where the settings
+/// do not ask for that or it forgets by itself.
+pub(super) fn in_background(store: AnyStore, config: &Config) -> AnyStore {
+    let wanted = config.sweep_every.is_some() || config.cleanup_n_requests.is_some();
+    if !wanted || store.as_sweep().is_none() {
+        return store;
+    }
+    let swept = Swept {
+        store: Arc::new(Sweepable { store, under_way: AtomicBool::new(false) }),
+        per_requests: config.cleanup_n_requests.map_or(u32::MAX, |requests| requests.get()),
+        requests: AtomicU32::new(0),
+    };
+    if let Some(period) = config.sweep_every {
+        tokio::spawn(sweep_every(period, Arc::downgrade(&swept.store)));
+    }
+    AnyStore::new(swept)
+}
+
+/// A store that is swept once in so many requests.
+struct Swept {
+    store: Arc<Sweepable>,
+    per_requests: u32,
+    requests: AtomicU32,
+}
+
+struct Sweepable {
+    store: AnyStore,
+    under_way: AtomicBool,
+}
+
+impl Swept {
+    fn count(&self) {
+        // Where it wraps the distance is once another one.
+        let before = self.requests.fetch_add(1, Ordering::Relaxed);
+        if before % self.per_requests == self.per_requests - 1 {
+            let store = self.store.clone();
+            tokio::spawn(async move { store.sweep().await });
+        }
+    }
+}
+
+/// Holds the store only while it sweeps: once nobody else does, it ends.
+async fn sweep_every(period: Duration, store: Weak<Sweepable>) {
+    loop {
+        tokio::time::sleep(period).await;
+        let Some(store) = store.upgrade() else { return };
+        store.sweep().await;
+    }
+}
+
+impl Sweepable {
+    async fn sweep(&self) {
+        // One at a time in this process; the rest is that one's.
+        if self.under_way.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(sweeper) = self.store.as_sweep() {
+            loop {
+                match sweeper.sweep(system_time(), BATCH).await {
+                    Ok(BATCH..) => tokio::task::yield_now().await,
+                    Ok(_) => break,
+                    Err(error) => {
+                        tracing::warn!(target: "sessile", %error, "sweeping failed; trying later");
+                        break;
+                    }
+                }
+            }
+        }
+        self.under_way.store(false, Ordering::Release);
+    }
+}
+
+impl SessionStore for Swept {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        self.count();
+        self.store.store.load(key).await
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        self.count();
+        self.store.store.create(key, record).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        self.store.store.update(key, record, expected).await
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        self.store.store.touch(key, seen, idle).await
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        self.store.store.replace(old_key, expected, new_key, record, grace).await
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.store.store.delete(key).await
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        self.store.store.as_sweep()
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        self.store.store.as_directory()
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.store.store.as_scan()
+    }
+}
