@@ -86,11 +86,7 @@ pub async fn touch_leaves_everything_else<O: Open>(suite: &Suite<O>) -> CaseResu
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("data");
     record.subject = Some(suite.subject("renewing")?);
-    // A layout with one deadline cannot tell which of the two it was.
-    record.deadlines.absolute = match suite.can().two_deadlines {
-        true => record.deadlines.idle.map(|idle| idle + Duration::from_secs(1)),
-        false => None,
-    };
+    record.deadlines.absolute = record.deadlines.idle.map(|idle| idle + Duration::from_secs(1));
     let version = suite.create(&store, &key, &record).await?;
     let (seen, idle) = (now(), now() + Duration::from_secs(7200));
     store.touch(&key, seen, Some(idle)).await?;
