@@ -1,0 +1,142 @@
+//! From a URL to a collection with its indexes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, IndexOptions, ReadConcern, ReadPreference, SelectionCriteria,
+    WriteConcern,
+};
+use mongodb::{Client, Collection, IndexModel};
+use sessile_core::StoreError;
+use sessile_core::store::Layout;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+use crate::calls::Calls;
+use crate::options::checked_name;
+use crate::{ConnectError, Options, fault};
+
+pub(crate) async fn connect(url: &str, options: Options) -> Result<Calls, ConnectError> {
+    if options.layout == Layout::Django {
+        return Err(ConnectError::Layout(Layout::Django));
+    }
+    checked_name(&options.collection, "collection")?;
+    let client_options = client_options(url, options.timeout).await?;
+    let default = match options.layout {
+        Layout::FlaskSession => "flask_session",
+        Layout::Native | Layout::Django => "sessile",
+    };
+    let database = options.database.as_deref().or(client_options.default_database.as_deref());
+    let database = checked_name(database.unwrap_or(default), "database")?.to_owned();
+    let refused = |_| ConnectError::Url("its options contradict each other");
+    let client = Client::with_options(client_options).map_err(refused)?;
+    let calls = Calls {
+        collection: client.database(&database).collection(&options.collection),
+        timeout: options.timeout,
+        waiting: Arc::new(Semaphore::new(options.waiting.clamp(1, Semaphore::MAX_PERMITS))),
+    };
+    // Whether or not there is an index to make, it is known now that the server answers.
+    let database = client.database(&database);
+    let ping = timeout(options.timeout, database.run_command(doc! { "ping": 1 })).await;
+    let failed = |error| ConnectError::Store(fault::from(&error));
+    ping.map_err(|_| ConnectError::Store(fault::timeout()))?.map_err(failed)?;
+    if options.create_indexes {
+        create_indexes(&calls, options.layout).await.map_err(ConnectError::Store)?;
+    }
+    Ok(calls)
+}
+
+async fn client_options(url: &str, timeout: Duration) -> Result<ClientOptions, ConnectError> {
+    match url.split_once("://") {
+        Some(("mongodb", _)) => {}
+        Some(("mongodb+srv", _)) if cfg!(feature = "srv") => {}
+        Some(("mongodb+srv", _)) => {
+            return Err(ConnectError::Url("mongodb+srv needs the feature `srv`"));
+        }
+        _ => return Err(ConnectError::Url("it begins with mongodb:// or mongodb+srv://")),
+    }
+    let parsed = ClientOptions::parse(url).await;
+    let mut options = parsed.map_err(|_| {
+        ConnectError::Url(
+            "check hosts, ports and options, and that / : @ and % in name and password are \
+             percent-encoded",
+        )
+    })?;
+    options.app_name.get_or_insert_with(|| "sessile".into());
+    options.server_selection_timeout.get_or_insert(timeout);
+    options.connect_timeout.get_or_insert(timeout);
+    // What the URL says of these is the operator's own choice. Anything weaker
+    // than these can bring an ended session back after a failover.
+    options.write_concern.get_or_insert_with(|| {
+        let durable = WriteConcern::builder().w(Acknowledgment::Majority).journal(true);
+        durable.w_timeout(timeout).build()
+    });
+    options.read_concern.get_or_insert_with(ReadConcern::majority);
+    options
+        .selection_criteria
+        .get_or_insert(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    Ok(options)
+}
+
+/// CommandNotSupported and NotImplemented: FerretDB 1 has no TTL indexes.
+const NOT_SUPPORTED: [i32; 2] = [115, 238];
+
+/// IndexOptionsConflict and IndexKeySpecsConflict: somebody made another one.
+const CONFLICT: [i32; 2] = [85, 86];
+
+async fn create_indexes(calls: &Calls, layout: Layout) -> Result<(), StoreError> {
+    let (forgetting, finding) = match layout {
+        Layout::FlaskSession => (vec![forget_by("expiration")], index("id", false)),
+        Layout::Native | Layout::Django => {
+            (vec![forget_by("idle"), forget_by("absolute")], index("subject", true))
+        }
+    };
+    create_index(&calls.collection, calls.timeout, finding).await?;
+    for index in forgetting {
+        create_index(&calls.collection, calls.timeout, index).await?;
+    }
+    Ok(())
+}
+
+/// As Flask-Session makes it: the document goes at the time in this field.
+fn forget_by(field: &str) -> IndexModel {
+    let at_once = IndexOptions::builder().expire_after(Duration::ZERO).build();
+    IndexModel::builder().keys(ascending(field)).options(at_once).build()
+}
+
+fn index(field: &str, sparse: bool) -> IndexModel {
+    let options = IndexOptions::builder().sparse(sparse.then_some(true)).build();
+    IndexModel::builder().keys(ascending(field)).options(options).build()
+}
+
+fn ascending(field: &str) -> Document {
+    let mut keys = Document::new();
+    keys.insert(field, 1);
+    keys
+}
+
+/// Any number of processes may make one at once.
+async fn create_index(
+    collection: &Collection<RawDocumentBuf>,
+    within: Duration,
+    index: IndexModel,
+) -> Result<(), StoreError> {
+    let keys = index.keys.keys().next().cloned().unwrap_or_default();
+    let created = timeout(within, collection.create_index(index)).await;
+    match created.map_err(|_| fault::timeout())? {
+        Ok(_) => Ok(()),
+        Err(error) => match fault::code(&error) {
+            Some(code) if NOT_SUPPORTED.contains(&code) => {
+                tracing::warn!(field = keys, "the server forgets no sessions by itself; sweep");
+                Ok(())
+            }
+            Some(code) if CONFLICT.contains(&code) => {
+                tracing::warn!(field = keys, "another index is there; it is left as it is");
+                Ok(())
+            }
+            _ => Err(fault::from(&error)),
+        },
+    }
+}

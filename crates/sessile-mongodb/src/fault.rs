@@ -1,0 +1,101 @@
+//! What the driver says, as what a caller can act on.
+
+use std::io;
+
+use mongodb::error::{Error, ErrorKind, WriteFailure};
+use sessile_core::{StoreError, StoreErrorKind};
+
+pub(crate) const STORE: &str = "MongoDB";
+
+const DUPLICATE_KEY: i32 = 11_000;
+
+/// The server's words are left out: they repeat keys and data.
+pub(crate) fn from(error: &Error) -> StoreError {
+    let (kind, why) = match error.kind.as_ref() {
+        ErrorKind::Io(error) => (by_io(error), format!("the connection failed: {}", error.kind())),
+        ErrorKind::Command(error) => (by_code(error.code), said(error.code, &error.code_name)),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => {
+            (by_code(error.code), said(error.code, error.code_name.as_deref().unwrap_or_default()))
+        }
+        ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
+            (by_code(error.code), said(error.code, &error.code_name))
+        }
+        // No server could be chosen: these name hosts and what each said.
+        ErrorKind::ServerSelection { message, .. } | ErrorKind::DnsResolve { message, .. } => {
+            (StoreErrorKind::Unavailable, message.clone())
+        }
+        ErrorKind::Authentication { .. } => {
+            (StoreErrorKind::Unavailable, "it refused the name or the password".into())
+        }
+        ErrorKind::ConnectionPoolCleared { .. } => {
+            (StoreErrorKind::Unavailable, "another call found the server gone".into())
+        }
+        ErrorKind::InvalidTlsConfig { .. } => {
+            (StoreErrorKind::Unavailable, "the URL's TLS options cannot be used".into())
+        }
+        ErrorKind::IncompatibleServer { .. } => {
+            (StoreErrorKind::Unsupported, "the server is too old, or too new".into())
+        }
+        ErrorKind::Bson(_) | ErrorKind::InvalidResponse { .. } => {
+            (StoreErrorKind::Unavailable, "its reply could not be understood".into())
+        }
+        _ => (StoreErrorKind::Unavailable, "the driver gave up".into()),
+    };
+    StoreError::new(STORE, kind).because(why)
+}
+
+fn by_io(error: &io::Error) -> StoreErrorKind {
+    match error.kind() {
+        io::ErrorKind::TimedOut => StoreErrorKind::Timeout,
+        _ => StoreErrorKind::Unavailable,
+    }
+}
+
+/// By the server's own list (its `error_codes.yml`).
+fn by_code(code: i32) -> StoreErrorKind {
+    match code {
+        // MaxTimeMSExpired, WriteConcernTimeout, NetworkTimeout, ExceededTimeLimit
+        50 | 64 | 89 | 262 => StoreErrorKind::Timeout,
+        // Unauthorized
+        13 => StoreErrorKind::ReadOnly,
+        // OutOfDiskSpace
+        14_031 => StoreErrorKind::Full,
+        // BSONObjectTooLarge, and two from before it had a name
+        10_334 | 17_419 | 17_420 => StoreErrorKind::TooLarge,
+        _ => StoreErrorKind::Unavailable,
+    }
+}
+
+fn said(code: i32, name: &str) -> String {
+    format!("it answered with error {code} {name}")
+}
+
+pub(crate) fn is_duplicate(error: &Error) -> bool {
+    match error.kind.as_ref() {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => error.code == DUPLICATE_KEY,
+        ErrorKind::Command(error) => error.code == DUPLICATE_KEY,
+        _ => false,
+    }
+}
+
+/// The code of a command that the server refused.
+pub(crate) fn code(error: &Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(error) => Some(error.code),
+        _ => None,
+    }
+}
+
+pub(crate) fn timeout() -> StoreError {
+    StoreError::new(STORE, StoreErrorKind::Timeout)
+}
+
+pub(crate) fn too_many_wait() -> StoreError {
+    StoreError::new(STORE, StoreErrorKind::Unavailable).because("too many calls wait for it")
+}
+
+/// One document is not what we write. It is left as it is.
+pub(crate) fn bad_entry(field: &'static str) -> StoreError {
+    StoreError::new(STORE, StoreErrorKind::BadEntry)
+        .because(format!("the field `{field}` of a document"))
+}

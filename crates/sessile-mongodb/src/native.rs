@@ -1,0 +1,204 @@
+//! Our own layout.
+
+pub(crate) mod document;
+mod rotation;
+
+use std::cmp::Reverse;
+
+use mongodb::bson::{Document, RawDocument, doc};
+use sessile_core::store::{
+    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
+
+use self::document::{Found, date, fields, number};
+use crate::calls::{Calls, Inserted, bounded, to_the_end};
+use crate::fault::STORE;
+
+/// How often the sessions of one user are looked for that change their ids meanwhile.
+const PASSES: usize = 100;
+
+#[derive(Clone)]
+pub(crate) struct Native(pub(crate) Calls);
+
+fn of(key: &StoreKey) -> Document {
+    doc! { "_id": key.to_text() }
+}
+
+fn at_version(key: &StoreKey, version: i64) -> Document {
+    doc! { "_id": key.to_text(), "version": version }
+}
+
+/// What has ended by `now`: sessions by either deadline, and pointers.
+fn ended(now: Timestamp) -> [Document; 2] {
+    let passed = doc! { "$lte": date(now) };
+    [doc! { "idle": passed.clone() }, doc! { "absolute": passed }]
+}
+
+impl Native {
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let Some(found) = self.0.find(of(key)).await? else { return Ok(None) };
+        Ok(match document::read(&found)? {
+            Found::Session { record, version, from: None } => Some(Entry::Live(record, version)),
+            Found::Session { record, version, from: Some(from) } => {
+                self.settled(key, &from).await?.then_some(Entry::Live(record, version))
+            }
+            Found::Pointer { to, until } => Some(Entry::Moved { to, until }),
+            Found::Dead => None,
+        })
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        bounded(record)?;
+        let version = document::first_version();
+        let mut document = of(key);
+        document.extend(fields(record, version));
+        Ok(match self.0.insert(document).await? {
+            Inserted::Yes => CreateOutcome::Created(document::version(version)),
+            Inserted::Taken => CreateOutcome::Exists,
+        })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        bounded(record)?;
+        let expected = number(expected);
+        let next = expected.saturating_add(1);
+        let change = document::change(record, next);
+        if self.0.update(at_version(key, expected), change).await? {
+            return Ok(WriteOutcome::Written(document::version(next)));
+        }
+        self.refused(key).await
+    }
+
+    /// Why no document was the expected one.
+    async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
+        Ok(match self.load(key).await? {
+            Some(Entry::Live(..)) => WriteOutcome::Conflict,
+            Some(Entry::Moved { .. }) | None => WriteOutcome::Gone,
+        })
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        // Only a session has a version.
+        let live = |has_idle: bool| {
+            let mut live = of(key);
+            live.insert("version", doc! { "$exists": true });
+            live.insert("$nor", ended(seen).to_vec());
+            live.insert("idle", doc! { "$exists": has_idle });
+            live
+        };
+        let mut later = doc! { "seen": date(seen) };
+        // $max would make the deadline that a session without an idle limit has not.
+        let without = doc! { "$max": later.clone() };
+        if let Some(idle) = idle {
+            later.insert("idle", date(idle));
+        }
+        let touched = self.0.update(live(true), doc! { "$max": later }).await?
+            || self.0.update(live(false), without).await?;
+        Ok(if touched { TouchOutcome::Touched } else { TouchOutcome::Gone })
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        bounded(record)?;
+        let (this, old, new) = (self.clone(), old_key.clone(), new_key.clone());
+        let (record, expected) = (record.clone(), number(expected));
+        to_the_end(async move { this.rotate(&old, expected, &new, &record, grace).await }).await
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.0.delete_one(of(key)).await.map(|_| ())
+    }
+
+    pub(crate) async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.0.sweep(doc! { "$or": ended(now).to_vec() }, limit).await
+    }
+
+    pub(crate) async fn by_subject(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+        let mut sessions = Vec::new();
+        for found in self.0.find_all(doc! { "subject": subject.as_str() }, None, None).await? {
+            sessions.extend(self.session(&found).await?);
+        }
+        sessions.sort_by_key(|(_, record)| Reverse(record.created));
+        Ok(sessions)
+    }
+
+    /// A session that changes its id is under its old key or its new one at any
+    /// moment, so one command ends it. Among very many sessions the server pauses
+    /// within a command, so it is given until it finds no more.
+    pub(crate) async fn delete_by_subject(
+        &self,
+        subject: &Subject,
+        keep: Option<&StoreKey>,
+    ) -> Result<usize, StoreError> {
+        let mut theirs = doc! { "subject": subject.as_str() };
+        if let Some(keep) = keep {
+            // Nor what the kept one is about to become.
+            theirs.insert("_id", doc! { "$ne": keep.to_text() });
+            theirs.insert("from", doc! { "$ne": keep.to_text() });
+        }
+        let mut removed = 0;
+        for _ in 0..PASSES {
+            match self.0.delete(theirs.clone()).await? {
+                0 => break,
+                some => removed += some,
+            }
+        }
+        Ok(removed)
+    }
+
+    pub(crate) async fn scan(
+        &self,
+        after: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Page, StoreError> {
+        let mut sessions = doc! { "version": { "$exists": true } };
+        if let Some(after) = after {
+            sessions.insert("_id", doc! { "$gt": after.key(STORE)?.to_text() });
+        }
+        let limit = limit.max(1);
+        let found = self.0.find_all(sessions, Some(doc! { "_id": 1 }), Some(limit)).await?;
+        let last = found.last().filter(|_| found.len() == limit);
+        let next = last.map(|last| document::key_of(last)).transpose()?;
+        let mut entries = Vec::with_capacity(found.len());
+        for found in &found {
+            entries.extend(self.session(found).await?);
+        }
+        Ok(Page { entries, next: next.map(|key| Cursor::after_key(&key)) })
+    }
+
+    /// A session that is listed: not one that an unfinished change of id has left.
+    async fn session(&self, found: &RawDocument) -> Result<Option<(StoreKey, Record)>, StoreError> {
+        let key = document::key_of(found)?;
+        Ok(match document::read(found)? {
+            Found::Session { record, from: None, .. } => Some((key, record)),
+            Found::Session { record, from: Some(from), .. } => {
+                self.settled(&key, &from).await?.then_some((key, record))
+            }
+            Found::Pointer { .. } | Found::Dead => None,
+        })
+    }
+}

@@ -1,0 +1,233 @@
+//! Records as documents.
+//!
+//! | field | of a session | of a pointer |
+//! |---|---|---|
+//! | `_id` | the key as text | the same |
+//! | `format` | 1 | 1 |
+//! | `version` | a counter that starts anywhere | absent |
+//! | `created`, `seen`, `rotated`, `authenticated` | when known | absent |
+//! | `idle`, `absolute` | its deadlines, if any; TTL indexes go by them | `absolute`: its end |
+//! | `permanent`, `payload` | always | absent |
+//! | `subject` | if any | absent |
+//! | `from` | while it replaces that key: see `rotation.rs` | absent |
+//! | `to` | absent | the key it leads to |
+//! | `dead` | absent | true: it leads nowhere |
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use bytes::Bytes;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, doc};
+use sessile_core::store::{Record, Version};
+use sessile_core::{Deadlines, StoreError, StoreKey, Subject, Timestamp};
+
+use crate::fault::bad_entry;
+
+/// Documents of a later release have another number and are left alone.
+pub(super) const FORMAT: i32 = 1;
+
+/// What a session's document may lack.
+const OPTIONAL: [&str; 7] =
+    ["created", "seen", "rotated", "authenticated", "idle", "absolute", "subject"];
+
+/// A document that was found.
+pub(super) enum Found {
+    Session {
+        record: Record,
+        version: Version,
+        /// The key it replaces, until that is made sure.
+        from: Option<String>,
+    },
+    Pointer {
+        to: StoreKey,
+        until: Timestamp,
+    },
+    /// A pointer that leads nowhere.
+    Dead,
+}
+
+/// A number nobody has seen, so that a key created anew is another entry.
+pub(super) fn first_version() -> i64 {
+    (RandomState::new().hash_one(0) >> 16).cast_signed()
+}
+
+/// A version that this store made; no document has the number of any other.
+pub(super) fn number(version: &Version) -> i64 {
+    match version {
+        Version::Number(number) => i64::try_from(*number).unwrap_or(-1),
+        Version::Bytes(_) => -1,
+    }
+}
+
+pub(super) fn version(number: i64) -> Version {
+    Version::Number(number.unsigned_abs())
+}
+
+/// All of a session but its key.
+pub(super) fn fields(record: &Record, version: i64) -> Document {
+    let mut fields = doc! {
+        "format": FORMAT,
+        "version": version,
+        "permanent": record.permanent,
+        "payload": binary(&record.payload),
+    };
+    let mut put = |name: &str, value: Option<Bson>| {
+        if let Some(value) = value {
+            fields.insert(name, value);
+        }
+    };
+    put("created", record.created.map(date));
+    put("seen", record.seen.map(date));
+    put("rotated", record.rotated.map(date));
+    put("authenticated", record.authenticated.map(date));
+    put("idle", record.deadlines.idle.map(date));
+    put("absolute", record.deadlines.absolute.map(date));
+    put("subject", record.subject.as_ref().map(|it| it.as_str().into()));
+    fields
+}
+
+/// The change of a session's document into this record.
+pub(super) fn change(record: &Record, version: i64) -> Document {
+    let set = fields(record, version);
+    let mut unset = Document::new();
+    for name in OPTIONAL.iter().filter(|name| !set.contains_key(**name)) {
+        unset.insert(*name, "");
+    }
+    update(set, unset)
+}
+
+/// The change of a session's document into a pointer, a dead one if it ends never or at once.
+pub(super) fn point(to: &StoreKey, until: Option<Timestamp>, dead: bool) -> Document {
+    let mut set = doc! { "to": to.to_text() };
+    let mut unset = doc! { "version": "", "permanent": "", "payload": "", "from": "" };
+    for name in OPTIONAL {
+        unset.insert(name, "");
+    }
+    if let Some(until) = until {
+        unset.remove("absolute");
+        set.insert("absolute", date(until));
+    }
+    if dead {
+        set.insert("dead", true);
+    }
+    update(set, unset)
+}
+
+/// MongoDB before 5.0 refuses an empty `$unset`.
+fn update(set: Document, unset: Document) -> Document {
+    let mut update = doc! { "$set": set };
+    if !unset.is_empty() {
+        update.insert("$unset", unset);
+    }
+    update
+}
+
+pub(super) fn read(document: &RawDocument) -> Result<Found, StoreError> {
+    match get(document, "format")? {
+        Some(RawBsonRef::Int32(FORMAT)) => {}
+        _ => return Err(bad_entry("format")),
+    }
+    if let Some(to) = text(document, "to")? {
+        if get(document, "dead")?.is_some() {
+            return Ok(Found::Dead);
+        }
+        let until = time(document, "absolute")?.ok_or_else(|| bad_entry("absolute"))?;
+        return Ok(Found::Pointer { to: key(to), until });
+    }
+    let version = match get(document, "version")? {
+        Some(RawBsonRef::Int64(number)) if number >= 0 => version(number),
+        _ => return Err(bad_entry("version")),
+    };
+    let permanent = match get(document, "permanent")? {
+        Some(RawBsonRef::Boolean(permanent)) => permanent,
+        _ => return Err(bad_entry("permanent")),
+    };
+    let subject = match text(document, "subject")? {
+        Some(name) => Some(Subject::new(name).ok_or_else(|| bad_entry("subject"))?),
+        None => None,
+    };
+    let record = Record {
+        payload: bytes(document, "payload")?,
+        created: time(document, "created")?,
+        seen: time(document, "seen")?,
+        rotated: time(document, "rotated")?,
+        authenticated: time(document, "authenticated")?,
+        deadlines: Deadlines {
+            idle: time(document, "idle")?,
+            absolute: time(document, "absolute")?,
+        },
+        permanent,
+        subject,
+    };
+    let from = text(document, "from")?.map(str::to_owned);
+    Ok(Found::Session { record, version, from })
+}
+
+/// A hash in hexadecimal digits, or a key of a foreign layout as it is.
+pub(super) fn key(text: &str) -> StoreKey {
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return StoreKey::from_text(text) };
+    let hash: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect();
+    match hash.and_then(|hash| <[u8; 32]>::try_from(hash).ok()) {
+        Some(hash) => StoreKey::from_hash(hash),
+        None => StoreKey::from_text(text),
+    }
+}
+
+/// The key of a document of ours.
+pub(super) fn key_of(document: &RawDocument) -> Result<StoreKey, StoreError> {
+    text(document, "_id")?.map(key).ok_or_else(|| bad_entry("_id"))
+}
+
+pub(crate) fn date(time: Timestamp) -> Bson {
+    DateTime::from_millis(time.as_millis()).into()
+}
+
+pub(crate) fn binary(payload: &Bytes) -> Bson {
+    Binary { subtype: BinarySubtype::Generic, bytes: payload.to_vec() }.into()
+}
+
+fn get<'a>(
+    document: &'a RawDocument,
+    field: &'static str,
+) -> Result<Option<RawBsonRef<'a>>, StoreError> {
+    document.get(field).map_err(|_| bad_entry(field))
+}
+
+pub(crate) fn text<'a>(
+    document: &'a RawDocument,
+    field: &'static str,
+) -> Result<Option<&'a str>, StoreError> {
+    match get(document, field)? {
+        None => Ok(None),
+        Some(RawBsonRef::String(text)) => Ok(Some(text)),
+        Some(_) => Err(bad_entry(field)),
+    }
+}
+
+pub(crate) fn time(
+    document: &RawDocument,
+    field: &'static str,
+) -> Result<Option<Timestamp>, StoreError> {
+    match get(document, field)? {
+        None | Some(RawBsonRef::Null) => Ok(None),
+        Some(RawBsonRef::DateTime(time)) => {
+            Ok(Some(Timestamp::from_millis(time.timestamp_millis())))
+        }
+        Some(_) => Err(bad_entry(field)),
+    }
+}
+
+pub(crate) fn bytes(document: &RawDocument, field: &'static str) -> Result<Bytes, StoreError> {
+    match get(document, field)? {
+        Some(RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Generic => {
+            Ok(Bytes::copy_from_slice(binary.bytes))
+        }
+        _ => Err(bad_entry(field)),
+    }
+}

@@ -1,0 +1,69 @@
+//! A session moves to a new key, in changes of one document each.
+//!
+//! 1. The new document is inserted with `from`, the old key. Nobody sees it.
+//! 2. The old document, if it is still the expected one, becomes a pointer to
+//!    the new key. With this the session has moved; before it, it has not.
+//! 3. `from` is taken away.
+//! 4. Without grace, the pointer is deleted. It has been a dead one from the
+//!    start, which leads nobody to the new key but says that step 2 was done.
+//!
+//! Whoever meets a document with `from` asks the old key whether step 2 was
+//! done. So a process that is killed at any point leaves the one or the other.
+
+use mongodb::bson::doc;
+use sessile_core::store::{Record, WriteOutcome};
+use sessile_core::{StoreError, StoreKey, Timestamp};
+
+use super::document::{fields, first_version, point, text, version};
+use super::{Native, at_version, of};
+use crate::calls::Inserted;
+
+impl Native {
+    pub(super) async fn rotate(
+        &self,
+        old: &StoreKey,
+        expected: i64,
+        new: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let number = first_version();
+        let mut document = of(new);
+        document.extend(fields(record, number));
+        document.insert("from", old.to_text());
+        if self.0.insert(document).await? == Inserted::Taken {
+            return self.refused(old).await;
+        }
+        let pending = doc! { "_id": new.to_text(), "from": old.to_text() };
+        // Should its deletion fail, a dead pointer goes when the session would.
+        let until = grace.or(record.deadlines.earliest());
+        let pointer = point(new, until, grace.is_none());
+        if !self.0.update(at_version(old, expected), pointer).await? {
+            self.0.delete_one(pending).await?;
+            return self.refused(old).await;
+        }
+        self.0.update(pending, doc! { "$unset": { "from": "" } }).await?;
+        if grace.is_none() {
+            let dead = doc! { "_id": old.to_text(), "dead": true };
+            if let Err(error) = self.0.delete_one(dead).await {
+                tracing::warn!(%error, "a pointer that leads nowhere stays until it ends");
+            }
+        }
+        Ok(WriteOutcome::Written(version(number)))
+    }
+
+    /// Whether the session under `key`, which was to replace `from`, has done so.
+    pub(super) async fn settled(&self, key: &StoreKey, from: &str) -> Result<bool, StoreError> {
+        let pending = doc! { "_id": key.to_text(), "from": from };
+        if let Some(old) = self.0.find(doc! { "_id": from }).await?
+            && text(&old, "to")? == Some(&*key.to_text())
+        {
+            // Its process was killed before, or is about to do the same.
+            self.0.update(pending, doc! { "$unset": { "from": "" } }).await?;
+            return Ok(true);
+        }
+        // Perhaps it was settled since, and the pointer has gone.
+        let settled = doc! { "_id": key.to_text(), "from": { "$exists": false } };
+        Ok(self.0.find(settled).await?.is_some())
+    }
+}
