@@ -11,6 +11,7 @@
 //! - `replace` makes the new entry before the old one stops working.
 
 mod any;
+mod diagnose;
 mod error;
 mod layout;
 mod memory;
@@ -23,6 +24,7 @@ use std::pin::Pin;
 
 pub use any::AnyStore;
 use bytes::Bytes;
+pub use diagnose::{Diagnose, Finding, Level};
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
 pub use memory::{AtBound, MemoryStore};
@@ -183,6 +185,11 @@ pub trait SessionStore: Send + Sync + 'static {
 
     /// The way through all entries, where the backend can list them.
     fn as_scan(&self) -> Option<&dyn Scan> {
+        None
+    }
+
+    /// What an operator should know of the backend, where there is something to ask.
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
         None
     }
 }

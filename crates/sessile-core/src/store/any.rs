@@ -76,6 +76,7 @@ trait DynStore: Send + Sync {
     fn as_sweep(&self) -> Option<&dyn Sweep>;
     fn as_directory(&self) -> Option<&dyn Directory>;
     fn as_scan(&self) -> Option<&dyn Scan>;
+    fn as_diagnose(&self) -> Option<&dyn Diagnose>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -134,6 +135,10 @@ impl<S: SessionStore> DynStore for S {
 
     fn as_scan(&self) -> Option<&dyn Scan> {
         SessionStore::as_scan(self)
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        SessionStore::as_diagnose(self)
     }
 }
 
@@ -197,6 +202,13 @@ impl SessionStore for AnyStore {
         match &self.0 {
             Inner::Memory(store) => SessionStore::as_scan(store),
             Inner::Other(store) => DynStore::as_scan(&**store),
+        }
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        match &self.0 {
+            Inner::Memory(store) => SessionStore::as_diagnose(store),
+            Inner::Other(store) => DynStore::as_diagnose(&**store),
         }
     }
 }

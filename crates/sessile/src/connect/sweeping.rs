@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
 
@@ -140,5 +140,9 @@ impl SessionStore for Swept {
 
     fn as_scan(&self) -> Option<&dyn Scan> {
         self.store.store.as_scan()
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        self.store.store.as_diagnose()
     }
 }
