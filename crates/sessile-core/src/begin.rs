@@ -146,6 +146,17 @@ impl Engine {
         }
     }
 
+    /// As [`decode`](Self::decode), but damaged data of Django's are none,
+    /// where Django itself goes on with an empty session.
+    pub fn decode_strictly(&self, payload: &[u8]) -> Option<Map> {
+        match &self.carrier {
+            Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
+                data.decode_strictly(payload)
+            }
+            _ => None,
+        }
+    }
+
     /// The bytes a store is given for these data.
     ///
     /// # Errors

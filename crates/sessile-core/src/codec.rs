@@ -22,9 +22,18 @@ use crate::value::{Map, Value};
 
 /// How ids are made, spelt in a cookie, and turned into keys.
 pub(crate) enum IdCodec {
-    Native,
-    FlaskSession { signer: Option<Box<SidSigner>>, prefix: String, length: usize },
-    Django { prefix: String },
+    /// `former`: ids that `sessile migrate` brought along are accepted, too.
+    Native {
+        former: Option<Profile>,
+    },
+    FlaskSession {
+        signer: Option<Box<SidSigner>>,
+        prefix: String,
+        length: usize,
+    },
+    Django {
+        prefix: String,
+    },
 }
 
 impl IdCodec {
@@ -43,14 +52,17 @@ impl IdCodec {
                 length: config.id_length,
             },
             Profile::Django => Self::Django { prefix: config.key_prefix.clone() },
-            _ => Self::Native,
+            _ => Self::Native { former: config.former_ids },
         })
     }
 
     /// What to load for a cookie's value; `None` when it cannot be an id.
     pub(crate) fn lookup(&self, value: &[u8]) -> Option<Lookup> {
         let id = match self {
-            Self::Native => SessionId::parse(value)?,
+            Self::Native { former: None } => SessionId::parse(value)?,
+            Self::Native { former: Some(former) } => {
+                SessionId::parse(value).or_else(|| former_id(*former, value))?
+            }
             _ => self.foreign_id(value)?,
         };
         let key = self.store_key(&id);
@@ -60,7 +72,7 @@ impl IdCodec {
     fn foreign_id(&self, value: &[u8]) -> Option<SessionId> {
         let text = std::str::from_utf8(value).ok()?;
         Some(match self {
-            Self::Native => return None,
+            Self::Native { .. } => return None,
             Self::FlaskSession { signer: Some(signer), .. } => {
                 SessionId::foreign(signer.unsign(text).ok()?)
             }
@@ -75,7 +87,7 @@ impl IdCodec {
     /// A new id.
     pub(crate) fn issue(&self, random: &mut Random<'_>) -> Result<SessionId, CommitError> {
         Ok(match self {
-            Self::Native => {
+            Self::Native { .. } => {
                 let mut bytes = [0; ID_BYTES];
                 random(&mut bytes)?;
                 SessionId::from_random(&bytes)
@@ -102,7 +114,7 @@ impl IdCodec {
 
     pub(crate) fn store_key(&self, id: &SessionId) -> StoreKey {
         match self {
-            Self::Native => id.store_key(),
+            Self::Native { .. } => id.store_key(),
             Self::FlaskSession { prefix, .. } | Self::Django { prefix } => {
                 StoreKey::from_text(format!("{prefix}{}", id.expose()))
             }
@@ -115,6 +127,20 @@ impl IdCodec {
             Self::FlaskSession { signer: Some(signer), .. } => signer.sign(id.expose()),
             _ => id.expose().to_owned(),
         }
+    }
+}
+
+/// An id that another framework issued and our store now holds. Flask-Session's
+/// signature says nothing more than that: a hash of the id is found, or it is not.
+fn former_id(former: Profile, value: &[u8]) -> Option<SessionId> {
+    let text = std::str::from_utf8(value).ok()?;
+    match former {
+        Profile::FlaskSession if value.len() <= 256 => {
+            let sid = text.rsplit_once('.').map_or(text, |(sid, _)| sid);
+            (sid.len() >= 16).then(|| SessionId::foreign(sid))
+        }
+        Profile::Django if is_django_key(value) => Some(SessionId::foreign(text)),
+        _ => None,
     }
 }
 
@@ -179,6 +205,15 @@ impl StoredCodec {
             // Django takes a damaged session for an empty one and goes on under its key.
             Self::Django(codec) => Some(codec.decode(std::str::from_utf8(payload).ok()?).data),
         }
+    }
+}
+
+impl StoredCodec {
+    /// As [`decode`](Self::decode), and `None` for what Django takes for an empty session.
+    pub(crate) fn decode_strictly(&self, payload: &[u8]) -> Option<Map> {
+        let Self::Django(codec) = self else { return self.decode(payload) };
+        let decoded = codec.decode(std::str::from_utf8(payload).ok()?);
+        decoded.fault.is_none().then_some(decoded.data)
     }
 }
 

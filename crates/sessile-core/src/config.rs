@@ -101,6 +101,10 @@ pub struct Config {
     pub session_permanent: bool,
     /// `SESSION_USE_SIGNER` (Flask-Session).
     pub use_signer: bool,
+    /// Whose ids are accepted beside ours (`SESSION_FORMER_IDS`): sessions that
+    /// were moved here from Flask-Session or Django stay logged in under the id
+    /// their browsers have. Native profile only.
+    pub former_ids: Option<Profile>,
     /// What stands before the id in a store's key. `SESSION_KEY_PREFIX` in
     /// Flask-Session. In Django's profile nothing for the database and file
     /// engines; a cache puts its own `KEY_PREFIX:VERSION:` before the engine's
@@ -181,6 +185,7 @@ impl Config {
             expire_at_browser_close: false,
             session_permanent: true,
             use_signer: false,
+            former_ids: None,
             key_prefix: "session:".to_owned(),
             id_length: 32,
             serialization_format: Format::Msgpack,

@@ -34,6 +34,7 @@ mod expiry;
 pub mod format;
 mod id;
 mod keys;
+pub mod moving;
 mod policy;
 mod session;
 mod settings;

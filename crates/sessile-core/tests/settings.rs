@@ -88,6 +88,7 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_MAX_BYTES" => ("4096", &[]),
         "SESSION_STORE_FAILURE" => ("read_as_anonymous", &[]),
         "SESSION_ENDED_MEANWHILE" => ("keep_response", &[]),
+        "SESSION_FORMER_IDS" => ("django", &[]),
         "SESSION_AUDIENCE" => ("shop", &[]),
         "PERMANENT_SESSION_LIFETIME"
         | "SESSION_COOKIE_AGE"

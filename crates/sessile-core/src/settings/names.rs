@@ -130,6 +130,7 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_ID_LENGTH", S, "16 to 192 bytes; below 16 an id could be guessed"),
     plain("SESSION_SERIALIZATION_FORMAT", S, "msgpack or json"),
     plain("SESSION_SERIALIZER", D, "django.contrib.sessions.serializers.JSONSerializer"),
+    plain("SESSION_FORMER_IDS", N, "flask_session, django or none"),
     plain("SESSION_MAX_BYTES", ALL, "1 or more bytes"),
     plain("SESSION_SAVE_ON_SERVER_ERROR", N, BOOL),
     plain("SESSION_STORE_TIMEOUT", N | S | D, SPAN),

@@ -107,6 +107,12 @@ fn behaviour(given: &mut Given, config: &mut Config) -> Result<(), SettingsError
     set(&mut config.ended_meanwhile, given.choice("SESSION_ENDED_MEANWHILE", ended)?);
     set(&mut config.no_store, given.flag("SESSION_NO_STORE")?);
     set(&mut config.clear_site_data, given.flag("SESSION_CLEAR_SITE_DATA")?);
+    let former = &[
+        ("none", None),
+        ("flask_session", Some(Profile::FlaskSession)),
+        ("django", Some(Profile::Django)),
+    ];
+    set(&mut config.former_ids, given.choice("SESSION_FORMER_IDS", former)?);
     set(&mut config.audience, given.text("SESSION_AUDIENCE")?);
     let accepted = given.flag("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED")?;
     set(&mut config.cookie_sessions_cannot_be_revoked, accepted);

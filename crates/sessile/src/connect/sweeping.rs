@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use sessile_core::store::{
-    CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
 

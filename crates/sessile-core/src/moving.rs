@@ -1,0 +1,196 @@
+//! Moving sessions from one deployment to another: other keys, another format, another store.
+//!
+//! Pure: reading the one store and writing the other is the caller's, `sessile migrate`'s.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::config::{Config, ConfigError, Profile};
+use crate::dialect::Dialect;
+use crate::engine::Engine;
+use crate::expiry::Deadlines;
+use crate::id::{SessionId, StoreKey, Subject};
+use crate::store::Record;
+use crate::time::Timestamp;
+use crate::value::{Map, Value};
+
+/// Turns one deployment's stored sessions into another's.
+///
+/// Between two of our own nothing changes. Between two with one format the
+/// bytes stay, and the keys get the other's prefix. All else is decoded and encoded anew.
+pub struct Mover {
+    from: Engine,
+    to: Engine,
+    keep_payload: bool,
+}
+
+/// What becomes of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // One lives briefly on the stack per entry.
+pub enum Moved {
+    /// This entry, under this key.
+    To(StoreKey, Record),
+    /// It had ended; nothing.
+    Expired,
+    /// Its bytes are not of the format they should be in.
+    Unreadable,
+    /// Its key does not begin as the other side's keys do.
+    OtherKey,
+    /// The new format has no form for something in it; what, in words, never the data.
+    Unwritable(String),
+}
+
+/// Why sessions cannot be moved from here to there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MoveError {
+    /// A configuration is refused.
+    Config(ConfigError),
+    /// Cookies hold these sessions; there is nothing to read or write here.
+    InCookies,
+    /// Our own stores hold hashes of the ids, and a foreign layout needs the ids.
+    Hashed,
+}
+
+impl fmt::Display for MoveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(error) => error.fmt(f),
+            Self::InCookies => {
+                f.write_str("sessions that cookies hold are in no store: there is nothing to move")
+            }
+            Self::Hashed => f.write_str(
+                "the native layout keeps hashes of session ids, so that a stolen copy opens no \
+                 session; Flask-Session's and Django's keys are the ids themselves, which nobody \
+                 can get back from a hash. Moving that way is impossible: those visitors log in \
+                 again",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for MoveError {}
+
+impl From<ConfigError> for MoveError {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl Mover {
+    /// From a deployment with the one configuration to one with the other.
+    ///
+    /// # Errors
+    ///
+    /// [`MoveError`], where that cannot be.
+    pub fn new(from: Config, to: Config) -> Result<Self, MoveError> {
+        let keep_payload = same_format(&from, &to);
+        let (from, to) = (Engine::new(from)?, Engine::new(to)?);
+        if !from.needs_store() || !to.needs_store() {
+            return Err(MoveError::InCookies);
+        }
+        if from.dialect == Dialect::Native && to.dialect != Dialect::Native {
+            return Err(MoveError::Hashed);
+        }
+        Ok(Self { from, to, keep_payload })
+    }
+
+    /// What `key` and `record` of the one become in the other.
+    pub fn convert(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Moved {
+        if record.deadlines.passed(now) {
+            return Moved::Expired;
+        }
+        let Some(key) = self.key(key) else { return Moved::OtherKey };
+        if self.keep_payload && self.from.dialect == self.to.dialect {
+            return Moved::To(key, record.clone());
+        }
+        let Some(mut data) = self.from.decode_strictly(&record.payload) else {
+            return Moved::Unreadable;
+        };
+        let record = self.record(record, &mut data, now);
+        match self.to.encode(&data, now) {
+            Ok(payload) => Moved::To(key, Record { payload: Bytes::from(payload), ..record }),
+            Err(error) => Moved::Unwritable(error.to_string()),
+        }
+    }
+
+    fn key(&self, key: &StoreKey) -> Option<StoreKey> {
+        if self.from.dialect == Dialect::Native {
+            return key.hash().is_some().then(|| key.clone());
+        }
+        let text = std::str::from_utf8(key.as_bytes()).ok().filter(|_| key.hash().is_none())?;
+        let id = text.strip_prefix(self.from.config.key_prefix.as_str())?;
+        Some(match self.to.dialect {
+            Dialect::Native => SessionId::foreign(id).store_key(),
+            _ => StoreKey::from_text(format!("{}{id}", self.to.config.key_prefix)),
+        })
+    }
+
+    /// All but the payload; takes out of the data what has its own place now.
+    fn record(&self, record: &Record, data: &mut Map, now: Timestamp) -> Record {
+        let mut moved = record.clone();
+        moved.payload = Bytes::new();
+        if self.from.dialect == self.to.dialect {
+            return moved;
+        }
+        if let Some(key) = self.from.dialect.permanent_key() {
+            moved.permanent = data.remove(key).is_some_and(|value| value == Value::Bool(true));
+        }
+        if let Some(key) = self.to.dialect.permanent_key() {
+            data.insert(key, true);
+        }
+        // How long it lives is the new side's to say, not longer than the old one promised.
+        let end = record.deadlines.earliest();
+        if self.to.dialect != Dialect::Native {
+            let most = now + self.to.foreign_age();
+            let idle = Some(end.map_or(most, |end| end.min(most)));
+            moved.deadlines = Deadlines { idle, absolute: None };
+            return moved;
+        }
+        let key = self.from.dialect.subject_key();
+        moved.subject = key.and_then(|key| subject(data.get(key)?));
+        moved.authenticated = None;
+        moved.created = moved.created.or(Some(now));
+        moved.seen = Some(now);
+        let config = &self.to.config;
+        let lifetime = if moved.permanent { config.permanent_lifetime } else { config.lifetime };
+        let new = lifetime.deadlines(now, now);
+        let within = |deadline: Option<Timestamp>| match (deadline, end) {
+            (Some(deadline), Some(end)) => Some(deadline.min(end)),
+            (deadline, end) => deadline.or(end),
+        };
+        moved.deadlines = match new.idle {
+            Some(idle) => Deadlines { idle: within(Some(idle)), absolute: new.absolute },
+            None => Deadlines { idle: None, absolute: within(new.absolute) },
+        };
+        moved
+    }
+}
+
+/// Flask-Login and Django keep the user's id as text; some write a number.
+fn subject(value: &Value) -> Option<Subject> {
+    match value {
+        Value::Str(text) => Subject::new(text.as_str()),
+        Value::Int(number) => Subject::new(number.to_string()),
+        _ => None,
+    }
+}
+
+/// Whether the other side reads the bytes as they are and would write the same.
+fn same_format(from: &Config, to: &Config) -> bool {
+    let signed = |config: &Config| {
+        let newest = config.keys.as_ref().map(|keys| keys.newest().expose().to_vec());
+        newest.filter(|_| config.profile == Profile::Django && !config.stored_pickled)
+    };
+    from.profile == to.profile
+        && from.stored_pickled == to.stored_pickled
+        && (from.stored_pickled || from.serialization_format == to.serialization_format)
+        && signed(from) == signed(to)
+}
+
+impl fmt::Debug for Mover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mover({:?} to {:?})", self.from.dialect, self.to.dialect)
+    }
+}
