@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use sessile_core::{StoreError, StoreErrorKind};
@@ -44,6 +45,15 @@ pub(crate) fn read(path: &Path) -> Result<Option<Bytes>, StoreError> {
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(MAX_BYTES).read_to_end(&mut content).map_err(on_read)?;
     Ok(Some(content.into()))
+}
+
+/// The file's content and when it was last written; `None` when there is none.
+pub(crate) fn read_dated(path: &Path) -> Result<Option<(Bytes, SystemTime)>, StoreError> {
+    let Some((file, length)) = open(path)? else { return Ok(None) };
+    let modified = file.metadata().and_then(|meta| meta.modified()).map_err(on_read)?;
+    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(MAX_BYTES).read_to_end(&mut content).map_err(on_read)?;
+    Ok(Some((content.into(), modified)))
 }
 
 /// The file's first bytes, `N` of them or fewer.
@@ -91,6 +101,175 @@ pub(crate) fn replace(
         let _ = fs::remove_file(new);
         on_write(error)
     })
+}
+
+/// What a file is to be.
+pub(crate) struct Written<'c> {
+    pub(crate) content: &'c [u8],
+    /// Its permissions.
+    pub(crate) mode: u32,
+    /// When it is to seem written, if not now.
+    pub(crate) modified: Option<SystemTime>,
+}
+
+/// Writes a file that is to be renamed.
+fn write_new(new: &Path, written: &Written<'_>, durability: Durability) -> io::Result<()> {
+    let mut file = options().write(true).create_new(true).open(new)?;
+    file.write_all(written.content)?;
+    #[cfg(unix)]
+    if written.mode != 0o600 {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(written.mode);
+        file.set_permissions(mode)?;
+    }
+    if let Some(modified) = written.modified {
+        file.set_modified(modified)?;
+    }
+    if durability == Durability::Power { file.sync_all() } else { Ok(()) }
+}
+
+/// Puts a new file at `path`, where the caller found none.
+pub(crate) fn place(
+    path: &Path,
+    new: &Path,
+    written: &Written<'_>,
+    durability: Durability,
+) -> Result<(), StoreError> {
+    bounded(written)?;
+    let write = || write_new(new, written, durability).and_then(|()| fs::rename(new, path));
+    write().map_err(|error| {
+        let _ = fs::remove_file(new);
+        on_write(error)
+    })
+}
+
+/// What became of [`exchange`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exchanged {
+    Done,
+    /// Nothing was there any more, and nothing is.
+    Gone,
+    /// Somebody without our lock wrote meanwhile; theirs stays.
+    Changed,
+}
+
+/// Puts a new file in the place of one that holds `expected`. Unlike a rename
+/// it brings nothing back that another program removed, and notices what
+/// another program wrote, which keeps none of our locks.
+pub(crate) fn exchange(
+    path: &Path,
+    new: &Path,
+    written: &Written<'_>,
+    expected: &[u8],
+    durability: Durability,
+) -> Result<Exchanged, StoreError> {
+    bounded(written)?;
+    let outcome = write_new(new, written, durability).and_then(|()| {
+        match swap(path, new) {
+            Ok(true) => {}
+            Ok(false) => {
+                // No such exchange on this file system: nearly as good.
+                return match fs::symlink_metadata(path) {
+                    Ok(_) => fs::rename(new, path).map(|()| Exchanged::Done),
+                    Err(error) => Err(error),
+                };
+            }
+            Err(error) => return Err(error),
+        }
+        // What was there lies under the new name now.
+        if fs::read(new)? == expected {
+            return Ok(Exchanged::Done);
+        }
+        swap(path, new).map(|_| Exchanged::Changed)
+    });
+    let _ = fs::remove_file(new);
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Exchanged::Gone),
+        other => other.map_err(on_write),
+    }
+}
+
+/// Renames a file; whether it is there.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<bool, StoreError> {
+    match fs::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(on_write(error)),
+    }
+}
+
+/// Removes a file that holds `expected`, by way of the name `aside`.
+pub(crate) fn take(path: &Path, aside: &Path, expected: &[u8]) -> Result<Exchanged, StoreError> {
+    if !rename(path, aside)? {
+        return Ok(Exchanged::Gone);
+    }
+    if fs::read(aside).map_err(on_read)? != expected {
+        rename(aside, path)?;
+        return Ok(Exchanged::Changed);
+    }
+    remove(aside)?;
+    Ok(Exchanged::Done)
+}
+
+/// Exchanges two names at once; false where the system cannot.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn swap(one: &Path, other: &Path) -> io::Result<bool> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn swap(_: &Path, _: &Path) -> io::Result<bool> {
+    Ok(false)
+}
+
+/// Writes over the first bytes of a file, in one piece; whether it is there.
+pub(crate) fn overwrite_head(
+    path: &Path,
+    head: [u8; 4],
+    durability: Durability,
+) -> Result<bool, StoreError> {
+    let Some(mut file) = open_writable(path)? else { return Ok(false) };
+    let sync = |file: &File| match durability {
+        Durability::Power => file.sync_data(),
+        Durability::Process => Ok(()),
+    };
+    file.write_all(&head).and_then(|()| sync(&file)).map_err(on_write)?;
+    Ok(true)
+}
+
+/// Changes when a file seems written; whether it is there.
+pub(crate) fn set_modified(
+    path: &Path,
+    modified: SystemTime,
+    durability: Durability,
+) -> Result<bool, StoreError> {
+    let Some(file) = open_writable(path)? else { return Ok(false) };
+    let sync = match durability {
+        Durability::Power => File::sync_all,
+        Durability::Process => |_: &File| Ok(()),
+    };
+    file.set_modified(modified).and_then(|()| sync(&file)).map_err(on_write)?;
+    Ok(true)
+}
+
+fn open_writable(path: &Path) -> Result<Option<File>, StoreError> {
+    match options().write(true).open(path) {
+        Ok(file) => regular(&file).map(|_| Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(on_write(error)),
+    }
+}
+
+fn bounded(written: &Written<'_>) -> Result<(), StoreError> {
+    if written.content.len() as u64 > MAX_BYTES {
+        return Err(failed(StoreErrorKind::TooLarge, "over 64 MiB"));
+    }
+    Ok(())
 }
 
 /// Makes renames, new names and removals in a folder last.

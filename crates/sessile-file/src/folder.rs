@@ -21,7 +21,7 @@ const MARK: &str = "layout-1";
 const MARK_START: &str = "layout-";
 
 /// Begins the name of a file that is being written; the lock's number follows.
-const NEW: &str = ".new-";
+pub(crate) const NEW: &str = ".new-";
 
 /// Where a session lies. Never made from anything but a hash.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,11 +55,11 @@ impl Name {
     }
 }
 
-fn lock_of(first: u8) -> usize {
+pub(crate) fn lock_of(first: u8) -> usize {
     usize::from(first >> LOCK_SHIFT)
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -69,7 +69,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The lock of a half-written file's name.
 pub(crate) fn lock_of_new(name: &str) -> Option<usize> {
     let number = name.strip_prefix(NEW)?.split('-').next()?;
-    usize::from_str_radix(number, 16).ok().filter(|lock| *lock < LOCKS)
+    usize::from_str_radix(number, 16).ok().filter(|lock| *lock <= LOCKS)
 }
 
 pub(crate) struct Folder {

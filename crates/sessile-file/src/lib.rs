@@ -23,17 +23,29 @@
 //! Compare and write happen under a lock that other processes keep too. Names
 //! are hashes, so no session id, not even a hostile one, is ever part of a path.
 //!
+//! With [`Options::layout`] it uses the files of another program instead, which
+//! goes on using them: cachelib's, which Flask-Session keeps sessions in
+//! ([`cachelib`]), or those of Django's `file` engine. What is written is what
+//! the other would write; what it removed is never brought back. Their folder
+//! gets one more folder with our locks, which both pass over.
+//!
 //! It needs tokio with its timer; the disk is waited for on tokio's blocking threads.
 
+pub mod cachelib;
+mod count;
 mod disk;
+mod django;
 mod envelope;
 mod error;
+mod files;
 mod folder;
+mod foreign;
+mod foreign_folder;
 mod lock;
 mod operations;
 mod options;
 mod store;
 mod subjects;
 
-pub use options::{Durability, Options};
+pub use options::{CachelibNames, Durability, Options};
 pub use store::FileStore;

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Layout, Page, Record, Scan, Sweep,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -14,7 +15,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::error::locked;
-use crate::folder::{Folder, LOCKS, Name};
+use crate::files::AnyFiles;
+use crate::folder::{Folder, LOCKS};
+use crate::foreign::Foreign;
+use crate::foreign_folder::ForeignFolder;
 use crate::lock::ended;
 use crate::operations::Files;
 use crate::options::Options;
@@ -24,7 +28,9 @@ use crate::options::Options;
 pub struct FileStore(Arc<Inner>);
 
 struct Inner {
-    files: Files,
+    files: AnyFiles,
+    layout: Layout,
+    lock_timeout: Duration,
     /// Writers of this process wait here, in turn and without a thread each;
     /// the locks in the folder are for other processes.
     turns: Vec<Arc<Mutex<()>>>,
@@ -47,16 +53,23 @@ impl FileStore {
     pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, StoreError> {
         let root = folder.into();
         blocking(move || {
-            let folder = Folder::open(root, options.create)?;
+            let (layout, lock_timeout) = (options.layout, options.lock_timeout);
+            let files = if layout.is_foreign() {
+                let folder = ForeignFolder::open(root, options.create)?;
+                AnyFiles::Foreign(Foreign::new(folder, options))
+            } else {
+                let folder = Folder::open(root, options.create)?;
+                AnyFiles::Native(Files { folder, options })
+            };
             let turns = (0..LOCKS).map(|_| Arc::default()).collect();
-            Ok(Self(Arc::new(Inner { files: Files { folder, options }, turns })))
+            Ok(Self(Arc::new(Inner { files, layout, lock_timeout, turns })))
         })
         .await
     }
 
     async fn read<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&AnyFiles) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.0);
         blocking(move || work(&inner.files)).await
@@ -67,14 +80,14 @@ impl FileStore {
     async fn write<T: Send + 'static>(
         &self,
         keys: &[&StoreKey],
-        work: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&AnyFiles) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut numbers: Vec<_> = keys.iter().map(|key| Name::of(key).lock).collect();
+        let mut numbers: Vec<_> = keys.iter().map(|key| self.0.files.lock_of(key)).collect();
         // Always in the same order, or two rotations could wait for each other.
         numbers.sort_unstable();
         numbers.dedup();
         let inner = Arc::clone(&self.0);
-        let patience = inner.files.options.lock_timeout;
+        let patience = inner.lock_timeout;
         let turns = timeout(patience, self.turns(&numbers)).await.map_err(|_| locked())?;
         blocking(move || {
             let outcome = work(&inner.files);
@@ -140,7 +153,7 @@ impl SessionStore for FileStore {
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new) = (old_key.clone(), new_key.clone());
         let (record, expected) = (record.clone(), expected.clone());
-        let work = move |files: &Files| files.replace(&old, &expected, &new, &record, grace);
+        let work = move |files: &AnyFiles| files.replace(&old, &expected, &new, &record, grace);
         self.write(&[old_key, new_key], work).await
     }
 
@@ -153,12 +166,14 @@ impl SessionStore for FileStore {
         Some(self)
     }
 
+    /// In our layout only: the others know no users.
     fn as_directory(&self) -> Option<&dyn Directory> {
-        Some(self)
+        (!self.0.layout.is_foreign()).then_some(self)
     }
 
+    /// Not for cachelib's files: their names are hashes of the keys.
     fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
+        (self.0.layout != Layout::FlaskSession).then_some(self)
     }
 }
 
@@ -175,7 +190,7 @@ impl Directory for FileStore {
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
         let subject = subject.clone();
-        Box::pin(self.read(move |files| files.by_subject(&subject)))
+        Box::pin(self.read(move |files| files.native()?.by_subject(&subject)))
     }
 
     fn delete_by_subject<'a>(
@@ -184,7 +199,7 @@ impl Directory for FileStore {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         let (subject, keep) = (subject.clone(), keep.cloned());
-        Box::pin(self.read(move |files| files.delete_by_subject(&subject, keep.as_ref())))
+        Box::pin(self.read(move |files| files.native()?.delete_by_subject(&subject, keep.as_ref())))
     }
 }
 

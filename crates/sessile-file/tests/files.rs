@@ -31,6 +31,74 @@ mod with_foreign_keys {
     store_tests!(files(), Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() });
 }
 
+/// What no layout of another program can do: it keeps no subjects, no moments
+/// but the session's end, no pointers, and no version but the bytes.
+fn foreign() -> Capabilities {
+    Capabilities {
+        directory: false,
+        grace: false,
+        metadata: false,
+        two_deadlines: false,
+        fresh_versions: false,
+        ..Capabilities::all()
+    }
+}
+
+mod with_cachelibs_files {
+    use std::time::Duration;
+
+    use sessile_conformance::Keys;
+    use sessile_core::store::Layout;
+    use sessile_file::CachelibNames;
+
+    use super::*;
+
+    /// Names are hashes of the keys, so none can be listed; ends are whole seconds.
+    fn can() -> Capabilities {
+        Capabilities {
+            scan: false,
+            precision: Duration::from_secs(1),
+            keys: Keys::Text("session:"),
+            ..foreign()
+        }
+    }
+
+    fn cachelibs(names: CachelibNames) -> impl Open {
+        let folder = TempDir::new().unwrap();
+        let options = Options {
+            layout: Layout::FlaskSession,
+            names,
+            // Or the thousand sessions of one case would not all stay.
+            threshold: 0,
+            ..Options::default()
+        };
+        move || FileStore::open(folder.path().to_owned(), options.clone())
+    }
+
+    store_tests!(cachelibs(CachelibNames::Sha256), can());
+
+    mod before_0_16 {
+        use super::*;
+
+        store_tests!(cachelibs(CachelibNames::Md5), can());
+    }
+}
+
+mod with_djangos_files {
+    use sessile_conformance::Keys;
+    use sessile_core::store::Layout;
+
+    use super::*;
+
+    fn djangos() -> impl Open {
+        let folder = TempDir::new().unwrap();
+        let options = Options { layout: Layout::Django, ..Options::default() };
+        move || FileStore::open(folder.path().to_owned(), options.clone())
+    }
+
+    store_tests!(djangos(), Capabilities { keys: Keys::Text(""), ..foreign() });
+}
+
 #[test]
 #[ignore = "the process that other tests start"]
 fn worker() {

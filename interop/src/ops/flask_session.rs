@@ -1,12 +1,14 @@
 //! Flask-Session: records and ids.
 
-use serde_json::json;
-use sessile_core::Value;
+use serde_json::{Value as Json, json};
 use sessile_core::format::flask_session::{self, Format};
-use sessile_core::format::msgpack;
+use sessile_core::format::{msgpack, pickle};
+use sessile_core::{Timestamp, Value};
+use sessile_file::{CachelibNames, Options, cachelib};
 
 use super::input::{Input, missing};
 use super::{Answer, Raised};
+use crate::case::Case;
 use crate::typed;
 
 pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
@@ -52,4 +54,50 @@ fn sid(input: &Input<'_>) -> Answer {
         Some(length) if length == random.len() as u64 => Ok(json!(flask_session::sid(&random))),
         _ => Err(missing("length_bytes")),
     }
+}
+
+/// A file of cachelib's, and that we read it back. A case of an older cachelib
+/// names its versions in its id: nothing else tells which one wrote it.
+pub(super) fn file(case: &Case, input: &Input<'_>) -> Answer {
+    let key = input.text("key")?.as_bytes();
+    if let Some(entries) = input.get("entries").and_then(Json::as_u64) {
+        let content = cachelib::encode_count(entries as usize);
+        let name = cachelib::file_name(key, CachelibNames::Sha256);
+        return Ok(json!({"filename": name, "data": typed::to_hex(&content)}));
+    }
+    let pickle = pickle::write(&input.value("value")?)
+        .map_err(|error| Raised::exception(error.python_class(), error))?;
+    // A timeout of 0 is never.
+    let timeout = input.seconds("timeout")?.unwrap_or(0.0) as i64;
+    let end = match timeout {
+        0 => None,
+        secs => Some(Timestamp::from_millis(input.now()?.as_millis() + secs * 1000)),
+    };
+    let secs = end.map_or(0, |end| end.as_millis().div_euclid(1000));
+    let old = case.id.split_once(".old.cachelib-").map(|(_, versions)| versions);
+    let number = pickle::write(&Value::Int(secs)).unwrap_or_default();
+    let (content, names) = match old {
+        None => (cachelib::encode(end, &pickle), CachelibNames::Sha256),
+        Some("0.7-to-0.15") => (cachelib::encode(end, &pickle), CachelibNames::Md5),
+        Some("0.5-to-0.6") => ([&number[..], &pickle].concat(), CachelibNames::Md5),
+        // The number in protocol 1: protocol 5's without its head.
+        Some("0.1-to-0.4") => {
+            let bare = number.get(if number.get(2) == Some(&0x95) { 11 } else { 2 }..);
+            ([bare.unwrap_or_default(), &pickle].concat(), CachelibNames::Md5)
+        }
+        Some(_) => return Err(missing("a cachelib that is known")),
+    };
+    let read = cachelib::decode(&content).ok_or_else(|| missing("an entry"))?;
+    if (read.end, read.pickle) != (end, &pickle[..]) {
+        return Err(Raised::Unsupported("the entry does not read back".into()));
+    }
+    let mut answer = json!({
+        "filename": cachelib::file_name(key, names),
+        "data": typed::to_hex(&content),
+        "expires": secs,
+    });
+    if old.is_none() {
+        answer["mode"] = json!(format!("0o{:o}", Options::default().mode));
+    }
+    Ok(answer)
 }

@@ -10,5 +10,7 @@ mod signing;
 pub use b62::{b62_decode, b62_encode};
 pub use cookie::SignedCookie;
 pub use error::SigningError;
-pub use session::{COOKIE_SALT, Decoded, SESSION_SALT, SessionCodec, is_session_key};
+pub use session::{
+    COOKIE_SALT, Decoded, SESSION_SALT, SessionCodec, expiry_unverified, is_session_key,
+};
 pub use signing::{Options, Signer, TimestampSigner, UnsafeSeparator, salted_hmac};

@@ -1,7 +1,10 @@
 //! Session data as Django's engines keep them: signed JSON.
 
+use super::expiry::EXPIRY_KEY;
 use super::{Options, SigningError, TimestampSigner};
 use crate::format::error::PayloadError;
+use crate::format::itsdangerous::unpack;
+use crate::format::json;
 use crate::keys::KeyRing;
 use crate::{Map, Timestamp, Value};
 
@@ -18,6 +21,21 @@ pub const COOKIE_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
 /// file engine takes no other characters.
 pub fn is_session_key(text: &str) -> bool {
     text.chars().nth(7).is_some()
+}
+
+/// What an encoded session says under `_session_expiry`, without a look at its
+/// signature: for a store that knows no key and must know when a session ends.
+/// `None` when it says nothing or cannot be read.
+pub fn expiry_unverified(text: &str) -> Option<Value> {
+    let stamped = text.get(..MAX_RECORD.min(text.len()))?.rsplit_once(':')?.0;
+    let (payload, _) = stamped.rsplit_once(':')?;
+    let json = unpack(payload.as_bytes(), MAX_RECORD).ok()?;
+    // Most sessions say nothing: their data need not be read for that.
+    memchr::memmem::find(&json, EXPIRY_KEY.as_bytes())?;
+    match json::read(&json).ok()? {
+        Value::Map(mut data) => data.remove(EXPIRY_KEY),
+        _ => None,
+    }
 }
 
 /// Bounds for a record out of a store, which came from us or from Django.

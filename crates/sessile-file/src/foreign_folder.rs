@@ -1,0 +1,94 @@
+//! A folder that belongs to another program, with our locks in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sessile_core::{StoreError, StoreErrorKind};
+
+use crate::cachelib::NOT_AN_ENTRY;
+use crate::disk::{make_folder, open_lock};
+use crate::error::{failed, on_read, on_write};
+use crate::folder::{LOCKS, NEW};
+
+/// Where our locks lie. cachelib passes over names with this end, Django over
+/// all that do not begin with its cookie's name.
+const OURS: &str = ".sessile-locks.__wz_cache";
+
+/// The lock of what is counted, after those of the keys.
+const COUNT: usize = LOCKS;
+
+pub(crate) struct ForeignFolder {
+    pub(crate) root: PathBuf,
+    written: AtomicU64,
+}
+
+impl ForeignFolder {
+    /// The folder at `root`, made if told to.
+    pub(crate) fn open(root: PathBuf, create: bool) -> Result<Self, StoreError> {
+        if create {
+            let mut missing: Vec<_> = root.ancestors().take_while(|path| !path.exists()).collect();
+            while let Some(path) = missing.pop() {
+                make_folder(path).map_err(on_write)?;
+            }
+        }
+        check(&root)?;
+        let folder = Self { root, written: AtomicU64::new(0) };
+        make_folder(&folder.root.join(OURS)).map_err(on_write)?;
+        for number in 0..=COUNT {
+            // All of them now: on a full disk a session must still be deletable.
+            open_lock(&folder.lock(number)).map_err(on_write)?;
+        }
+        Ok(folder)
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A name for a file to be written, which nobody else writes and the other program ignores.
+    pub(crate) fn new_file(&self, lock: usize) -> PathBuf {
+        let (process, count) = (process::id(), self.written.fetch_add(1, Ordering::Relaxed));
+        let unique = std::ptr::from_ref(self).addr();
+        self.root.join(format!("{NEW}{lock:02x}-{process}-{unique:x}-{count}{NOT_AN_ENTRY}"))
+    }
+
+    pub(crate) fn lock(&self, number: usize) -> PathBuf {
+        self.root.join(OURS).join(format!("{number:02x}"))
+    }
+
+    pub(crate) fn lock_of_count(&self) -> PathBuf {
+        self.lock(COUNT)
+    }
+
+    /// That a session is not there says something only while the folder is.
+    pub(crate) fn is_there(&self) -> Result<(), StoreError> {
+        if self.root.join(OURS).exists() {
+            return Ok(());
+        }
+        Err(failed(StoreErrorKind::Unavailable, "its folder was removed"))
+    }
+}
+
+/// That not everybody can put files there. The group may: it is the other program's.
+fn check(root: &Path) -> Result<(), StoreError> {
+    let unavailable = |why| failed(StoreErrorKind::Unavailable, why);
+    let meta = match fs::metadata(root) {
+        Ok(meta) => meta,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(unavailable("its folder is not there"));
+        }
+        Err(error) => return Err(on_read(error)),
+    };
+    if !meta.is_dir() {
+        return Err(unavailable("its folder is no folder"));
+    }
+    #[cfg(unix)]
+    if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o002 != 0 {
+        return Err(unavailable(
+            "everybody may write to its folder, and plant sessions there; give it one of its own",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,193 @@
+//! The value of a key in our own layout.
+//!
+//! | offset | bytes | what |
+//! |-------:|------:|------|
+//! | 0      | 2     | `s1`: ours, first format |
+//! | 2      | 1     | `L` live, `M` moved |
+//!
+//! A live one goes on (numbers big-endian, moments in milliseconds
+//! since 1970, the smallest number for none):
+//!
+//! | offset | bytes | what |
+//! |-------:|------:|------|
+//! | 3      | 8     | version |
+//! | 11     | 8     | idle deadline |
+//! | 19     | 8     | absolute deadline |
+//! | 27     | 8     | seen |
+//! | 35     | 8     | created |
+//! | 43     | 8     | rotated |
+//! | 51     | 8     | authenticated |
+//! | 59     | 1     | 1 when permanent |
+//! | 60     | 1     | length of the subject, 0 for none |
+//! | 61     | …     | subject, then payload |
+//!
+//! A moved one: the end of its grace in 8 bytes, and the new key's name
+//! without the prefix.
+//!
+//! The places are fixed because scripts compare and set them.
+
+use bytes::Bytes;
+use sessile_core::store::{Entry, Record, Version};
+use sessile_core::{Deadlines, StoreError, StoreKey, Subject, Timestamp};
+
+use crate::fault::bad_entry;
+use crate::keys::{member, member_key};
+
+const MAGIC: [u8; 2] = *b"s1";
+const NONE: i64 = i64::MIN;
+const FIXED: usize = 61;
+
+/// A value as it is stored.
+pub(crate) enum Stored {
+    Live(Record, u64),
+    Moved { to: StoreKey, until: Timestamp },
+}
+
+impl Stored {
+    pub(crate) fn into_entry(self) -> Entry {
+        match self {
+            Self::Live(record, version) => Entry::Live(record, Version::Number(version)),
+            Self::Moved { to, until } => Entry::Moved { to, until },
+        }
+    }
+}
+
+pub(crate) fn millis(moment: Option<Timestamp>) -> [u8; 8] {
+    moment.map_or(NONE, Timestamp::as_millis).to_be_bytes()
+}
+
+pub(crate) fn live(record: &Record, version: u64) -> Vec<u8> {
+    let subject = record.subject.as_ref().map_or("", Subject::as_str).as_bytes();
+    let mut value = Vec::with_capacity(FIXED + subject.len() + record.payload.len() + 80);
+    value.extend(MAGIC);
+    value.push(b'L');
+    value.extend(version.to_be_bytes());
+    for moment in [
+        record.deadlines.idle,
+        record.deadlines.absolute,
+        record.seen,
+        record.created,
+        record.rotated,
+        record.authenticated,
+    ] {
+        value.extend(millis(moment));
+    }
+    value.push(u8::from(record.permanent));
+    // A subject is no longer than 200 bytes.
+    value.push(u8::try_from(subject.len()).unwrap_or(0));
+    value.extend(subject);
+    value.extend_from_slice(&record.payload);
+    value
+}
+
+pub(crate) fn moved(to: &StoreKey, until: Timestamp) -> Vec<u8> {
+    let name = member(to);
+    let mut value = Vec::with_capacity(11 + name.len());
+    value.extend(MAGIC);
+    value.push(b'M');
+    value.extend(until.as_millis().to_be_bytes());
+    value.extend(name.as_bytes());
+    value
+}
+
+/// Reads what the others write. The payload shares its memory.
+///
+/// # Errors
+///
+/// [`BadEntry`](sessile_core::StoreErrorKind::BadEntry).
+pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
+    let value = Bytes::from(value);
+    let mut rest = match value.strip_prefix(&MAGIC) {
+        Some(rest) => rest,
+        None if value.first() == Some(&b's') && value.get(1).is_some_and(u8::is_ascii_digit) => {
+            return Err(bad_entry("a newer release wrote a session; upgrade"));
+        }
+        None => return Err(bad_entry("a key holds something other than a session of ours")),
+    };
+    let cut_off = || bad_entry("a session's entry is cut off");
+    let [kind] = take(&mut rest).ok_or_else(cut_off)?;
+    if kind == b'M' {
+        let until =
+            Timestamp::from_millis(i64::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?));
+        let to = member_key(rest).ok_or_else(|| bad_entry("a pointer names no key of ours"))?;
+        return Ok(Stored::Moved { to, until });
+    }
+    if kind != b'L' {
+        return Err(bad_entry("a newer release wrote a session; upgrade"));
+    }
+    let mut number = || take(&mut rest).ok_or_else(cut_off);
+    let version = u64::from_be_bytes(number()?);
+    let mut moment = || {
+        let millis = i64::from_be_bytes(number()?);
+        Ok::<_, StoreError>((millis != NONE).then_some(Timestamp::from_millis(millis)))
+    };
+    let deadlines = Deadlines { idle: moment()?, absolute: moment()? };
+    let (seen, created, rotated, authenticated) = (moment()?, moment()?, moment()?, moment()?);
+    let [permanent, length] = take(&mut rest).ok_or_else(cut_off)?;
+    let name = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
+    let subject = match std::str::from_utf8(name).ok() {
+        Some("") => None,
+        name => Some(
+            name.and_then(Subject::new).ok_or_else(|| bad_entry("a session's user is no name"))?,
+        ),
+    };
+    let record = Record {
+        payload: value.slice_ref(rest),
+        created,
+        seen,
+        rotated,
+        authenticated,
+        deadlines,
+        permanent: permanent == 1,
+        subject,
+    };
+    Ok(Stored::Live(record, version))
+}
+
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, after) = rest.split_first_chunk::<N>()?;
+    *rest = after;
+    Some(*first)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> Record {
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        Record {
+            payload: Bytes::from_static(b"\0data\xff"),
+            created: at(1),
+            seen: at(-2),
+            rotated: None,
+            authenticated: at(i64::MAX),
+            deadlines: Deadlines { idle: at(5), absolute: None },
+            permanent: true,
+            subject: Subject::new("Zoë"),
+        }
+    }
+
+    #[test]
+    fn every_field_comes_back() {
+        let Ok(Stored::Live(found, 7)) = read(live(&record(), 7)) else { panic!() };
+        assert!(found == record());
+        let old = StoreKey::from_text("session:old");
+        let until = Timestamp::from_secs(9);
+        let Ok(Stored::Moved { to, until: at }) = read(moved(&old, until)) else { panic!() };
+        assert!(to == old && at == until);
+    }
+
+    #[test]
+    fn f23_what_is_cut_off_altered_or_newer_is_refused() {
+        let whole = live(&Record { payload: Bytes::new(), ..record() }, 7);
+        for length in 0..whole.len() {
+            assert!(read(whole[..length].to_vec()).is_err(), "{length} bytes");
+        }
+        for first in ["s2L", "s1X", "x1L", "\u{80}\u{4}K"] {
+            let mut other = whole.clone();
+            other.splice(..3, first.bytes());
+            assert!(read(other).is_err(), "{first:?}");
+        }
+    }
+}

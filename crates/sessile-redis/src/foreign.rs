@@ -1,0 +1,163 @@
+//! The layouts of Flask-Session 0.8 and of Django 5.2's cache: a key, the
+//! payload as its value, and `EX`.
+//!
+//! Both write `SET key value EX seconds` and read `GET key`; so do we, through a
+//! script where the bytes must still be those that were loaded.
+
+use bytes::Bytes;
+use redis::{Value, cmd, pipe};
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
+
+use crate::fault::Fault;
+use crate::keys::{foreign_seconds, now};
+use crate::link::checked;
+use crate::native::{number, outcome, script, text, touched};
+use crate::server::{Effect, Script, Server};
+
+script!(UPDATE = "foreign_update");
+script!(TOUCH = "foreign_touch");
+script!(REPLACE = "foreign_replace");
+
+/// Sessions of somebody else's layout.
+pub(crate) struct Foreign<'a> {
+    pub(crate) server: &'a Server,
+}
+
+impl Foreign<'_> {
+    /// The value, and its deadline by the time the server says is left.
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let name = name(key);
+        let mut both = pipe();
+        both.add_command(cmd("GET").arg(&*name).take());
+        both.add_command(cmd("PTTL").arg(&*name).take());
+        let answers = self.server.several(name.as_bytes(), &both, Effect::Reads).await?;
+        let Ok([value, left]) = <[Value; 2]>::try_from(answers) else {
+            return Err(Fault::Strange.into());
+        };
+        Ok(match (checked(value)?, checked(left)?) {
+            // It expired between the two.
+            (Value::Nil, _) | (_, Value::Int(-2)) => None,
+            (Value::BulkString(value), Value::Int(left)) => {
+                let (record, version) = record(value, left, now());
+                Some(Entry::Live(record, version))
+            }
+            _ => return Err(Fault::Strange.into()),
+        })
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let name = name(key);
+        let mut set = cmd("SET");
+        set.arg(&*name).arg(&record.payload[..]);
+        match foreign_seconds(record.deadlines, now()) {
+            None => {}
+            Some(seconds @ 1..) => {
+                set.arg("EX").arg(seconds);
+            }
+            // What has ended already is not kept, as in Django.
+            Some(_) => {
+                let exists = cmd("EXISTS").arg(&*name).take();
+                let answer = self.server.one(name.as_bytes(), &exists, Effect::Reads).await?;
+                return Ok(match number(&answer)? {
+                    0 => CreateOutcome::Created(Version::Bytes(record.payload.clone())),
+                    _ => CreateOutcome::Exists,
+                });
+            }
+        }
+        set.arg("NX");
+        match self.server.one(name.as_bytes(), &set, Effect::Lasts).await? {
+            Value::Okay => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
+            Value::Nil => Ok(CreateOutcome::Exists),
+            _ => Err(Fault::Strange.into()),
+        }
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let name = name(key);
+        let Version::Bytes(loaded) = expected else { return self.is_there(&name).await };
+        let seconds = text(foreign_seconds(record.deadlines, now()));
+        let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
+        let keys = [name.as_bytes()];
+        let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?;
+        outcome(&answer, || Version::Bytes(record.payload.clone()))
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let (name, now) = (name(key), now());
+        let seconds = text(foreign_seconds(Deadlines { idle, absolute: None }, now));
+        let to_seen = seen.as_millis().saturating_sub(now.as_millis()).to_string();
+        let arguments = [seconds.as_bytes(), to_seen.as_bytes()];
+        let keys = [name.as_bytes()];
+        touched(&self.server.script(&TOUCH, &keys, &arguments, Effect::Writes).await?)
+    }
+
+    /// Neither original knows of a grace period, so the old key is deleted at once.
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new) = (name(old_key), name(new_key));
+        let Version::Bytes(loaded) = expected else { return self.is_there(&old).await };
+        let seconds = text(foreign_seconds(record.deadlines, now()));
+        let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
+        let keys = [old.as_bytes(), new.as_bytes()];
+        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
+        outcome(&answer, || Version::Bytes(record.payload.clone()))
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let name = name(key);
+        let delete = cmd("DEL").arg(&*name).take();
+        self.server.one(name.as_bytes(), &delete, Effect::Lasts).await?;
+        Ok(())
+    }
+
+    /// What a version of another kind meets: it matches nothing.
+    async fn is_there(&self, name: &str) -> Result<WriteOutcome, StoreError> {
+        let exists = cmd("EXISTS").arg(name).take();
+        let answer = self.server.one(name.as_bytes(), &exists, Effect::Reads).await?;
+        Ok(if number(&answer)? == 0 { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+    }
+}
+
+pub(crate) fn record(value: Vec<u8>, left: i64, now: Timestamp) -> (Record, Version) {
+    let payload = Bytes::from(value);
+    let idle = (left >= 0).then(|| Timestamp::from_millis(now.as_millis().saturating_add(left)));
+    let record = Record {
+        payload: payload.clone(),
+        created: None,
+        seen: None,
+        rotated: None,
+        authenticated: None,
+        deadlines: Deadlines { idle, absolute: None },
+        permanent: false,
+        subject: None,
+    };
+    (record, Version::Bytes(payload))
+}
+
+/// Foreign keys arrive complete.
+fn name(key: &StoreKey) -> std::borrow::Cow<'_, str> {
+    match std::str::from_utf8(key.as_bytes()) {
+        Ok(text) if key.hash().is_none() => text.into(),
+        _ => key.to_text().into(),
+    }
+}

@@ -1,0 +1,150 @@
+//! What keys are called in Redis, and how long they live there.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sessile_core::{Deadlines, StoreKey, Subject, Timestamp};
+
+/// How much longer than its deadlines an entry of our own layout is kept: the
+/// clocks of the servers may be apart by this much, and a step of one by this
+/// much ends no session. Expiry is decided by whoever reads.
+pub(crate) const SLACK: Duration = Duration::from_secs(600);
+
+/// Beyond this many milliseconds from now (a thousand years) there is no end.
+const ENDLESS: i64 = 1000 * 366 * 86_400_000;
+
+/// The names of our own layout: `PREFIX` and `h:` and a hash in hex, or `t:`
+/// and a foreign key; `PREFIX` and `u:` and a user.
+pub(crate) struct Names {
+    prefix: String,
+}
+
+impl Names {
+    pub(crate) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.prefix
+    }
+
+    pub(crate) fn session(&self, key: &StoreKey) -> String {
+        let mut name = String::with_capacity(self.prefix.len() + 2 + 2 * key.as_bytes().len());
+        name.push_str(&self.prefix);
+        push_member(&mut name, key);
+        name
+    }
+
+    pub(crate) fn subject(&self, subject: &Subject) -> String {
+        format!("{}u:{subject}", self.prefix)
+    }
+
+    pub(crate) fn key_of(&self, name: &[u8]) -> Option<StoreKey> {
+        member_key(name.strip_prefix(self.prefix.as_bytes())?)
+    }
+}
+
+fn push_member(name: &mut String, key: &StoreKey) {
+    match key.hash() {
+        Some(hash) => {
+            name.push_str("h:");
+            push_hex(name, hash);
+        }
+        None => {
+            name.push_str("t:");
+            name.push_str(std::str::from_utf8(key.as_bytes()).unwrap_or_default());
+        }
+    }
+}
+
+/// A session's name without the prefix.
+pub(crate) fn member(key: &StoreKey) -> String {
+    let mut name = String::with_capacity(66);
+    push_member(&mut name, key);
+    name
+}
+
+pub(crate) fn member_key(member: &[u8]) -> Option<StoreKey> {
+    match member {
+        [b'h', b':', hex @ ..] => unhex(hex).map(StoreKey::from_hash),
+        [b't', b':', text @ ..] => std::str::from_utf8(text).ok().map(StoreKey::from_text),
+        _ => None,
+    }
+}
+
+pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or_default());
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+}
+
+fn unhex(hex: &[u8]) -> Option<[u8; 32]> {
+    let digit = |four: u8| match four {
+        b'0'..=b'9' => Some(four - b'0'),
+        b'a'..=b'f' => Some(four - b'a' + 10),
+        _ => None,
+    };
+    if hex.len() != 64 {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
+        let [high, low] = pair else { return None };
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(bytes)
+}
+
+/// The machine's clock: what Redis keeps for how long is counted from now.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_secs(0) + since
+}
+
+/// How many milliseconds an entry of our own layout is kept; `None` is for ever.
+pub(crate) fn kept_for(end: Option<Timestamp>, now: Timestamp) -> Option<i64> {
+    let left = end?.as_millis().saturating_sub(now.as_millis()).max(0);
+    let slack = i64::try_from(SLACK.as_millis()).unwrap_or_default();
+    (left < ENDLESS).then_some(left + slack)
+}
+
+/// The seconds of a foreign `EX`, rounded up as the moment between counting
+/// them and sending them would otherwise cost one; `None` is for ever.
+pub(crate) fn foreign_seconds(deadlines: Deadlines, now: Timestamp) -> Option<i64> {
+    let left = deadlines.earliest()?.as_millis().saturating_sub(now.as_millis());
+    (left < ENDLESS).then_some(left.saturating_add(999).div_euclid(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_lead_back_to_keys() {
+        let names = Names::new("app:");
+        for key in [StoreKey::from_hash([0xa7; 32]), StoreKey::from_text("session:ü")] {
+            assert!(names.key_of(names.session(&key).as_bytes()) == Some(key));
+        }
+        let upper = format!("app:h:{}", "A7".repeat(32));
+        for other in ["h:", "app:h:a7", "app:u:someone", "app:x", upper.as_str()] {
+            assert!(names.key_of(other.as_bytes()).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_kept_beyond_its_deadlines() {
+        let now = Timestamp::from_secs(1_000_000);
+        let slack = SLACK.as_secs().cast_signed() * 1000;
+        assert_eq!(kept_for(Some(Timestamp::from_secs(1_000_060)), now), Some(60_000 + slack));
+        assert_eq!(kept_for(Some(Timestamp::from_secs(0)), now), Some(slack));
+        assert_eq!(kept_for(None, now), None);
+        assert_eq!(kept_for(Some(Timestamp::MAX), now), None);
+        let deadlines = |end| Deadlines { idle: Some(end), absolute: None };
+        let nearly = Timestamp::from_millis(now.as_millis() + 59_996);
+        assert_eq!(foreign_seconds(deadlines(nearly), now), Some(60));
+        assert_eq!(foreign_seconds(deadlines(now), now), Some(0));
+        assert_eq!(foreign_seconds(deadlines(Timestamp::MAX), now), None);
+    }
+}

@@ -1,0 +1,301 @@
+//! Our own layout, where one script reaches every key.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use redis::{Value, cmd};
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+
+use crate::entry::{self, Stored, millis};
+use crate::fault::{Fault, bad_entry, failed};
+use crate::keys::{Names, SLACK, kept_for, member, member_key, now};
+use crate::server::{Effect, Script, Server};
+
+macro_rules! script {
+    ($name:ident = $($file:literal),+) => {
+        pub(crate) static $name: Script =
+            Script::new(concat!($(include_str!(concat!("scripts/", $file, ".lua"))),+));
+    };
+}
+pub(crate) use script;
+
+script!(CREATE = "index", "create");
+script!(UPDATE = "index", "update");
+script!(TOUCH = "touch");
+script!(REPLACE = "index", "replace");
+script!(DELETE = "index", "delete");
+script!(BY_SUBJECT = "index", "by_subject");
+script!(DELETE_BY_SUBJECT = "index", "delete_by_subject");
+
+/// Redis holds no longer string.
+const MAX_VALUE: usize = 512 << 20;
+
+/// Sessions in our own layout on one server.
+pub(crate) struct Native<'a> {
+    pub(crate) server: &'a Server,
+    pub(crate) names: &'a Names,
+}
+
+/// What a write tells the index of the session's user.
+struct Listing {
+    index: String,
+    ttl: String,
+    value: String,
+    now: String,
+}
+
+impl Native<'_> {
+    fn prefix_length(&self) -> String {
+        self.names.prefix().len().to_string()
+    }
+
+    fn listing(&self, record: &Record, now: Timestamp) -> Option<Listing> {
+        let index = self.names.subject(record.subject.as_ref()?);
+        // Activity moves the idle deadline without telling the index.
+        let end = record.deadlines.absolute;
+        let kept = kept_for(end, now);
+        let now = now.as_millis();
+        let until = kept.map(|kept| now.saturating_add(kept).to_string()).unwrap_or_default();
+        Some(Listing {
+            index,
+            ttl: text(kept),
+            value: format!("{until} {now}"),
+            now: now.to_string(),
+        })
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let name = self.names.session(key);
+        let get = cmd("GET").arg(&name).take();
+        match self.server.one(name.as_bytes(), &get, Effect::Reads).await? {
+            Value::Nil => Ok(None),
+            Value::BulkString(value) => Ok(Some(entry::read(value)?.into_entry())),
+            _ => Err(Fault::Strange.into()),
+        }
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let (name, version, now) = (self.names.session(key), first_version(), now());
+        let value = fitting(entry::live(record, version))?;
+        let kept = kept_for(record.deadlines.earliest(), now);
+        let created = match self.listing(record, now) {
+            None => {
+                let mut set = cmd("SET");
+                set.arg(&name).arg(&value).arg("NX");
+                if let Some(kept) = kept {
+                    set.arg("PX").arg(kept);
+                }
+                match self.server.one(name.as_bytes(), &set, Effect::Lasts).await? {
+                    Value::Okay => true,
+                    Value::Nil => false,
+                    _ => return Err(Fault::Strange.into()),
+                }
+            }
+            Some(Listing { index, ttl, value: listed, now }) => {
+                let keys = [name.as_bytes(), index.as_bytes()];
+                let (kept, prefix) = (text(kept), self.prefix_length());
+                let arguments = [
+                    &value,
+                    kept.as_bytes(),
+                    prefix.as_bytes(),
+                    ttl.as_bytes(),
+                    listed.as_bytes(),
+                    now.as_bytes(),
+                ];
+                let answer = self.server.script(&CREATE, &keys, &arguments, Effect::Lasts).await?;
+                number(&answer)? == 1
+            }
+        };
+        Ok(match created {
+            true => CreateOutcome::Created(Version::Number(version)),
+            false => CreateOutcome::Exists,
+        })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (name, now) = (self.names.session(key), now());
+        let (expected, version) = counted(expected);
+        let value = fitting(entry::live(record, version))?;
+        let (kept, prefix) =
+            (text(kept_for(record.deadlines.earliest(), now)), self.prefix_length());
+        let arguments = [expected.as_slice(), &value, kept.as_bytes(), prefix.as_bytes()];
+        let answer = match self.listing(record, now) {
+            None => {
+                let keys = [name.as_bytes()];
+                self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?
+            }
+            Some(listing) => {
+                let keys = [name.as_bytes(), listing.index.as_bytes()];
+                let [expected, value, kept, prefix] = arguments;
+                let arguments = [
+                    expected,
+                    value,
+                    kept,
+                    prefix,
+                    listing.ttl.as_bytes(),
+                    listing.value.as_bytes(),
+                    listing.now.as_bytes(),
+                ];
+                self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?
+            }
+        };
+        outcome(&answer, || Version::Number(version))
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let name = self.names.session(key);
+        let (seen, idle) = (millis(Some(seen)), idle.map(|idle| millis(Some(idle))));
+        let (now, slack) = (now().as_millis().to_string(), SLACK.as_millis().to_string());
+        let idle = idle.as_ref().map_or(&[][..], |idle| idle);
+        let arguments = [&seen, idle, now.as_bytes(), slack.as_bytes()];
+        let keys = [name.as_bytes()];
+        touched(&self.server.script(&TOUCH, &keys, &arguments, Effect::Writes).await?)
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new, now) = (self.names.session(old_key), self.names.session(new_key), now());
+        let (expected, version) = (counted(expected).0, first_version());
+        let value = fitting(entry::live(record, version))?;
+        let kept = text(kept_for(record.deadlines.earliest(), now));
+        let pointer = grace.map(|until| entry::moved(new_key, until)).unwrap_or_default();
+        let (pointed, prefix) = (text(kept_for(grace, now)), self.prefix_length());
+        let listing = self.listing(record, now);
+        let mut keys = vec![old.as_bytes(), new.as_bytes()];
+        let mut arguments = vec![
+            expected.as_slice(),
+            &value,
+            kept.as_bytes(),
+            &pointer,
+            pointed.as_bytes(),
+            prefix.as_bytes(),
+        ];
+        if let Some(listing) = &listing {
+            keys.push(listing.index.as_bytes());
+            arguments.extend([
+                listing.ttl.as_bytes(),
+                listing.value.as_bytes(),
+                listing.now.as_bytes(),
+            ]);
+        }
+        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
+        outcome(&answer, || Version::Number(version))
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let (name, prefix) = (self.names.session(key), self.prefix_length());
+        let (keys, arguments) = ([name.as_bytes()], [prefix.as_bytes()]);
+        self.server.script(&DELETE, &keys, &arguments, Effect::Lasts).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn by_subject(
+        &self,
+        subject: &Subject,
+    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+        let index = self.names.subject(subject);
+        let arguments = [self.names.prefix().as_bytes(), subject.as_str().as_bytes()];
+        let keys = [index.as_bytes()];
+        let answer = self.server.script(&BY_SUBJECT, &keys, &arguments, Effect::Writes).await?;
+        let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
+        let mut found = Vec::with_capacity(parts.len() / 2);
+        let mut parts = parts.into_iter();
+        while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else {
+                return Err(Fault::Strange.into());
+            };
+            if let (Some(key), Stored::Live(record, _)) = (member_key(&name), entry::read(value)?) {
+                found.push((key, record));
+            }
+        }
+        found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
+        Ok(found)
+    }
+
+    pub(crate) async fn delete_by_subject(
+        &self,
+        subject: &Subject,
+        keep: Option<&StoreKey>,
+    ) -> Result<usize, StoreError> {
+        let (index, keep) = (self.names.subject(subject), keep.map(member).unwrap_or_default());
+        let prefix = self.names.prefix().as_bytes();
+        let (keys, arguments) =
+            ([index.as_bytes()], [prefix, subject.as_str().as_bytes(), keep.as_bytes()]);
+        let answer =
+            self.server.script(&DELETE_BY_SUBJECT, &keys, &arguments, Effect::Lasts).await?;
+        Ok(usize::try_from(number(&answer)?).unwrap_or_default())
+    }
+}
+
+/// A number nobody has seen, so that a key created anew is another entry. Far
+/// from the largest, as it is counted up.
+pub(crate) fn first_version() -> u64 {
+    RandomState::new().hash_one(0) >> 16
+}
+
+/// The version as it is stored, and the one after it; nothing where the
+/// version is of another kind, so that it matches none.
+pub(crate) fn counted(version: &Version) -> (Vec<u8>, u64) {
+    match version {
+        Version::Number(number) => (number.to_be_bytes().to_vec(), number.wrapping_add(1)),
+        Version::Bytes(_) => (Vec::new(), 0),
+    }
+}
+
+pub(crate) fn fitting(value: Vec<u8>) -> Result<Vec<u8>, StoreError> {
+    if value.len() <= MAX_VALUE {
+        return Ok(value);
+    }
+    Err(failed(StoreErrorKind::TooLarge, "a session is beyond the 512 MiB of a Redis string"))
+}
+
+pub(crate) fn text(number: Option<i64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+pub(crate) fn number(answer: &Value) -> Result<i64, StoreError> {
+    match answer {
+        Value::Int(number) => Ok(*number),
+        _ => Err(Fault::Strange.into()),
+    }
+}
+
+pub(crate) fn outcome(
+    answer: &Value,
+    version: impl FnOnce() -> Version,
+) -> Result<WriteOutcome, StoreError> {
+    match number(answer)? {
+        0 => Ok(WriteOutcome::Gone),
+        1 => Ok(WriteOutcome::Conflict),
+        2 => Ok(WriteOutcome::Written(version())),
+        _ => Err(bad_entry("a key holds something other than a session of ours")),
+    }
+}
+
+pub(crate) fn touched(answer: &Value) -> Result<TouchOutcome, StoreError> {
+    match number(answer)? {
+        0 => Ok(TouchOutcome::Gone),
+        2 => Ok(TouchOutcome::Touched),
+        _ => Err(bad_entry("a key holds something other than a session of ours")),
+    }
+}

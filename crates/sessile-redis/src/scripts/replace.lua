@@ -1,0 +1,19 @@
+-- KEYS old new [index]; ARGV version value ttl pointer pointer_ttl prefix_length
+--   [index_ttl index_value now]
+local h = redis.call('GETRANGE', KEYS[1], 0, 260)
+local kind = string.sub(h, 1, 3)
+if kind ~= 's1L' then
+  if h == '' or kind == 's1M' or kind == 's1T' or kind == 's1P' then return 0 end
+  return 3
+end
+if string.sub(h, 4, 11) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
+if KEYS[3] then
+  enter(KEYS[3], string.sub(KEYS[2], ARGV[6] + 1), ARGV[8], ARGV[7], ARGV[9])
+end
+put(KEYS[2], ARGV[2], ARGV[3])
+if ARGV[4] == '' then redis.call('DEL', KEYS[1]) else put(KEYS[1], ARGV[4], ARGV[5]) end
+local old = subject_in(h)
+if old ~= '' then
+  redis.call('HDEL', string.sub(KEYS[1], 1, ARGV[6]) .. 'u:' .. old, string.sub(KEYS[1], ARGV[6] + 1))
+end
+return 2

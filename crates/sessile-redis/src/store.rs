@@ -1,0 +1,170 @@
+//! The store: one type for every layout and topology.
+
+use std::fmt;
+use std::sync::Arc;
+
+use redis::cmd;
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Layout, Page, Record, Scan, TouchOutcome,
+    Version, WriteOutcome,
+};
+use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
+
+use crate::foreign::Foreign;
+use crate::keys::Names;
+use crate::native::Native;
+use crate::server::{Effect, Server};
+use crate::{ConnectError, Options};
+
+/// Sessions in Redis. Clones share its connections.
+#[derive(Clone)]
+pub struct RedisStore(Arc<Inner>);
+
+struct Inner {
+    server: Server,
+    layout: Layout,
+    names: Names,
+}
+
+/// Where the sessions are, by layout and topology.
+enum Kind<'a> {
+    Native(Native<'a>),
+    Foreign(Foreign<'a>),
+}
+
+/// Calls the same method on whichever kind it is.
+macro_rules! each {
+    ($store:expr, $kind:ident => $call:expr) => {
+        match $store.kind() {
+            Kind::Native($kind) => $call,
+            Kind::Foreign($kind) => $call,
+        }
+    };
+}
+
+impl RedisStore {
+    /// Connects to the servers that `url` names, and makes sure that they answer.
+    ///
+    /// - `redis://[user:password@]host[:port][/database]`, `rediss://…` with TLS
+    ///   (feature `tls`), `unix:///path?db=…&user=…&pass=…`
+    /// - `redis+sentinel://[user:password@]host[:port],…/master[/database]`, the
+    ///   Sentinels' own password as `?sentinel_user=…&sentinel_password=…`
+    /// - `redis+cluster://[user:password@]host[:port],…`
+    /// - the latter two with TLS: `rediss+sentinel://`, `rediss+cluster://`
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Url`] before anything is sent, else [`ConnectError::Store`].
+    pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let server = Server::new(url, &options)?;
+        server.one(b"", &cmd("PING"), Effect::Reads).await.map_err(StoreError::from)?;
+        let names = Names::new(options.prefix());
+        Ok(Self(Arc::new(Inner { server, layout: options.layout, names })))
+    }
+
+    fn kind(&self) -> Kind<'_> {
+        let Inner { server, layout, names } = &*self.0;
+        match layout {
+            Layout::Native => Kind::Native(Native { server, names }),
+            Layout::FlaskSession | Layout::Django => Kind::Foreign(Foreign { server }),
+        }
+    }
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore").field("layout", &self.0.layout).finish_non_exhaustive()
+    }
+}
+
+impl SessionStore for RedisStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        each!(self, kind => kind.load(key).await)
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        each!(self, kind => kind.create(key, record).await)
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        each!(self, kind => kind.update(key, record, expected).await)
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        each!(self, kind => kind.touch(key, seen, idle).await)
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        match self.kind() {
+            Kind::Native(native) => native.replace(old_key, expected, new_key, record, grace).await,
+            Kind::Foreign(foreign) => foreign.replace(old_key, expected, new_key, record).await,
+        }
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, kind => kind.delete(key).await)
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        (!self.0.layout.is_foreign()).then_some(self)
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+}
+
+impl Directory for RedisStore {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        Box::pin(async move {
+            match self.kind() {
+                Kind::Native(native) => native.by_subject(subject).await,
+                Kind::Foreign(_) => Ok(Vec::new()),
+            }
+        })
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            match self.kind() {
+                Kind::Native(native) => native.delete_by_subject(subject, keep).await,
+                Kind::Foreign(_) => Ok(0),
+            }
+        })
+    }
+}
+
+impl Scan for RedisStore {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        let Inner { server, layout, names } = &*self.0;
+        Box::pin(crate::scan::scan(server, names, layout.is_foreign(), after, limit))
+    }
+}
