@@ -69,13 +69,14 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
         return settings;
     }
     match name {
-        "SESSION_FILE_MODE" | "SESSION_FILE_THRESHOLD" => {
+        "SESSION_FILE_MODE" | "SESSION_FILE_THRESHOLD" | "SESSION_CACHELIB_NAMES" => {
             settings.with("SESSION_TYPE", "filesystem").with("SESSION_FILE_DIR", "d")
         }
         "SESSION_FILE_DIR" => settings.with("SESSION_TYPE", "filesystem"),
         "SESSION_TABLE" | "SESSION_SQLALCHEMY_TABLE" => {
             settings.with("SESSION_URL", "postgres://host/db")
         }
+        "SESSION_REDIS_REPLICAS" => settings.with("SESSION_URL", "redis://host"),
         "SESSION_CACHE_VERSION" => settings.with("SESSION_CACHE_URL", "redis://host"),
         "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {
             settings.with("SESSION_URL", "mongodb://host")

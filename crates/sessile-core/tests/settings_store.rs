@@ -38,11 +38,11 @@ fn said(choice: &StoreChoice) -> String {
             let schema = schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
             format!("sql {} {schema}{table}", url.expose())
         }
-        StoreChoice::File { dir, mode, threshold } => {
+        StoreChoice::File { dir, mode, threshold, .. } => {
             let threshold = threshold.map(|most| format!(" {most}")).unwrap_or_default();
             format!("file {} {mode:o}{threshold}", dir.display())
         }
-        StoreChoice::Redis { url } => format!("redis {}", url.expose()),
+        StoreChoice::Redis { url, .. } => format!("redis {}", url.expose()),
         StoreChoice::Memcached { url } => format!("memcached {}", url.expose()),
         StoreChoice::MongoDb { url, database, collection } => {
             format!("mongodb {} {database}.{collection}", url.expose())

@@ -2,6 +2,8 @@
 
 mod error;
 mod file;
+mod mongodb;
+mod redis;
 mod sql;
 mod sweeping;
 
@@ -121,13 +123,14 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
         StoreChoice::Cookie => Ok(AnyStore::new(NoStore)),
         StoreChoice::Memory => Ok(AnyStore::new(MemoryStore::default())),
         StoreChoice::Sql { url, table, schema } => sql::open(&url, table, schema, config).await,
-        StoreChoice::File { dir, mode, threshold } => {
-            file::open(dir, mode, threshold, config).await
+        StoreChoice::File { .. } => file::open(choice, config).await,
+        StoreChoice::Redis { url, replicas } => redis::open(&url, replicas, config).await,
+        StoreChoice::MongoDb { url, database, collection } => {
+            mongodb::open(&url, database, collection, config).await
         }
-        StoreChoice::Redis { url } | StoreChoice::Memcached { url } => Err(no_driver(&url)),
-        StoreChoice::MongoDb { url, .. } => Err(no_driver(&url)),
+        StoreChoice::Memcached { url } => Err(no_driver(&url)),
         StoreChoice::Cached { front, .. } => match *front {
-            StoreChoice::Redis { url } | StoreChoice::Memcached { url } => Err(no_driver(&url)),
+            StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url } => Err(no_driver(&url)),
             _ => Err(ConnectError::NoDriver { scheme: String::new() }),
         },
         _ => Err(ConnectError::NoDriver { scheme: String::new() }),

@@ -57,6 +57,12 @@ pub use sessile_core::*;
 #[cfg(feature = "file")]
 #[doc(no_inline)]
 pub use sessile_file as file;
+#[cfg(feature = "mongodb")]
+#[doc(no_inline)]
+pub use sessile_mongodb as mongodb;
+#[cfg(feature = "redis")]
+#[doc(no_inline)]
+pub use sessile_redis as redis;
 #[cfg(feature = "sqlite")]
 #[doc(no_inline)]
 pub use sessile_sql as sql;

@@ -38,12 +38,16 @@ pub enum StoreChoice {
         mode: u32,
         /// How many files Flask-Session's layout keeps before it drops some.
         threshold: Option<usize>,
+        /// Whether a cachelib before 0.16 shares them, which names them by MD5.
+        old_names: bool,
     },
     /// Redis or Valkey.
     Redis {
         /// `redis://`, `rediss://`, `redis+unix://`, `redis+sentinel://h:p,h:p/master` or
         /// `redis+cluster://h:p,h:p`, the last two with `rediss` too.
         url: StoreUrl,
+        /// A write is acknowledged when so many replicas have it, too.
+        replicas: Option<u32>,
     },
     /// Memcached.
     Memcached {
@@ -209,6 +213,8 @@ fn refuse_others(given: &Given) -> Result<(), SettingsError> {
         "SESSION_FILE_PATH",
         "SESSION_FILE_MODE",
         "SESSION_FILE_THRESHOLD",
+        "SESSION_CACHELIB_NAMES",
+        "SESSION_REDIS_REPLICAS",
         CACHELIB,
     ];
     let named = parts::NAMED.iter().map(|(name, _)| name);

@@ -14,7 +14,7 @@ const MAX_BYTES: usize = 4096;
 /// use sessile_core::{Settings, StoreChoice};
 ///
 /// let settings = Settings::new().with("SESSION_URL", "redis://:hunter2@db.example:6379/1");
-/// let (_, StoreChoice::Redis { url }) = settings.into_config()? else { unreachable!() };
+/// let (_, StoreChoice::Redis { url, .. }) = settings.into_config()? else { unreachable!() };
 /// assert_eq!(url.to_string(), "redis://db.example:6379/1");
 /// assert_eq!(url.expose(), "redis://:hunter2@db.example:6379/1");
 /// # Ok::<(), sessile_core::SettingsError>(())
@@ -89,6 +89,9 @@ const SCHEMES: &[(&str, Kind)] = &[
     ("mariadb", Kind::Sql),
     ("redis", Kind::Redis),
     ("rediss", Kind::Redis),
+    ("valkey", Kind::Redis),
+    ("valkeys", Kind::Redis),
+    ("valkey+unix", Kind::Redis),
     ("unix", Kind::Redis),
     ("redis+unix", Kind::Redis),
     ("redis+sentinel", Kind::Redis),

@@ -3,7 +3,7 @@
 use crate::config::{Config, DJANGO_CACHE_PREFIX, Profile};
 use crate::settings::SettingValue;
 use crate::settings::error::SettingsError;
-use crate::settings::given::{Given, count, text};
+use crate::settings::given::{Given, count, is_none, text};
 
 use super::address::{self, Kind, StoreUrl};
 use super::{CACHE_URL, CACHELIB, ENGINE, StoreChoice, TYPE, URL};
@@ -54,7 +54,9 @@ pub(super) fn file(
         let most = given.count("SESSION_FILE_THRESHOLD")?.unwrap_or(500);
         threshold = (most > 0).then_some(most);
     }
-    Ok(StoreChoice::File { dir: dir.into(), mode, threshold })
+    let names = &[("sha256", false), ("md5", true)];
+    let old_names = given.choice("SESSION_CACHELIB_NAMES", names)?.unwrap_or(false);
+    Ok(StoreChoice::File { dir: dir.into(), mode, threshold, old_names })
 }
 
 fn directory(path: &str) -> Option<String> {
@@ -89,16 +91,20 @@ pub(super) fn by_url(
             if config.profile == Profile::Django {
                 django_cache(given, config)?;
             }
-            if kind == Kind::Redis {
-                StoreChoice::Redis { url }
-            } else {
-                StoreChoice::Memcached { url }
-            }
+            if kind == Kind::Redis { redis(given, url)? } else { StoreChoice::Memcached { url } }
         }
         Kind::MongoDb => mongodb(given, config, url)?,
         Kind::File => file(given, config, Some(url))?,
         _ => sql(given, config, url)?,
     })
+}
+
+fn redis(given: &mut Given, url: StoreUrl) -> Result<StoreChoice, SettingsError> {
+    let replicas = given.take("SESSION_REDIS_REPLICAS", |value| match is_none(value) {
+        true => Some(None),
+        false => u32::try_from(count(value)?).ok().filter(|count| *count > 0).map(Some),
+    })?;
+    Ok(StoreChoice::Redis { url, replicas: replicas.flatten() })
 }
 
 /// The address, under whichever name it was given.
@@ -269,7 +275,8 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
                   store's behind it",
     })?;
     let front = match kind {
-        Kind::Redis => StoreChoice::Redis { url },
+        // What a cache loses is behind it.
+        Kind::Redis => StoreChoice::Redis { url, replicas: None },
         _ => StoreChoice::Memcached { url },
     };
     let mut key_prefix = None;
