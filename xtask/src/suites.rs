@@ -133,6 +133,8 @@ pub(crate) fn interop(workspace: &Workspace, report: &mut Report) -> Result<(), 
         let python = python::environment(workspace)?;
         let mut run = python::unittest(workspace, &python, "interop", "test_*.py");
         beside_the_demo(workspace, &mut run)?;
+        let vectors = workspace.program("sessile-interop", "vectors")?;
+        run.env("SESSILE_VECTORS_PROGRAM", vectors);
         let remedy = "run one: .cache/venv/bin/python -m unittest -v interop/FILE.py -k NAME";
         stream(&mut run, |line| !line.ends_with(" ... ok"), remedy).map(Done::from)
     })

@@ -81,7 +81,7 @@ pub(crate) fn django_expiry(expiry: Expiry) -> Option<Value> {
 pub(crate) fn django_age(dialect: Dialect, data: &Map, now: Timestamp) -> Option<Timestamp> {
     let stored = data.get(DJANGO_EXPIRY).filter(|_| dialect == Dialect::Django)?;
     if let Value::Str(text) = stored {
-        return Timestamp::from_iso8601(text);
+        return expiry::moment_in(text);
     }
     // Where Django would raise, the session lives as configured.
     let millis = match expiry::age(Some(stored), 0, now).ok()? {

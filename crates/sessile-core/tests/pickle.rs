@@ -113,13 +113,74 @@ fn containers_are_filled_in_batches_and_long_pickles_framed_as_cpython_does() {
 }
 
 #[test]
-fn what_is_not_plain_data_is_refused_by_name() {
+fn what_would_not_be_read_again_is_refused() {
     let nested = |depth| (0..depth).fold(Value::Null, |inner, _| Value::List(vec![inner]));
     assert!(write(&nested(127)).is_ok_and(|bytes| read(&bytes).is_ok()));
     assert_eq!(write(&nested(128)), Err(WriteError::TooDeep));
-    let markup = map([("html", Value::Markup("<b>".into()))]);
-    assert_eq!(write(&markup), Err(WriteError::Type("Markup")));
     let digits = Value::int_from_decimal(&"9".repeat(4301)).unwrap();
     assert_eq!(write(&digits), Err(WriteError::LongInteger));
     assert!(write(&digits).unwrap_err().to_string().contains("4300"));
+}
+
+#[test]
+fn dates_and_the_like_are_plain_data_too() {
+    let at = |text| Value::DateTime(sessile_core::DateTime::from_isoformat(text).unwrap());
+    let list = Value::List(vec![
+        at("2020-01-02T03:04:05.000006"),
+        at("2020-01-02T00:00:00+00:00"),
+        at("2021-01-02T00:00:00+00:00"),
+    ]);
+    // Python has one UTC, and one class of each name.
+    let pickle = "80059583000000000000005d94288c086461746574696d65948c086461746574696d65949394430a07e4010203040500000694859452946803430a07e401020000000000009468018c0874696d657a6f6e6594939468018c0974696d6564656c74619493944b004b004b008794529485945294869452946803430a07e5010200000000000094680f86945294652e";
+    assert_eq!(hex(&write(&list).unwrap()), pickle);
+    let others = map([
+        ("u", Value::Uuid(5_u128.to_be_bytes())),
+        ("v", Value::Uuid(u128::MAX.to_be_bytes())),
+        ("dec", Value::Decimal("1.10".into())),
+        ("date", Value::date_from_isoformat("2020-01-02").unwrap()),
+        ("time", Value::time_from_isoformat("01:02:03.000004-05:30").unwrap()),
+        ("span", Value::TimeDelta(-1)),
+        ("html", Value::Markup("<b>".into())),
+    ]);
+    for value in [list, others] {
+        assert_eq!(read(&write(&value).unwrap()).unwrap(), value);
+    }
+}
+
+#[test]
+fn peer30_a_pickle_makes_only_what_plain_data_are_made_of() {
+    use sessile_core::format::pickle::PickleError;
+    for (data, why) in [
+        // A class is no value, nor is anything made of it but by its rule.
+        (&b"cdatetime\ndatetime\n."[..], PickleError::Refused("GLOBAL")),
+        (b"cbuiltins\neval\n.", PickleError::Refused("GLOBAL")),
+        (b"cdatetime\nsys\n.", PickleError::Refused("GLOBAL")),
+        (b"\x80\x04N)R.", PickleError::Refused("REDUCE")),
+        (b"}}b.", PickleError::Refused("BUILD")),
+        (b"cuuid\nUUID\n)\x81.", PickleError::Refused("GLOBAL")),
+    ] {
+        assert_eq!(read(data), Err(why), "{data:?}");
+    }
+    for wrong in [
+        &b"cuuid\nUUID\n)\x81}b."[..],
+        b"cuuid\nUUID\n)\x81}(X\x03\0\0\0intJ\xff\xff\xff\xffub.",
+        b"\x80\x04cdatetime\ndate\nC\x04\x07\xe4\x0d\x01\x85R.",
+        b"\x80\x04cdatetime\ndate\nC\x04\0\0\x01\x01\x85R.",
+        b"cdatetime\ntimedelta\n(I9223372036854775807\ntR.",
+        b"cdecimal\nDecimal\n(VDROP TABLE\ntR.",
+        b"c_codecs\nencode\n(Vabc\nVrot13\ntR.",
+    ] {
+        assert!(matches!(read(wrong), Err(PickleError::Content(_))), "{wrong:?}");
+    }
+}
+
+#[test]
+fn a_pickle_that_copies_a_large_value_over_and_over_is_refused() {
+    use sessile_core::format::pickle::PickleError;
+    let large = [&b"\x80\x05B\x40\x42\x0f\0"[..], &vec![7; 1_000_000], b"\x94"].concat();
+    let items = [&b"\x80\x05]("[..], &vec![b'N'; 500_000], b"e\x94"].concat();
+    for (start, class) in [(large, &b"cbuiltins\nbytearray\n"[..]), (items, b"cbuiltins\nset\n")] {
+        let copies = [class, b"h\0\x85R"].concat().repeat(10_000);
+        assert_eq!(read(&[start, copies, b".".to_vec()].concat()), Err(PickleError::TooLarge));
+    }
 }

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sessile_core::format::django::expiry_unverified;
+use sessile_core::format::django::{expiry, expiry_unverified};
 use sessile_core::{StoreKey, Timestamp, Value};
 
 /// Written as when a file was last written, it means that the session never
@@ -32,7 +32,7 @@ impl Ends {
             if span.is_zero() { Self::After(cookie_age) } else { Self::After(span) }
         };
         match expiry_unverified(text) {
-            Some(Value::Str(moment)) => match Timestamp::from_iso8601(&moment) {
+            Some(Value::Str(moment)) => match expiry::moment_in(&moment) {
                 Some(moment) => Self::At(moment),
                 None => Self::After(cookie_age),
             },

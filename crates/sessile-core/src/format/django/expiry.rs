@@ -7,6 +7,7 @@ use std::fmt;
 
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
+use super::isoformat;
 use crate::Timestamp;
 use crate::value::{DateTime, Value};
 
@@ -135,7 +136,14 @@ fn is_true(value: &Value) -> bool {
 }
 
 fn moment(text: &str) -> Result<DateTime, ExpiryError> {
-    DateTime::from_isoformat(text).ok_or_else(|| ExpiryError::NotIso(text.to_owned()))
+    isoformat::parse(text).ok_or_else(|| ExpiryError::NotIso(text.to_owned()))
+}
+
+/// The moment that a stored text names, if it says how far from UTC it is.
+pub fn moment_in(text: &str) -> Option<Timestamp> {
+    let DateTime { at, offset: Some(offset) } = moment(text).ok()? else { return None };
+    let nanos = at.assume_offset(offset).unix_timestamp_nanos();
+    i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Timestamp::from_millis)
 }
 
 /// `timedelta(seconds=value)`.

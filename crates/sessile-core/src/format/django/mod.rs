@@ -4,6 +4,7 @@ mod b62;
 mod cookie;
 mod error;
 pub mod expiry;
+mod isoformat;
 mod session;
 mod signing;
 

@@ -1,7 +1,10 @@
 //! Values under construction. A pickle may fill a list after other values
 //! already refer to it, so containers hold references until the end.
 
+use time::UtcOffset;
+
 use super::PickleError;
+use super::objects::Class;
 use crate::format::msgpack::{MAX_DEPTH, MAX_LEN, MAX_VALUES};
 use crate::value::{Map, Value};
 
@@ -14,16 +17,49 @@ pub(super) enum Node {
     Set(Vec<NodeId>),
     /// Keys and values by turns.
     Map(Vec<NodeId>),
+    /// A class, which is no value.
+    Global(Class),
+    /// An offset from UTC, which is none by itself.
+    Zone(UtcOffset),
+    /// A UUID before it is told which.
+    Blank,
 }
 
 #[derive(Default)]
 pub(super) struct Arena {
     nodes: Vec<Node>,
+    /// What objects have copied out of their arguments, in bytes and items.
+    copied: usize,
 }
 
 impl Arena {
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    pub(super) fn get(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(id)
+    }
+
+    /// Takes note that these nodes are copied. One large node may be copied as
+    /// often as a short pickle says, so there is a bound.
+    pub(super) fn copy(&mut self, ids: &[NodeId]) -> Result<(), PickleError> {
+        for node in ids.iter().filter_map(|id| self.nodes.get(*id)) {
+            self.copied += match node {
+                Node::Leaf(value) => content_len(value),
+                Node::List(items) | Node::Tuple(items) | Node::Set(items) | Node::Map(items) => {
+                    items.len() * size_of::<NodeId>()
+                }
+                Node::Global(_) | Node::Zone(_) | Node::Blank => 0,
+            };
+        }
+        if self.copied > MAX_LEN { Err(PickleError::TooLarge) } else { Ok(()) }
+    }
+
+    pub(super) fn set(&mut self, id: NodeId, node: Node) {
+        if let Some(place) = self.nodes.get_mut(id) {
+            *place = node;
+        }
     }
 
     pub(super) fn add(&mut self, node: Node) -> NodeId {
@@ -78,6 +114,9 @@ impl Arena {
                 room.bytes = left.ok_or(PickleError::TooLarge)?;
                 value.clone()
             }
+            Node::Global(_) | Node::Zone(_) | Node::Blank => {
+                return Err(PickleError::Refused("GLOBAL"));
+            }
             Node::List(items) => Value::List(self.values(items, depth, room)?),
             Node::Tuple(items) => Value::Tuple(self.values(items, depth, room)?),
             Node::Set(items) => {
@@ -117,7 +156,7 @@ struct Room {
 
 fn content_len(value: &Value) -> usize {
     match value {
-        Value::Str(text) => text.len(),
+        Value::Str(text) | Value::Markup(text) | Value::Decimal(text) => text.len(),
         Value::Bytes(bytes) => bytes.len(),
         Value::Wtf8(text) => text.as_bytes().len(),
         Value::BigInt(digits) => digits.as_str().len(),

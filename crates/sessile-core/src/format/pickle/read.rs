@@ -1,64 +1,12 @@
-//! Pickles to values: a machine without the operations that name code.
+//! Pickles to values: Python's stack machine, which here knows no name but those of plain data.
 
 use std::collections::HashMap;
-use std::fmt;
 
+use super::PickleError;
 use super::arena::{Arena, Node, NodeId};
-use super::numbers;
+use super::{numbers, objects};
 use crate::format::msgpack::{MAX_LEN, MAX_VALUES};
 use crate::value::Value;
-
-/// A pickle that cannot be read, or must not be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PickleError {
-    /// Not a pickle, or a damaged one.
-    Malformed(&'static str),
-    /// The next operation is missing.
-    Truncated,
-    /// A number, date or text inside it is not one.
-    Content(&'static str),
-    /// A list or mapping as a key or in a set.
-    Unhashable,
-    /// An operation that would look up or call Python code; by name.
-    Refused(&'static str),
-    /// Refers to itself, or is nested too deeply.
-    TooDeep,
-    /// Beyond the bounds of [`msgpack`](crate::format::msgpack).
-    TooLarge,
-}
-
-impl PickleError {
-    /// The exception `pickle.loads` raises here (for what we refuse, the nearest).
-    pub fn python_class(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) | Self::Refused(_) | Self::TooLarge => "UnpicklingError",
-            Self::Truncated => "EOFError",
-            Self::Content(_) => "ValueError",
-            Self::Unhashable => "TypeError",
-            Self::TooDeep => "RecursionError",
-        }
-    }
-}
-
-impl fmt::Display for PickleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(what) => write!(f, "not a pickle: {what}"),
-            Self::Truncated => f.write_str("a pickle without its end"),
-            Self::Content(what) => write!(f, "a damaged pickle: {what}"),
-            Self::Unhashable => f.write_str("a pickle with a list or mapping as a key"),
-            Self::Refused(name) => write!(
-                f,
-                "a pickle with the operation {name}, which runs Python code: \
-                 only pickles of plain data are read"
-            ),
-            Self::TooDeep => f.write_str("a pickle that is nested too deeply"),
-            Self::TooLarge => f.write_str("a pickle that is too large"),
-        }
-    }
-}
-
-impl std::error::Error for PickleError {}
 
 /// Reads a pickle of plain data; what follows its end is ignored, as Python does.
 ///
@@ -233,6 +181,25 @@ impl<'a> Machine<'a> {
         self.arena.extend_map(top, items)
     }
 
+    /// A value of one of the known classes.
+    fn make(&mut self) -> Result<(), PickleError> {
+        let (arguments, class) = (self.pop()?, self.pop()?);
+        let (Some(Node::Tuple(arguments)), Some(Node::Global(class))) =
+            (self.arena.get(arguments), self.arena.get(class))
+        else {
+            return Err(PickleError::Refused("REDUCE"));
+        };
+        // No constructor takes more.
+        if arguments.len() > 3 {
+            return Err(PickleError::Content("an object made of something else"));
+        }
+        let (class, arguments) = (*class, arguments.clone());
+        self.arena.copy(&arguments)?;
+        let made = objects::make(&self.arena, class, &arguments)?;
+        self.push(made);
+        Ok(())
+    }
+
     fn step(&mut self, operation: u8) -> Result<(), PickleError> {
         match operation {
             0x80 => {
@@ -379,6 +346,31 @@ impl<'a> Machine<'a> {
                 let index = self.memo.len() as u64;
                 self.remember(index)?;
             }
+            b'c' => {
+                let (module, name) = (self.line()?, self.line()?);
+                let class = objects::class(module, name).ok_or(PickleError::Refused("GLOBAL"))?;
+                self.push(Node::Global(class));
+            }
+            0x93 => {
+                let (name, module) = (self.pop()?, self.pop()?);
+                let class = match (self.arena.get(module), self.arena.get(name)) {
+                    (Some(Node::Leaf(Value::Str(module))), Some(Node::Leaf(Value::Str(name)))) => {
+                        objects::class(module, name)
+                    }
+                    _ => return Err(PickleError::Malformed("STACK_GLOBAL requires str")),
+                };
+                self.push(Node::Global(class.ok_or(PickleError::Refused("STACK_GLOBAL"))?));
+            }
+            b'R' | 0x81 => self.make()?,
+            b'b' => {
+                let state = self.pop()?;
+                let object = self.top()?;
+                let Some(Node::Blank) = self.arena.get(object) else {
+                    return Err(PickleError::Refused("BUILD"));
+                };
+                let built = objects::uuid(&self.arena, state)?;
+                self.arena.set(object, built);
+            }
             // The extension registry is Python code's; an empty one is what a reader can assume.
             0x82 => self.number::<1>().and_then(unregistered)?,
             0x83 => self.number::<2>().and_then(unregistered)?,
@@ -398,13 +390,8 @@ fn unregistered(code: u64) -> Result<(), PickleError> {
 
 fn refusal(operation: u8) -> PickleError {
     PickleError::Refused(match operation {
-        b'c' => "GLOBAL",
-        0x93 => "STACK_GLOBAL",
-        b'R' => "REDUCE",
-        b'b' => "BUILD",
         b'i' => "INST",
         b'o' => "OBJ",
-        0x81 => "NEWOBJ",
         0x92 => "NEWOBJ_EX",
         b'P' => "PERSID",
         b'Q' => "BINPERSID",

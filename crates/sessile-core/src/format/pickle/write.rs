@@ -4,14 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 
 use super::numbers::{self, MAX_DIGITS};
+use super::write_objects::Known;
 use crate::format::msgpack::MAX_DEPTH;
 use crate::value::{Map, Value};
 
-/// A value that is not plain data.
+/// A value that would not be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// Python would store the name of this class, which no reader of plain data loads.
-    Type(&'static str),
     /// An integer of more digits than are read back.
     LongInteger,
     /// Nested deeper than [`MAX_DEPTH`].
@@ -22,7 +21,6 @@ impl WriteError {
     /// The exception for code that must raise one.
     pub fn python_class(&self) -> &'static str {
         match self {
-            Self::Type(_) => "PicklingError",
             Self::LongInteger => "ValueError",
             Self::TooDeep => "RecursionError",
         }
@@ -32,11 +30,6 @@ impl WriteError {
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Type(name) => write!(
-                f,
-                "a {name} would be pickled by the name of its class, and only plain data are; \
-                 store it as text or a number"
-            ),
             Self::LongInteger => write!(f, "an integer of more than {MAX_DIGITS} digits"),
             Self::TooDeep => write!(f, "nested deeper than {MAX_DEPTH} levels"),
         }
@@ -86,7 +79,7 @@ const FRAME_MIN: usize = 4;
 /// The operation and its eight bytes of length.
 const FRAME_HEAD: usize = 9;
 
-struct Writer<'v> {
+pub(super) struct Writer<'v> {
     out: Vec<u8>,
     /// Where the open frame's head lies.
     frame: Option<usize>,
@@ -95,14 +88,15 @@ struct Writer<'v> {
     numbered: u32,
     texts: HashMap<&'v [u8], u32>,
     bytes: HashMap<&'v [u8], u32>,
+    pub(super) known: Known,
 }
 
 impl<'v> Writer<'v> {
     fn new() -> Self {
         let mut out = Vec::with_capacity(256);
         out.extend([0x80, 5]);
-        let (texts, bytes) = Default::default();
-        Self { out, frame: None, framing: true, numbered: 0, texts, bytes }
+        let (texts, bytes, known) = Default::default();
+        Self { out, frame: None, framing: true, numbered: 0, texts, bytes, known }
     }
 
     fn finish(mut self) -> Vec<u8> {
@@ -111,7 +105,7 @@ impl<'v> Writer<'v> {
         self.out
     }
 
-    fn put(&mut self, bytes: &[u8]) {
+    pub(super) fn put(&mut self, bytes: &[u8]) {
         if self.framing && self.frame.is_none() {
             self.frame = Some(self.out.len());
             self.out.extend([0; FRAME_HEAD]);
@@ -132,7 +126,7 @@ impl<'v> Writer<'v> {
     }
 
     /// Called before every value: a full frame ends here.
-    fn boundary(&mut self) {
+    pub(super) fn boundary(&mut self) {
         let full = |start| self.out.len().saturating_sub(start + FRAME_HEAD) >= FRAME_TARGET;
         if self.frame.is_some_and(full) {
             self.close_frame();
@@ -140,13 +134,13 @@ impl<'v> Writer<'v> {
     }
 
     /// Numbers the value on top.
-    fn memoize(&mut self) -> u32 {
+    pub(super) fn memoize(&mut self) -> u32 {
         self.put(&[0x94]);
         self.numbered += 1;
         self.numbered - 1
     }
 
-    fn recall(&mut self, number: u32) {
+    pub(super) fn recall(&mut self, number: u32) {
         match u8::try_from(number) {
             Ok(number) => self.put(&[b'h', number]),
             Err(_) => self.head(b'j', &number.to_le_bytes()),
@@ -160,7 +154,7 @@ impl<'v> Writer<'v> {
     }
 
     /// Text or bytes: what is long lies outside of any frame.
-    fn content(&mut self, content: &[u8], [short, long, longest]: [u8; 3]) {
+    pub(super) fn content(&mut self, content: &[u8], [short, long, longest]: [u8; 3]) {
         let len = content.len();
         let alone = len >= FRAME_TARGET;
         if alone {
@@ -176,7 +170,7 @@ impl<'v> Writer<'v> {
         self.framing = true;
     }
 
-    fn text(&mut self, text: &'v [u8]) {
+    pub(super) fn text(&mut self, text: &'v [u8]) {
         if let Some(number) = self.texts.get(text) {
             return self.recall(*number);
         }
@@ -212,18 +206,18 @@ impl<'v> Writer<'v> {
             Value::Tuple(items) => self.tuple(items, depth)?,
             Value::Set(items) => self.set(items, depth)?,
             Value::Map(map) => self.entries(map, depth)?,
-            Value::Markup(_) => return Err(WriteError::Type("Markup")),
-            Value::Decimal(_) => return Err(WriteError::Type("Decimal")),
-            Value::Uuid(_) => return Err(WriteError::Type("UUID")),
-            Value::DateTime(_) => return Err(WriteError::Type("datetime")),
-            Value::Date(_) => return Err(WriteError::Type("date")),
-            Value::Time(..) => return Err(WriteError::Type("time")),
-            Value::TimeDelta(_) => return Err(WriteError::Type("timedelta")),
+            Value::Markup(text) => self.markup(text),
+            Value::Decimal(text) => self.decimal(text),
+            Value::Uuid(bytes) => self.uuid(bytes),
+            Value::DateTime(at) => self.datetime(at),
+            Value::Date(date) => self.date(*date),
+            Value::Time(time, offset) => self.time(*time, *offset),
+            Value::TimeDelta(micros) => self.timedelta(*micros),
         }
         Ok(())
     }
 
-    fn int(&mut self, value: i64) {
+    pub(super) fn int(&mut self, value: i64) {
         if let Ok(small) = u8::try_from(value) {
             self.put(&[b'K', small]);
         } else if let Ok(small) = u16::try_from(value) {
@@ -235,7 +229,7 @@ impl<'v> Writer<'v> {
         }
     }
 
-    fn long(&mut self, bytes: &[u8]) {
+    pub(super) fn long(&mut self, bytes: &[u8]) {
         match u8::try_from(bytes.len()) {
             Ok(len) => self.put(&[0x8a, len]),
             Err(_) => {
