@@ -14,8 +14,6 @@ use sessile_testbed::Backend;
 
 /// The feature of a crate that has such tests.
 pub(crate) const FEATURE: &str = "faults";
-/// How often the tests of F12 kill a writer; `cargo test` does it less often.
-const KILLS: (&str, &str) = ("SESSILE_KILLS", "10000");
 
 /// Runs them, crate by crate, and shows what each printed.
 pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
@@ -40,7 +38,7 @@ fn of(workspace: &Workspace, member: &Member) -> Result<Counts, Failure> {
     for file in files(member) {
         test.args(["--test", &file]);
     }
-    test.args(["--", "--test-threads=1", "--show-output"]).env(KILLS.0, KILLS.1);
+    test.args(["--", "--test-threads=1", "--show-output"]);
     let remedy =
         format!("run one: `cargo test -p {} --features {FEATURE} --test FILE NAME`", member.name);
     // What tests printed comes between `---- NAME stdout ----` and the list of their names.

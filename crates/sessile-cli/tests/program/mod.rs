@@ -1,6 +1,9 @@
 //! Running the program and seeing how it ends.
 #![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part, and may unwrap.
 
+#[cfg(unix)]
+pub(crate) mod site;
+
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

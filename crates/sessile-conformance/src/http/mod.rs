@@ -70,6 +70,7 @@ macro_rules! every_script {
             requirements::r10_revoked_sessions_are_dead_on_the_next_request
             requirements::r11_others_are_ended_and_the_list_shows_no_ids
             requirements::r12_parallel_logins_never_exceed_the_limit
+            requirements::r12_the_newest_login_stays_though_the_clock_went_back
             requirements::r14_an_id_outside_of_the_cookie_is_ignored
             requirements::r15_the_id_rotates_after_the_renewal_timeout
             requirements::r18_visitors_without_a_session_leave_no_record

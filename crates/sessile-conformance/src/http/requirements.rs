@@ -236,6 +236,28 @@ pub async fn r12_parallel_logins_never_exceed_the_limit<O: Open>(suite: &Suite<O
     Ok(Verdict::Passed)
 }
 
+/// The sessions from before are "from the future": they are not newer than the login now.
+pub async fn r12_the_newest_login_stays_though_the_clock_went_back<O: Open>(
+    suite: &Suite<O>,
+) -> CaseResult {
+    needs!(suite, directory);
+    let mut config = Config::native();
+    config.sessions_per_subject = Some(2);
+    let stage = Stage::new(suite, config).await?;
+    let path = format!("/login?user={}", user(suite)?);
+    let now = stage.clock.now();
+    stage.clock.pass(SECOND * 300);
+    for _ in 0..2 {
+        stage.browser().post(&path).await?.expect(200)?;
+    }
+    stage.clock.set(now);
+    let mut last = stage.browser();
+    last.post(&path).await?.expect(200)?;
+    let list = last.get("/devices").await?.expect(200)?.body;
+    ensure_eq!(list.lines().count(), 2, "sessions in the list of the one that just logged in");
+    Ok(Verdict::Passed)
+}
+
 /// In the query, the body and other fields; nothing of that is a transport.
 pub async fn r14_an_id_outside_of_the_cookie_is_ignored<O: Open>(suite: &Suite<O>) -> CaseResult {
     let stage = Stage::new(suite, Config::native()).await?;

@@ -1,5 +1,7 @@
 //! Ending sessions: one for good, wherever it is by now, and a user's oldest beyond a limit.
 
+use std::cmp::Reverse;
+
 use bytes::Bytes;
 
 use super::{MAX_TRIES, World};
@@ -7,6 +9,7 @@ use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
+use crate::format::native::CLOCK_LEEWAY;
 use crate::id::StoreKey;
 use crate::store::{
     Entry, Record, SessionStore, StoreError, StoreErrorKind, Version, WriteOutcome,
@@ -86,8 +89,13 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     let mut sessions = directory.by_subject(subject).await?;
     let now = world.now();
     sessions.retain(|(_, record)| !record.deadlines.passed(now));
-    let began = |record: &Record| record.authenticated.max(record.created);
-    sessions.sort_by(|(a, x), (b, y)| (began(y), b).cmp(&(began(x), a)));
+    // A clock that went back leaves sessions that began later than now. They count as the oldest,
+    // or every login until then would end itself; clocks of servers side by side differ by less.
+    let age = |key: &StoreKey, record: &Record| {
+        let began = record.authenticated.max(record.created);
+        (began.is_none_or(|began| began <= now + CLOCK_LEEWAY), began, key.clone())
+    };
+    sessions.sort_by_cached_key(|(key, record)| Reverse(age(key, record)));
     for (key, record) in sessions.into_iter().skip(limit) {
         end(engine, store, &key, world).await?;
         let (session, subject) = (Some(key.handle()), record.subject);

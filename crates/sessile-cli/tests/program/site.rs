@@ -1,0 +1,86 @@
+//! The demo site as a process.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::{Program, sessile};
+
+/// One process of the demo site, killed when this value goes.
+pub(crate) struct Site {
+    pub(crate) process: Child,
+    pub(crate) address: String,
+    pub(crate) folder: PathBuf,
+}
+
+impl Site {
+    pub(crate) fn start(name: &str, options: &[&str]) -> Self {
+        let folder = std::env::temp_dir().join(format!("sessile-{name}-{}", std::process::id()));
+        Self::start_in(folder, options)
+    }
+
+    pub(crate) fn start_in(folder: PathBuf, options: &[&str]) -> Self {
+        Self::run(sessile(&["demo", "--port", "0"]), folder, options)
+    }
+
+    /// Starts a program whose environment has been set.
+    pub(crate) fn run(mut program: Program, folder: PathBuf, options: &[&str]) -> Self {
+        let command = program.0.args(options).arg("--data").arg(&folder);
+        let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix("Listening on http://").unwrap().to_owned();
+        Self { process, address, folder }
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        TcpStream::connect(&self.address).unwrap()
+    }
+
+    /// The whole response to a request on a connection of its own.
+    pub(crate) fn send(&self, method: &str, path: &str, cookie: &str, form: &str) -> String {
+        let mut stream = self.connect();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {}\r\nCookie: {cookie}\r\nConnection: close\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            self.address,
+            form.len(),
+        )
+        .unwrap();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        response
+    }
+
+    pub(crate) fn log_in(&self) -> String {
+        cookie(&self.send("POST", "/login", "", "username=ada&password=engine"))
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let id = self.process.id().to_string();
+        assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
+    }
+
+    /// The exit code, and what it said on stderr.
+    pub(crate) fn wait(&mut self) -> (Option<i32>, String) {
+        let mut err = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (self.process.wait().unwrap().code(), err)
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The `NAME=VALUE` of the cookie that a response sets.
+pub(crate) fn cookie(response: &str) -> String {
+    let line = response.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+    line.unwrap_or_else(|| unreachable!("no cookie: {response}")).split(';').next().unwrap().into()
+}

@@ -1,0 +1,45 @@
+//! Writers killed in their commits, ten thousand times: `cargo xtask faults`. `cargo test` does it
+//! a few hundred times in `sqlite.rs`.
+#![cfg(all(feature = "sqlite", feature = "faults"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
+use std::time::Instant;
+
+use sessile_conformance::processes::{Worker, Workers};
+use sessile_conformance::{Capabilities, Suite, Verdict, block_on};
+use sessile_core::StoreError;
+use sessile_sql::{ConnectError, Options, SqlStore};
+use tempfile::TempDir;
+
+const KILLS: usize = 10_000;
+
+async fn open(url: String) -> Result<SqlStore, StoreError> {
+    SqlStore::connect(&url, Options::default()).await.map_err(|error| match error {
+        ConnectError::Store(error) => error,
+        other => unreachable!("{other}"),
+    })
+}
+
+fn url_in(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("sessions.db").display())
+}
+
+#[test]
+#[ignore = "the process that other tests start"]
+fn worker() {
+    let worker = Worker::from_env().unwrap();
+    let work = async { worker.run(&open(worker.backend().to_owned()).await?).await };
+    block_on(work).unwrap().unwrap();
+}
+
+#[test]
+fn f29_ten_thousand_killed_writers_lose_nothing_acknowledged() {
+    let folder = TempDir::new().unwrap();
+    let workers = Workers::new("worker", &url_in(&folder));
+    let suite = Suite::new(|| open(url_in(&folder)), Capabilities::all());
+    let started = Instant::now();
+    let verdict = block_on(workers.survive_kills(&suite, KILLS)).unwrap().unwrap();
+    assert_eq!(verdict, Verdict::Passed);
+    let seconds = started.elapsed().as_secs();
+    println!("{KILLS} kills in {seconds} s: no acknowledged write was lost, the database opens");
+}
