@@ -32,9 +32,17 @@ pub struct MongoDb {
 /// # Errors
 /// When nothing can be started; the text says what to install or set.
 pub fn start() -> Result<MongoDb, Error> {
-    if let Ok(url) = std::env::var(GIVEN) {
-        return Ok(MongoDb { url, what: format!("the server in {GIVEN}"), server: None });
+    match std::env::var(GIVEN) {
+        Ok(url) => Ok(MongoDb { url, what: format!("the server in {GIVEN}"), server: None }),
+        Err(_) => start_ours(),
     }
+}
+
+/// Starts one of ours, whatever is given: for tests that kill it.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_ours() -> Result<MongoDb, Error> {
     let go = process::find("go").ok_or_else(|| {
         Error::new(format!("no MongoDB: install go for FerretDB, or name a server in {GIVEN}"))
     })?;

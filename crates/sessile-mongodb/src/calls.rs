@@ -1,6 +1,6 @@
 //! The commands we give, each within the time allowed.
 
-use std::future::{Future, IntoFuture};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use mongodb::error::Error;
 use sessile_core::store::Record;
 use sessile_core::{StoreError, StoreErrorKind};
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::fault;
 
@@ -22,13 +22,21 @@ pub(crate) const SWEEP_AT_ONCE: usize = 500;
 
 /// One collection, and how long a call to it may take.
 ///
-/// A call whose future is dropped costs its connection: the driver closes one
-/// whose reply was not read, so that no reply reaches another call.
+/// A command that was given to the driver is left to it, in a task of its own,
+/// when its caller stops waiting. Dropped at once it would be safe too: the
+/// driver closes a connection whose reply was not read. But whoever is dropped
+/// while he waits for a connection keeps his place in the driver's queue, which
+/// moves on by one at a time, if need be every half second; hundreds of such
+/// places hold up everybody for minutes. So those wait here instead, and no more
+/// than there are connections ask the driver for one.
 #[derive(Clone)]
 pub(crate) struct Calls {
     pub(crate) collection: Collection<RawDocumentBuf>,
     pub(crate) timeout: Duration,
+    /// Callers.
     pub(crate) waiting: Arc<Semaphore>,
+    /// Connections.
+    pub(crate) connections: Arc<Semaphore>,
 }
 
 /// What became of an insertion.
@@ -39,17 +47,28 @@ pub(crate) enum Inserted {
 }
 
 impl Calls {
-    async fn run<T>(
+    async fn run<T: Send + 'static>(
         &self,
-        call: impl IntoFuture<Output = Result<T, Error>>,
+        call: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Result<T, Error>, StoreError> {
         let _waiting = self.waiting.try_acquire().map_err(|_| fault::too_many_wait())?;
-        timeout(self.timeout, call.into_future()).await.map_err(|_| fault::timeout())
+        let (deadline, limit) = (Instant::now() + self.timeout, self.timeout * 2);
+        let connection = timeout_at(deadline, Arc::clone(&self.connections).acquire_owned());
+        let connection = connection.await.map_err(|_| fault::timeout())?;
+        let task = tokio::spawn(async move {
+            let _connection = connection;
+            timeout(limit, call).await
+        });
+        match timeout_at(deadline, task).await {
+            Ok(Ok(Ok(done))) => Ok(done),
+            Ok(Ok(Err(_))) | Err(_) => Err(fault::timeout()),
+            Ok(Err(_)) => Err(fault::runtime_ends()),
+        }
     }
 
-    async fn ok<T>(
+    async fn ok<T: Send + 'static>(
         &self,
-        call: impl IntoFuture<Output = Result<T, Error>>,
+        call: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.run(call).await?.map_err(|error| fault::from(&error))
     }
@@ -58,7 +77,8 @@ impl Calls {
         &self,
         filter: Document,
     ) -> Result<Option<RawDocumentBuf>, StoreError> {
-        self.ok(self.collection.find_one(filter)).await
+        let collection = self.collection.clone();
+        self.ok(async move { collection.find_one(filter).await }).await
     }
 
     /// Every document, or the first `limit` in the order of `sort`.
@@ -68,8 +88,9 @@ impl Calls {
         sort: Option<Document>,
         limit: Option<usize>,
     ) -> Result<Vec<RawDocumentBuf>, StoreError> {
-        self.ok(async {
-            let mut find = self.collection.find(filter);
+        let collection = self.collection.clone();
+        self.ok(async move {
+            let mut find = collection.find(filter);
             if let Some(sort) = sort {
                 find = find.sort(sort);
             }
@@ -89,7 +110,7 @@ impl Calls {
 
     pub(crate) async fn insert(&self, document: Document) -> Result<Inserted, StoreError> {
         let documents = self.collection.clone_with_type::<Document>();
-        let inserted = self.run(documents.insert_one(document)).await?;
+        let inserted = self.run(async move { documents.insert_one(document).await }).await?;
         taken_or(inserted.map(|_| Inserted::Yes))
     }
 
@@ -99,9 +120,10 @@ impl Calls {
         filter: Document,
         document: Document,
     ) -> Result<Inserted, StoreError> {
+        let collection = self.collection.clone();
         let update = doc! { "$setOnInsert": document };
-        let done = self.run(self.collection.update_one(filter, update).upsert(true)).await?;
-        taken_or(done.map(|done| match done.upserted_id {
+        let upsert = async move { collection.update_one(filter, update).upsert(true).await };
+        taken_or(self.run(upsert).await?.map(|done| match done.upserted_id {
             Some(_) => Inserted::Yes,
             None => Inserted::Taken,
         }))
@@ -113,20 +135,24 @@ impl Calls {
         filter: Document,
         update: Document,
     ) -> Result<bool, StoreError> {
-        let done = self.ok(self.collection.update_one(filter, update)).await?;
+        let collection = self.collection.clone();
+        let done = self.ok(async move { collection.update_one(filter, update).await }).await?;
         Ok(done.matched_count > 0)
     }
 
     /// How many there were.
     pub(crate) async fn delete(&self, filter: Document) -> Result<usize, StoreError> {
-        let done = self.ok(self.collection.delete_many(filter)).await?;
+        let collection = self.collection.clone();
+        let done = self.ok(async move { collection.delete_many(filter).await }).await?;
         Ok(usize::try_from(done.deleted_count).unwrap_or(usize::MAX))
     }
 
     /// As [`delete`](Self::delete), where there is one at most; repeated by the
     /// driver when the connection is lost, which it does for no other deletion.
     pub(crate) async fn delete_one(&self, filter: Document) -> Result<bool, StoreError> {
-        Ok(self.ok(self.collection.delete_one(filter)).await?.deleted_count > 0)
+        let collection = self.collection.clone();
+        let done = self.ok(async move { collection.delete_one(filter).await }).await?;
+        Ok(done.deleted_count > 0)
     }
 
     /// Deletes at most `limit` documents that have ended.
@@ -153,7 +179,7 @@ impl Calls {
     ) -> Result<Vec<mongodb::bson::Bson>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let documents = self.collection.clone_with_type::<Document>();
-        self.ok(async {
+        self.ok(async move {
             let find = documents.find(filter).projection(doc! { "_id": 1 }).limit(limit);
             let (mut cursor, mut found) = (find.await?, Vec::new());
             while cursor.advance().await? {
@@ -184,8 +210,5 @@ pub(crate) fn bounded(record: &Record) -> Result<(), StoreError> {
 pub(crate) async fn to_the_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
-    tokio::spawn(work).await.unwrap_or_else(|_| {
-        Err(StoreError::new(fault::STORE, StoreErrorKind::Unavailable)
-            .because("the runtime is shutting down"))
-    })
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(fault::runtime_ends()))
 }

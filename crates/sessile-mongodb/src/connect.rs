@@ -18,12 +18,20 @@ use crate::calls::Calls;
 use crate::options::checked_name;
 use crate::{ConnectError, Options, fault};
 
+/// Unless the URL says `maxPoolSize`.
+const CONNECTIONS: u32 = 32;
+
+/// The driver takes no shorter one, and ten seconds are its own.
+const HEARTBEAT_MIN: Duration = Duration::from_millis(500);
+const HEARTBEAT_MAX: Duration = Duration::from_secs(10);
+
 pub(crate) async fn connect(url: &str, options: Options) -> Result<Calls, ConnectError> {
     if options.layout == Layout::Django {
         return Err(ConnectError::Layout(Layout::Django));
     }
     checked_name(&options.collection, "collection")?;
     let client_options = client_options(url, options.timeout).await?;
+    let connections = client_options.max_pool_size.unwrap_or(CONNECTIONS);
     let default = match options.layout {
         Layout::FlaskSession => "flask_session",
         Layout::Native | Layout::Django => "sessile",
@@ -35,7 +43,8 @@ pub(crate) async fn connect(url: &str, options: Options) -> Result<Calls, Connec
     let calls = Calls {
         collection: client.database(&database).collection(&options.collection),
         timeout: options.timeout,
-        waiting: Arc::new(Semaphore::new(options.waiting.clamp(1, Semaphore::MAX_PERMITS))),
+        waiting: permits(options.waiting),
+        connections: permits(usize::try_from(connections).unwrap_or(usize::MAX)),
     };
     // Whether or not there is an index to make, it is known now that the server answers.
     let database = client.database(&database);
@@ -46,6 +55,10 @@ pub(crate) async fn connect(url: &str, options: Options) -> Result<Calls, Connec
         create_indexes(&calls, options.layout).await.map_err(ConnectError::Store)?;
     }
     Ok(calls)
+}
+
+fn permits(number: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(number.clamp(1, Semaphore::MAX_PERMITS)))
 }
 
 async fn client_options(url: &str, timeout: Duration) -> Result<ClientOptions, ConnectError> {
@@ -67,6 +80,11 @@ async fn client_options(url: &str, timeout: Duration) -> Result<ClientOptions, C
     options.app_name.get_or_insert_with(|| "sessile".into());
     options.server_selection_timeout.get_or_insert(timeout);
     options.connect_timeout.get_or_insert(timeout);
+    // A server that stands still is found out by this.
+    options.heartbeat_freq.get_or_insert(timeout.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX));
+    let connections = *options.max_pool_size.get_or_insert(CONNECTIONS);
+    // No call is to wait in the driver's own queue: see `Calls`.
+    options.max_connecting.get_or_insert(connections.max(1));
     // What the URL says of these is the operator's own choice. Anything weaker
     // than these can bring an ended session back after a failover.
     options.write_concern.get_or_insert_with(|| {

@@ -94,6 +94,10 @@ pub(crate) fn too_many_wait() -> StoreError {
     StoreError::new(STORE, StoreErrorKind::Unavailable).because("too many calls wait for it")
 }
 
+pub(crate) fn runtime_ends() -> StoreError {
+    StoreError::new(STORE, StoreErrorKind::Unavailable).because("the runtime is shutting down")
+}
+
 /// One document is not what we write. It is left as it is.
 pub(crate) fn bad_entry(field: &'static str) -> StoreError {
     StoreError::new(STORE, StoreErrorKind::BadEntry)

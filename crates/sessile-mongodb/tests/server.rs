@@ -15,16 +15,6 @@ mod native {
     store_tests!(fresh(Layout::Native), Capabilities::all());
 }
 
-/// Ours, under ids that somebody else's format spells.
-mod native_with_foreign_keys {
-    use super::*;
-
-    store_tests!(
-        fresh(Layout::Native),
-        Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() }
-    );
-}
-
 /// `{id, val, expiration}` has one deadline, no user, no pointers and no times
 /// but the end; a version is the stored bytes.
 fn like_flask_session() -> Capabilities {
