@@ -7,14 +7,18 @@ use crate::report::{Done, Failure};
 use crate::workspace::read;
 
 const TABLE: &str = "docs/requirements.md";
-/// Scripts are tests once this file lists them.
-const SCRIPTS: &str = "crates/sessile-conformance/src/http/mod.rs";
+/// Cases and scripts of the suite, each in a folder, are tests once the file beside it lists them.
+const LISTS: [(&str, &str); 2] = [
+    ("crates/sessile-conformance/src/http/", "crates/sessile-conformance/src/http/mod.rs"),
+    ("crates/sessile-conformance/src/cases/", "crates/sessile-conformance/src/cases.rs"),
+];
 
 /// Every line is there and every test it names exists.
 pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
     let mut sources = HashMap::new();
     let table = read(&root.join(TABLE))?;
-    let lists = read(&root.join(SCRIPTS))?;
+    let lists = LISTS.map(|(_, list)| read(&root.join(list)));
+    let lists = lists.into_iter().collect::<Result<String, _>>()?;
     let found = faults(&table, &lists, |file| {
         let text = sources.entry(file.to_owned()).or_insert_with(|| read(&root.join(file)).ok());
         text.clone()
@@ -29,7 +33,9 @@ pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
 /// The lines there must be.
 fn wanted() -> Vec<String> {
     let invariants = (1..=12).map(|number| format!("inv{number:02}"));
-    invariants.chain((1..=43).map(|number| format!("R{number:02}"))).collect()
+    let requirements = (1..=43).map(|number| format!("R{number:02}"));
+    let faults = (1..=29).filter(|it| !(7..=11).contains(it)).map(|number| format!("F{number:02}"));
+    invariants.chain(requirements).chain(faults).collect()
 }
 
 /// What is wrong with a table, given a way to read sources by their path.
@@ -48,7 +54,7 @@ fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<Strin
         for quoted in tests.split('`').skip(1).step_by(2) {
             if quoted.ends_with(".rs") {
                 file = Some(quoted);
-            } else if is_test_name(quoted) {
+            } else if is_test_name(quoted, lists) {
                 shown += 1;
                 let fault = match file {
                     None => Some("stands in no file".to_owned()),
@@ -68,14 +74,22 @@ fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<Strin
 fn row(line: &str) -> Option<(&str, &str)> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.splitn(3, " | ");
     let (id, _, tests) = (cells.next()?, cells.next()?, cells.next()?);
-    let numbered = id.trim_start_matches("inv").trim_start_matches('R');
+    let numbered = id.trim_start_matches("inv").trim_start_matches(['R', 'F']);
     numbered.parse::<u8>().is_ok().then_some((id, tests))
 }
 
-fn is_test_name(quoted: &str) -> bool {
-    let numbered = quoted.starts_with("inv") || quoted.starts_with('r');
+/// `inv01_…`, `r01_…`, `f01_…`, or the name of a case or script.
+fn is_test_name(quoted: &str, lists: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    numbered && quoted.contains('_') && quoted.bytes().all(plain)
+    let numbered = quoted.starts_with("inv")
+        || quoted
+            .strip_prefix(['r', 'f'])
+            .is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()));
+    (numbered || is_listed(quoted, lists)) && quoted.contains('_') && quoted.bytes().all(plain)
+}
+
+fn is_listed(test: &str, lists: &str) -> bool {
+    lists.lines().any(|line| line.trim().ends_with(&format!("::{test}")))
 }
 
 /// How a test is missing, if it is.
@@ -87,9 +101,8 @@ fn absence(test: &str, file: &str, lists: &str, source: Option<String>) -> Optio
     else {
         return Some(format!("is not in {file}"));
     };
-    let folder = SCRIPTS.trim_end_matches("mod.rs");
-    let runs = if file.starts_with(folder) {
-        lists.lines().any(|line| line.trim().ends_with(&format!("::{test}")))
+    let runs = if LISTS.iter().any(|(folder, _)| file.starts_with(folder)) {
+        is_listed(test, lists)
     } else {
         let before = lines.iter().take(at).rev().take_while(|line| line.trim() != "}").take(4);
         before.into_iter().any(|line| line.contains("test"))
