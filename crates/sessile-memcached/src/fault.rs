@@ -1,0 +1,92 @@
+//! How calls fail.
+
+use std::io;
+
+use sessile_core::{StoreError, StoreErrorKind};
+
+pub(crate) const STORE: &str = "Memcached";
+
+/// A call that failed.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The server cannot be connected to.
+    Unreachable(io::ErrorKind),
+    /// The connection broke while a reply was awaited.
+    Broken(io::ErrorKind),
+    /// What could not be reached a moment ago is not asked again yet.
+    Resting,
+    /// No reply in time.
+    Late,
+    /// Too many calls wait for this server.
+    Crowded,
+    /// The value is beyond the server's bound for an item (`-I`).
+    TooLarge,
+    /// The server has no memory for it, and may evict nothing (`-M`).
+    Full,
+    /// The server wants a name and a password, or others.
+    Unauthenticated,
+    /// The server does not know the meta commands, or answers with less than they do.
+    TooOld,
+    /// A reply that is none.
+    Strange,
+    /// The server's own failure.
+    Failed,
+}
+
+impl Fault {
+    /// Whether another connection may do better.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Broken(_))
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        let (kind, why) = match fault {
+            Fault::Unreachable(kind) => {
+                (StoreErrorKind::Unavailable, format!("a server cannot be reached: {kind}"))
+            }
+            Fault::Broken(kind) => {
+                (StoreErrorKind::Unavailable, format!("a connection broke: {kind}"))
+            }
+            Fault::Resting => (
+                StoreErrorKind::Unavailable,
+                "a server could not be reached a moment ago".to_owned(),
+            ),
+            Fault::Late => return StoreError::new(STORE, StoreErrorKind::Timeout),
+            Fault::Crowded => {
+                (StoreErrorKind::Unavailable, "too many calls wait for a server".to_owned())
+            }
+            Fault::TooLarge => (
+                StoreErrorKind::TooLarge,
+                "the server's bound for one item is its option -I".to_owned(),
+            ),
+            Fault::Full => (
+                StoreErrorKind::Full,
+                "the server's memory (-m) is full, and it evicts nothing".to_owned(),
+            ),
+            Fault::Unauthenticated => (
+                StoreErrorKind::Unavailable,
+                "a server wants a name and a password, or other ones".to_owned(),
+            ),
+            Fault::TooOld => (
+                StoreErrorKind::Unsupported,
+                "a server does not know the meta commands: 1.6 or later is needed, without a \
+                 proxy before it"
+                    .to_owned(),
+            ),
+            Fault::Strange => {
+                (StoreErrorKind::Unavailable, "a reply could not be understood".to_owned())
+            }
+            Fault::Failed => {
+                (StoreErrorKind::Unavailable, "a server reported an error of its own".to_owned())
+            }
+        };
+        StoreError::new(STORE, kind).because(why)
+    }
+}
+
+/// One entry is not what we write. It is left as it is.
+pub(crate) fn bad_entry(why: &'static str) -> StoreError {
+    StoreError::new(STORE, StoreErrorKind::BadEntry).because(why)
+}

@@ -1,0 +1,179 @@
+//! The layouts of Flask-Session 0.8 and of Django's `cache` engine: a key, the
+//! payload as its value, flags that say of which type it is, and a time to live.
+//!
+//! Neither keeps a version, but the server counts every write, theirs included.
+//! That is the version here: one trip for a conditional write, and what was
+//! created anew is another entry.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
+
+use crate::connection::{Item, Only, Stamp, Stored};
+use crate::fault::bad_entry;
+use crate::keys::{WireKey, expiry, now};
+use crate::store::Servers;
+
+/// `PYLIBMC_FLAG_PICKLE`, pymemcache's `FLAG_PICKLE`, python-memcached's `_FLAG_PICKLE`.
+const PICKLE: u32 = 1;
+/// The same three's text, in UTF-8.
+const TEXT: u32 = 16;
+
+/// Sessions of somebody else's layout.
+#[derive(Clone)]
+pub(crate) struct Foreign {
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) whose: Whose,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Bytes, which all clients write without a flag.
+    FlaskSession,
+    /// A dict, which all clients write as a pickle.
+    Django,
+}
+
+impl Whose {
+    fn writes(self) -> u32 {
+        match self {
+            Self::FlaskSession => 0,
+            Self::Django => PICKLE,
+        }
+    }
+
+    fn reads(self, flags: u32) -> bool {
+        flags == self.writes() || (self == Self::FlaskSession && flags == TEXT)
+    }
+}
+
+impl Foreign {
+    async fn find(&self, key: &WireKey) -> Result<Option<Item>, StoreError> {
+        Ok(self.servers.of(key).get(key.as_str()).await?)
+    }
+
+    async fn put(&self, key: &WireKey, record: &Record, only: Only) -> Result<Stored, StoreError> {
+        let expiry = expiry(record.deadlines.earliest(), now());
+        let (server, flags) = (self.servers.of(key), self.whose.writes());
+        Ok(server.set(key.as_str(), &record.payload, flags, expiry, only).await?)
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let Some(item) = self.find(&WireKey::new(key, None)?).await? else { return Ok(None) };
+        if !self.whose.reads(item.flags) {
+            return Err(bad_entry("its flags say that it is of another type"));
+        }
+        let record = Record {
+            created: None,
+            seen: None,
+            rotated: None,
+            authenticated: None,
+            deadlines: Deadlines { idle: end(&item), absolute: None },
+            permanent: false,
+            subject: None,
+            payload: item.value,
+        };
+        Ok(Some(Entry::Live(record, version(item.stamp))))
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        Ok(match self.put(&WireKey::new(key, None)?, record, Only::IfMissing).await? {
+            Stored::Yes(stamp) => CreateOutcome::Created(version(stamp)),
+            Stored::Taken | Stored::Missing => CreateOutcome::Exists,
+        })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let key = WireKey::new(key, None)?;
+        let Some(stamp) = stamp(expected) else { return self.refused(&key).await };
+        Ok(match self.put(&key, record, Only::IfStill(stamp)).await? {
+            Stored::Yes(stamp) => WriteOutcome::Written(version(stamp)),
+            Stored::Taken => WriteOutcome::Conflict,
+            Stored::Missing => WriteOutcome::Gone,
+        })
+    }
+
+    /// What a write that matches nothing answers.
+    async fn refused(&self, key: &WireKey) -> Result<WriteOutcome, StoreError> {
+        let found = self.find(key).await?;
+        Ok(if found.is_some() { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+    }
+
+    /// Sets the time to live, which is no write: versions stay.
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let key = WireKey::new(key, None)?;
+        let Some(item) = self.find(&key).await? else { return Ok(TouchOutcome::Gone) };
+        // Without an end there is none to move.
+        let Some(end) = end(&item) else { return Ok(TouchOutcome::Touched) };
+        if seen >= end {
+            return Ok(TouchOutcome::Gone);
+        }
+        let there = match idle.filter(|idle| *idle > end) {
+            Some(idle) => {
+                self.servers.of(&key).touch(key.as_str(), expiry(Some(idle), now())).await?
+            }
+            None => true,
+        };
+        Ok(if there { TouchOutcome::Touched } else { TouchOutcome::Gone })
+    }
+
+    /// Neither original knows of a grace period, so the old key is deleted at
+    /// once. To the end whether its caller waits or not.
+    pub(crate) async fn replace(
+        &self,
+        old: &StoreKey,
+        expected: &Version,
+        new: &StoreKey,
+        record: &Record,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new) = (WireKey::new(old, None)?, WireKey::new(new, None)?);
+        let Some(expected) = stamp(expected) else { return self.refused(&old).await };
+        let Stored::Yes(added) = self.put(&new, record, Only::IfMissing).await? else {
+            return self.refused(&old).await;
+        };
+        // When this fails nobody was told of the new key, and the old one may be as it was.
+        let deleted = self.servers.of(&old).delete_if_still(old.as_str(), expected).await?;
+        if deleted == Some(true) {
+            return Ok(WriteOutcome::Written(version(added)));
+        }
+        self.servers.of(&new).delete_if_still(new.as_str(), added).await?;
+        Ok(if deleted.is_none() { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let key = WireKey::new(key, None)?;
+        Ok(self.servers.of(&key).delete(key.as_str()).await?)
+    }
+}
+
+/// By the time the server says is left.
+fn end(item: &Item) -> Option<Timestamp> {
+    Some(now() + Duration::from_secs(u64::from(item.left?)))
+}
+
+fn version(stamp: Stamp) -> Version {
+    Version::Number(stamp.0)
+}
+
+fn stamp(version: &Version) -> Option<Stamp> {
+    match version {
+        Version::Number(number) => Some(Stamp(*number)),
+        Version::Bytes(_) => None,
+    }
+}

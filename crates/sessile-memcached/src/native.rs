@@ -1,0 +1,263 @@
+//! Our own layout: all of a record, both deadlines, pointers.
+//!
+//! A value is an entry as `sessile_core::format::native` encodes it, with a
+//! number that is new with every write but a renewal. A [`Version`] is that number
+//! and the server's own of the write: as long as nobody renewed the entry, an
+//! update is one trip; else the number tells that nothing else happened.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use sessile_core::format::native::{decode_entry, encode_live, encode_moved};
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
+
+use crate::connection::{Only, Stamp, Stored};
+use crate::fault::{STORE, bad_entry};
+use crate::keys::{SLACK, WireKey, expiry, now};
+use crate::store::Servers;
+
+/// A renewal, or an update among renewals, that loses this often meets something strange.
+const MAX_TRIES: usize = 100;
+
+/// Sessions of our own layout.
+#[derive(Clone)]
+pub(crate) struct Native {
+    pub(crate) servers: Arc<Servers>,
+    pub(crate) prefix: Arc<str>,
+    /// Numbers of entries, from a random start on.
+    pub(crate) numbers: Arc<AtomicU64>,
+}
+
+/// What is under a key.
+enum Found {
+    Live { record: Record, number: u64, stamp: Stamp },
+    Moved { to: StoreKey, until: Timestamp },
+}
+
+impl Native {
+    fn key(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
+        WireKey::new(key, Some(&self.prefix))
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    async fn find(&self, key: &WireKey) -> Result<Option<Found>, StoreError> {
+        let Some(item) = self.servers.of(key).get(key.as_str()).await? else { return Ok(None) };
+        match decode_entry(item.value) {
+            Ok(Entry::Live(record, Version::Number(number))) => {
+                Ok(Some(Found::Live { record, number, stamp: item.stamp }))
+            }
+            Ok(Entry::Moved { to, until }) => Ok(Some(Found::Moved { to, until })),
+            Ok(Entry::Live(_, Version::Bytes(_))) => Err(bad_entry("its version is no number")),
+            Err(error) => Err(StoreError::new(STORE, StoreErrorKind::BadEntry).because(error)),
+        }
+    }
+
+    async fn put(
+        &self,
+        key: &WireKey,
+        record: &Record,
+        number: u64,
+        only: Only,
+    ) -> Result<Stored, StoreError> {
+        let end = record.deadlines.earliest().map(|end| end + SLACK);
+        let value = encode_live(record, number);
+        let server = self.servers.of(key);
+        Ok(server.set(key.as_str(), &value, 0, expiry(end, now()), only).await?)
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        Ok(self.find(&self.key(key)?).await?.map(|found| match found {
+            Found::Live { record, number, stamp } => Entry::Live(record, version(number, stamp)),
+            Found::Moved { to, until } => Entry::Moved { to, until },
+        }))
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let number = self.number();
+        Ok(match self.put(&self.key(key)?, record, number, Only::IfMissing).await? {
+            Stored::Yes(stamp) => CreateOutcome::Created(version(number, stamp)),
+            Stored::Taken | Stored::Missing => CreateOutcome::Exists,
+        })
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let key = self.key(key)?;
+        let Some((expected, mut stamp)) = parts(expected) else { return self.refused(&key).await };
+        let number = self.number();
+        for _ in 0..MAX_TRIES {
+            match self.put(&key, record, number, Only::IfStill(stamp)).await? {
+                Stored::Yes(stamp) => return Ok(WriteOutcome::Written(version(number, stamp))),
+                Stored::Missing => return Ok(WriteOutcome::Gone),
+                Stored::Taken => match self.renewed(&key, expected).await? {
+                    Ok(since) => stamp = since,
+                    Err(refused) => return Ok(refused),
+                },
+            }
+        }
+        Ok(WriteOutcome::Conflict)
+    }
+
+    /// The stamp of the entry if it was renewed and nothing else; else the answer to a write.
+    async fn renewed(
+        &self,
+        key: &WireKey,
+        expected: u64,
+    ) -> Result<Result<Stamp, WriteOutcome>, StoreError> {
+        Ok(match self.find(key).await? {
+            Some(Found::Live { number, stamp, .. }) if number == expected => Ok(stamp),
+            Some(Found::Live { .. }) => Err(WriteOutcome::Conflict),
+            Some(Found::Moved { .. }) | None => Err(WriteOutcome::Gone),
+        })
+    }
+
+    /// What a write that matches nothing answers.
+    async fn refused(&self, key: &WireKey) -> Result<WriteOutcome, StoreError> {
+        Ok(match self.find(key).await? {
+            Some(Found::Live { .. }) => WriteOutcome::Conflict,
+            Some(Found::Moved { .. }) | None => WriteOutcome::Gone,
+        })
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let key = self.key(key)?;
+        for _ in 0..MAX_TRIES {
+            let Some(Found::Live { mut record, number, stamp }) = self.find(&key).await? else {
+                return Ok(TouchOutcome::Gone);
+            };
+            if record.deadlines.passed(seen) {
+                return Ok(TouchOutcome::Gone);
+            }
+            record.seen = record.seen.max(Some(seen));
+            // No idle deadline is later than any, so it is not replaced by one.
+            record.deadlines.idle =
+                record.deadlines.idle.map(|kept| kept.max(idle.unwrap_or(kept)));
+            match self.put(&key, &record, number, Only::IfStill(stamp)).await? {
+                Stored::Yes(_) => return Ok(TouchOutcome::Touched),
+                Stored::Missing => return Ok(TouchOutcome::Gone),
+                Stored::Taken => {}
+            }
+        }
+        let busy = StoreError::new(STORE, StoreErrorKind::Unavailable);
+        Err(busy.because("an entry changes faster than it can be renewed"))
+    }
+
+    /// In three changes of one item each, to the end whether its caller waits or
+    /// not. A process killed before the second leaves the old session and an item
+    /// under a key that nobody was told of.
+    ///
+    /// 1. The new item is added.
+    /// 2. The old one, if it is still the expected one, becomes a pointer to it.
+    /// 3. Without grace the pointer is deleted. It has led nowhere from the start;
+    ///    it is there so that, when the reply to step 2 is lost, it can be told
+    ///    from a logout.
+    pub(crate) async fn replace(
+        &self,
+        old: &StoreKey,
+        expected: &Version,
+        new: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old_key, new_key) = (self.key(old)?, self.key(new)?);
+        let Some(expected) = parts(expected) else { return self.refused(&old_key).await };
+        let number = self.number();
+        let Stored::Yes(stamp) = self.put(&new_key, record, number, Only::IfMissing).await? else {
+            return self.refused(&old_key).await;
+        };
+        let until = grace.unwrap_or(Timestamp::from_secs(0));
+        match self.point(&old_key, expected, new, until).await? {
+            Ok(pointer) => {
+                if grace.is_none() {
+                    // Should it fail, the pointer leads nowhere and goes soon.
+                    let server = self.servers.of(&old_key);
+                    let _ = server.delete_if_still(old_key.as_str(), pointer).await;
+                }
+                Ok(WriteOutcome::Written(version(number, stamp)))
+            }
+            Err(refused) => {
+                let server = self.servers.of(&new_key);
+                server.delete_if_still(new_key.as_str(), stamp).await?;
+                Ok(refused)
+            }
+        }
+    }
+
+    /// Turns the expected entry into a pointer. When this fails it is not known
+    /// whether that was done, and the new key must stay.
+    async fn point(
+        &self,
+        key: &WireKey,
+        (expected, mut stamp): (u64, Stamp),
+        to: &StoreKey,
+        until: Timestamp,
+    ) -> Result<Result<Stamp, WriteOutcome>, StoreError> {
+        let value = encode_moved(to, until);
+        let now = now();
+        let kept = expiry(Some(until.max(now) + SLACK), now);
+        for _ in 0..MAX_TRIES {
+            let only = Only::IfStill(stamp);
+            let fault = match self.servers.of(key).set(key.as_str(), &value, 0, kept, only).await {
+                Ok(Stored::Yes(pointer)) => return Ok(Ok(pointer)),
+                Ok(Stored::Missing) => return Ok(Err(WriteOutcome::Gone)),
+                Ok(Stored::Taken) => None,
+                Err(fault) => Some(fault),
+            };
+            // One find for both: was it renewed, or was it done and the reply lost?
+            let item = self.servers.of(key).get(key.as_str()).await?;
+            match item.map(|item| (decode_entry(item.value), item.stamp)) {
+                Some((Ok(Entry::Live(_, Version::Number(number))), since))
+                    if number == expected =>
+                {
+                    match fault {
+                        Some(fault) => return Err(fault.into()),
+                        None => stamp = since,
+                    }
+                }
+                Some((Ok(Entry::Moved { to: found, .. }), pointer))
+                    if fault.is_some() && found == *to =>
+                {
+                    return Ok(Ok(pointer));
+                }
+                Some((Ok(Entry::Live(..)), _)) => return Ok(Err(WriteOutcome::Conflict)),
+                _ => return Ok(Err(WriteOutcome::Gone)),
+            }
+        }
+        Ok(Err(WriteOutcome::Conflict))
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let key = self.key(key)?;
+        Ok(self.servers.of(&key).delete(key.as_str()).await?)
+    }
+}
+
+fn version(number: u64, stamp: Stamp) -> Version {
+    let both = [number.to_be_bytes(), stamp.0.to_be_bytes()];
+    Version::Bytes(Bytes::copy_from_slice(both.as_flattened()))
+}
+
+fn parts(version: &Version) -> Option<(u64, Stamp)> {
+    let Version::Bytes(bytes) = version else { return None };
+    let (number, stamp) = bytes.split_first_chunk()?;
+    let stamp = stamp.try_into().ok()?;
+    Some((u64::from_be_bytes(*number), Stamp(u64::from_be_bytes(stamp))))
+}

@@ -1,0 +1,84 @@
+//! How to connect, and why it may be refused.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use sessile_core::StoreError;
+use sessile_core::store::Layout;
+
+use crate::choice::ServerChoice;
+
+/// How a [`MemcachedStore`](crate::MemcachedStore) uses its servers.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Whose keys and values it reads and writes.
+    pub layout: Layout,
+    /// What the keys of our own layout begin with: `sessile:`. Foreign keys arrive complete.
+    pub prefix: String,
+    /// Which of several servers has a key. It must be what the other side does:
+    /// by default pymemcache's choice, in Flask-Session's layout pylibmc's,
+    /// which Flask-Session prefers.
+    pub choice: Option<ServerChoice>,
+    /// How long a call may take, the wait for a connection included. 2 s by default.
+    pub timeout: Duration,
+    /// Connections to one server. 32 by default.
+    pub connections: usize,
+    /// Calls to one server that may be under way; more are refused at once. 4096 by default.
+    pub waiting: usize,
+    /// A server that could not be reached is not asked again for this long: its
+    /// calls fail at once. 250 ms by default.
+    pub retry_after: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            layout: Layout::default(),
+            prefix: "sessile:".into(),
+            choice: None,
+            timeout: Duration::from_secs(2),
+            connections: 32,
+            waiting: 4096,
+            retry_after: Duration::from_millis(250),
+        }
+    }
+}
+
+/// Why a store could not be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL is none of Memcached. It may hold a password, so it is not repeated.
+    Url(&'static str),
+    /// Memcached takes no such prefix for keys.
+    Prefix,
+    /// A server failed, or random bytes could not be had.
+    Store(StoreError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Url(why) => write!(
+                f,
+                "this is no address of Memcached servers: {why}; one looks like \
+                 memcached://host:11211,other:11211"
+            ),
+            Self::Prefix => f.write_str(
+                "Memcached takes no such prefix: at most 100 bytes, without spaces and control \
+                 characters",
+            ),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store(error) => Some(error),
+            Self::Url(_) | Self::Prefix => None,
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! One type for all layouts.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use sessile_core::store::{
+    CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
+
+use crate::choice::{Ring, ServerChoice};
+use crate::fault::STORE;
+use crate::foreign::{Foreign, Whose};
+use crate::keys::{WireKey, takes};
+use crate::native::Native;
+use crate::server::Server;
+use crate::{ConnectError, Options, address};
+
+/// A key may be 250 bytes long, and ours are 66 without the prefix.
+const MAX_PREFIX: usize = 100;
+
+/// Sessions in Memcached. Clones share its connections.
+#[derive(Clone)]
+pub struct MemcachedStore {
+    servers: Arc<Servers>,
+    items: Items,
+}
+
+#[derive(Clone)]
+enum Items {
+    Native(Native),
+    Foreign(Foreign),
+}
+
+/// The servers, and which of them has which key.
+pub(crate) struct Servers {
+    first: Server,
+    others: Vec<Server>,
+    ring: Ring,
+}
+
+impl Servers {
+    pub(crate) fn of(&self, key: &WireKey) -> &Server {
+        let other = self.ring.server(key).checked_sub(1);
+        other.and_then(|at| self.others.get(at)).unwrap_or(&self.first)
+    }
+}
+
+/// Calls the same method on whichever layout it is.
+macro_rules! each {
+    ($store:expr, $layout:ident => $call:expr) => {
+        match &$store.items {
+            Items::Native($layout) => $call,
+            Items::Foreign($layout) => $call,
+        }
+    };
+}
+
+impl MemcachedStore {
+    /// Connects to the servers at `url`, and fails when one of them does not answer.
+    ///
+    /// The URL is `memcached://HOST:PORT,HOST:PORT,…`, with the servers named and
+    /// ordered as they are for the other clients; `NAME:PASSWORD@` before them is for
+    /// servers started with `-Y`. The port is 11211 unless given.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]; a server's failure is [`ConnectError::Store`].
+    pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let store = Self::at(url, options)?;
+        for server in [&store.servers.first].into_iter().chain(&store.servers.others) {
+            server.check().await.map_err(|fault| ConnectError::Store(fault.into()))?;
+        }
+        Ok(store)
+    }
+
+    /// As [`connect`](Self::connect), but connects at the first call only: for a
+    /// cache that an application can do without.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Url`], [`ConnectError::Prefix`], or no random bytes.
+    pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let addresses = address::parse(url)?;
+        if options.prefix.len() > MAX_PREFIX || !takes(&options.prefix) {
+            return Err(ConnectError::Prefix);
+        }
+        let choice = options.choice.unwrap_or(match options.layout {
+            Layout::FlaskSession => ServerChoice::Pylibmc,
+            Layout::Native | Layout::Django => ServerChoice::Pymemcache,
+        });
+        let ring = Ring::new(choice, &addresses);
+        let mut servers = addresses.into_iter().map(|it| Server::new(it, &options));
+        let first = servers.next().ok_or(ConnectError::Url("it names no server"))?;
+        let servers = Arc::new(Servers { first, others: servers.collect(), ring });
+        let foreign = |whose| Items::Foreign(Foreign { servers: Arc::clone(&servers), whose });
+        let items = match options.layout {
+            Layout::FlaskSession => foreign(Whose::FlaskSession),
+            Layout::Django => foreign(Whose::Django),
+            Layout::Native => {
+                let mut start = [0; 8];
+                getrandom::fill(&mut start).map_err(|error| {
+                    let failed = StoreError::new(STORE, StoreErrorKind::Unavailable);
+                    ConnectError::Store(failed.because(error))
+                })?;
+                Items::Native(Native {
+                    servers: Arc::clone(&servers),
+                    prefix: options.prefix.into(),
+                    numbers: Arc::new(AtomicU64::new(u64::from_ne_bytes(start))),
+                })
+            }
+        };
+        Ok(Self { servers, items })
+    }
+}
+
+impl fmt::Debug for MemcachedStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemcachedStore")
+    }
+}
+
+impl SessionStore for MemcachedStore {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        each!(self, layout => layout.load(key).await)
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        each!(self, layout => layout.create(key, record).await)
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        each!(self, layout => layout.update(key, record, expected).await)
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        each!(self, layout => layout.touch(key, seen, idle).await)
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let (old, new, expected) = (old_key.clone(), new_key.clone(), expected.clone());
+        let record = record.clone();
+        match self.items.clone() {
+            Items::Native(it) => {
+                to_the_end(async move { it.replace(&old, &expected, &new, &record, grace).await })
+                    .await
+            }
+            Items::Foreign(it) => {
+                to_the_end(async move { it.replace(&old, &expected, &new, &record).await }).await
+            }
+        }
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, layout => layout.delete(key).await)
+    }
+}
+
+/// Runs a write of several steps to its end, whether its caller waits or not.
+async fn to_the_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::spawn(work).await.unwrap_or_else(|_| {
+        Err(StoreError::new(STORE, StoreErrorKind::Unavailable)
+            .because("the runtime is shutting down"))
+    })
+}
