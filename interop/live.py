@@ -1,5 +1,6 @@
 """Starting a web application for a test, and a client with a cookie jar that keeps every header."""
 
+import collections
 import http.client
 import json
 import os
@@ -9,15 +10,21 @@ import subprocess
 import sys
 import tempfile
 import threading
+import unittest
 import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 
+Site = collections.namedtuple("Site", "port")
+
 
 class Server:
-    """A program that prints `Listening on http://HOST:PORT` when ready and stops at SIGTERM."""
+    """A program that prints `Listening on http://HOST:PORT` when ready and stops at SIGTERM.
 
-    def __init__(self, command, **environment):
+    One that serves several sites prints such a line for each; they are in `sites`.
+    """
+
+    def __init__(self, command, sites=1, **environment):
         self.errors = tempfile.TemporaryFile()
         self.folder = tempfile.TemporaryDirectory(prefix="sessile-live-")
         self.process = subprocess.Popen(
@@ -33,7 +40,8 @@ class Server:
         self.reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
         self.reader.start()
         try:
-            self.port = self._port(command, lines)
+            self.sites = [Site(self._port(command, lines)) for _ in range(sites)]
+            self.port = self.sites[0].port
         except BaseException:
             self.stop()
             raise
@@ -79,6 +87,22 @@ def flask(**environment):
     return Server([sys.executable, HERE / "flask_app.py"], **environment)
 
 
+def demo(profile, **environment):
+    """The Rust demo site, by $SESSILE."""
+    program = os.environ.get("SESSILE")
+    if not program:
+        raise unittest.SkipTest("$SESSILE is not set: run `cargo xtask interop`")
+    return Server([program, "demo", "--profile", profile, "--port", "0"], **environment)
+
+
+def server_url(name):
+    """The address of a server that `cargo xtask servers` started."""
+    variable = f"SESSILE_TEST_{name.upper()}_URL"
+    if variable not in os.environ:
+        raise AssertionError(f"${variable} is not set: run `cargo xtask interop`")
+    return os.environ[variable]
+
+
 class Client:
     """A visitor. The cookies belong to the client, so it may go from one server to another."""
 
@@ -86,10 +110,17 @@ class Client:
         self.cookies = {}
         self.headers = []
 
+    def copy(self):
+        """Another who has the same cookies."""
+        other = Client()
+        other.cookies = dict(self.cookies)
+        return other
+
     def request(self, server, method, path, body=None, content_type=None):
         """Status and text; `headers` holds what came with them, `cookies` is brought up to date."""
         connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-        headers = {"Accept": "*/*"}
+        # What a browser says of a page's own requests.
+        headers = {"Accept": "*/*", "Sec-Fetch-Site": "same-origin"}
         if content_type:
             headers["Content-Type"] = content_type
         if self.cookies:

@@ -3,14 +3,14 @@
 $SESSILE is the `sessile` program. Both sides answer /api/session as flask_app.py says.
 """
 
+import functools
 import json
-import os
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from live import Client, Server, flask  # noqa: E402
+from live import Client, demo, flask  # noqa: E402
 
 OLD = "an-old-secret-key-of-more-than-32-bytes"
 NEW = "the-new-secret-key-of-more-than-32-bytes"
@@ -38,17 +38,10 @@ TYPED = {
 }
 
 
-def demo(**environment):
-    program = os.environ.get("SESSILE")
-    if not program:
-        raise unittest.SkipTest("$SESSILE is not set: run `cargo xtask interop`")
-    return Server([program, "demo", "--profile", "flask", "--port", "0"], **environment)
-
-
 class LiveFlaskTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.rust = demo(SECRET_KEY=OLD)
+        cls.rust = demo("flask", SECRET_KEY=OLD)
         cls.addClassCleanup(cls.rust.stop)
         cls.flask = flask(SECRET_KEY=OLD)
         cls.addClassCleanup(cls.flask.stop)
@@ -161,7 +154,7 @@ class KeyRotationTest(unittest.TestCase):
     def test_r23_keys_rotate_across_both_stacks(self):
         fallbacks = json.dumps([OLD])
         sides = {}
-        for name, start in (("flask", flask), ("rust", demo)):
+        for name, start in (("flask", flask), ("rust", functools.partial(demo, "flask"))):
             sides[name] = (
                 self.serve(start, SECRET_KEY=OLD),
                 self.serve(start, SECRET_KEY=NEW, SECRET_KEY_FALLBACKS=fallbacks),
@@ -183,7 +176,7 @@ class KeyRotationTest(unittest.TestCase):
 
 class StoppingTest(unittest.TestCase):
     def test_f27_sigterm_stops_the_demo(self):
-        self.assertEqual(demo(SECRET_KEY=OLD).stop(), 0)
+        self.assertEqual(demo("flask", SECRET_KEY=OLD).stop(), 0)
 
 
 def shape(header):

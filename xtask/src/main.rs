@@ -40,7 +40,7 @@ usage: cargo xtask COMMAND
   vectors [PATH…]     compare with vector files made by Flask, Django and the others; without
                       a path: $SESSILE_VECTORS, else ../shared/vectors when it exists
   defects             what goes wrong in other session layers, by the scripts that ours pass
-  interop             live tests beside a real Flask, in .cache/venv
+  interop             live tests beside a real Flask and Django, in .cache/venv, with all servers
   browser             the demo site in headless Chromium; pictures in target/screenshots
   corpora             only the replay of fuzz/corpus
   fuzz [--seconds N] [TARGET…]   fresh fuzzing, 60 s a target unless told; needs nightly Rust
@@ -83,7 +83,7 @@ fn dispatch(
             suites::system_calls(workspace, report)?;
             suites::defects(workspace, report)?;
             suites::vectors(workspace, report, paths(), true)?;
-            suites::interop(workspace, report)?;
+            suites::interop(workspace, report, &servers)?;
             suites::browser(workspace, report)
         }
         "vectors" => suites::vectors(workspace, report, paths(), false),
@@ -100,7 +100,10 @@ fn dispatch(
         }
         "faults" => faults::run(workspace, report),
         "defects" => suites::defects(workspace, report),
-        "interop" => suites::interop(workspace, report),
+        "interop" => {
+            let servers = servers::all(report)?;
+            suites::interop(workspace, report, &servers)
+        }
         "browser" => suites::browser(workspace, report),
         "corpora" => fuzz::replay(workspace, report),
         _ => Err(Failure::new(format!("there is no command `{command}`"), USAGE)),

@@ -127,15 +127,22 @@ fn usual_vectors(workspace: &Workspace) -> Vec<PathBuf> {
     if beside.is_dir() { vec![beside] } else { Vec::new() }
 }
 
-/// Our demo site beside a real Flask, cookies passed from one to the other.
-pub(crate) fn interop(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+/// Our demo site beside a real Flask and a real Django: cookies passed from one to the other,
+/// stores that they share.
+pub(crate) fn interop(
+    workspace: &Workspace,
+    report: &mut Report,
+    servers: &Servers,
+) -> Result<(), Failure> {
     report.step("interop", || {
         let python = python::environment(workspace)?;
         let mut run = python::unittest(workspace, &python, "interop", "test_*.py");
         beside_the_demo(workspace, &mut run)?;
+        servers.tell(&mut run);
         let vectors = workspace.program("sessile-interop", "vectors")?;
         run.env("SESSILE_VECTORS_PROGRAM", vectors);
-        let remedy = "run one: .cache/venv/bin/python -m unittest -v interop/FILE.py -k NAME";
+        let remedy = "run one: SESSILE=target/debug/sessile cargo xtask servers -- \
+                      .cache/venv/bin/python -m unittest -v interop/FILE.py -k NAME";
         stream(&mut run, |line| !line.ends_with(" ... ok"), remedy).map(Done::from)
     })
 }

@@ -159,16 +159,23 @@ fn time(text: &str) -> Result<Timestamp, String> {
 ///
 /// For one machine and plain http: the session cookie goes without TLS. With
 /// `--profile flask` sessions live in Flask's own cookie, so that a Flask
-/// application with the same SECRET_KEY shares its visitors.
+/// application with the same SECRET_KEY shares its visitors. With `--profile
+/// flask-session` or `django` they live where such an application keeps them.
 ///
 /// Environment: SECRET_KEY signs cookie-held sessions (without it a random one
 /// is made for this run), SECRET_KEY_FALLBACKS is a JSON list of older keys,
-/// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys.
+/// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys. With --url,
+/// or the profiles flask-session and django, every setting of sessile counts:
+/// SESSION_TYPE, SESSION_URL, SESSION_ENGINE and so on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
     /// Where sessions live [default: sqlite; with `--profile flask` cookie]
     #[arg(long, value_enum)]
     pub(crate) store: Option<StoreKind>,
+    /// The store's address, instead: sqlite:, postgres:, mysql:, redis:, memcached:, mongodb:
+    /// or file:. One with a password belongs in SESSION_URL, where no other user reads it
+    #[arg(long, value_name = "URL", conflicts_with = "store")]
+    pub(crate) url: Option<String>,
     /// The port to listen on; 0 takes any free one
     #[arg(long, default_value_t = 8000)]
     pub(crate) port: u16,
@@ -211,4 +218,8 @@ pub(crate) enum Rules {
     Native,
     /// Flask's signed cookie
     Flask,
+    /// Flask-Session's, in its own store
+    FlaskSession,
+    /// Django's, in the store of its session engine
+    Django,
 }

@@ -107,3 +107,36 @@ fn sessions_end_when_idle_as_long_as_told() {
     assert!(site.send("GET", "/", &cookie, "").contains("2 hours without a click"));
     assert!(site.send("GET", "/inside", &cookie, "").contains(">in 2 hours<"));
 }
+
+#[test]
+fn the_store_is_found_by_its_address_and_shared_by_its_profile() {
+    let folder = std::env::temp_dir().join(format!("sessile-address-{}", std::process::id()));
+    let database = format!("sqlite:{}.db", folder.display());
+    let site = Site::start_in(folder.clone(), &["--url", &database]);
+    let cookie = site.log_in();
+    assert!(site.send("GET", "/sessions", &cookie, "").contains("this one"));
+    let site = Site::start_in(folder.clone(), &["--url", &database]);
+    assert!(site.send("GET", "/", &cookie, "").contains("Hello, ada."));
+    std::fs::remove_file(format!("{}.db", folder.display())).unwrap();
+
+    let address = format!("file:{}", folder.display());
+    let site = Site::start_in(folder, &["--profile", "flask-session", "--url", &address]);
+    let cookie = site.log_in();
+    assert!(cookie.starts_with("session="), "{cookie}");
+    assert!(site.send("GET", "/", &cookie, "").contains("Hello, ada."));
+    assert!(site.send("GET", "/sessions", &cookie, "").contains("knows no list"));
+}
+
+#[test]
+fn r16_an_address_that_will_not_do_is_refused_without_its_password() {
+    for (options, says) in [
+        (&["--url", "redis://:hunter2@"][..], "no Redis URL"),
+        (&["--url", "gopher://:hunter2@127.0.0.1/"], "SESSION_URL"),
+        (&["--profile", "flask", "--url", "redis://:hunter2@127.0.0.1/"], "flask-session"),
+        (&["--profile", "django"], "SECRET_KEY"),
+    ] {
+        let ran = sessile(&[&["demo", "--port", "0"], options].concat()).run("");
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{options:?}: {}", ran.err);
+        assert!(ran.err.contains(says) && !ran.err.contains("hunter2"), "{}", ran.err);
+    }
+}

@@ -7,7 +7,7 @@ use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use minijinja::{Value, context};
 use serde::Deserialize;
-use sessile::{Failure, Session, SessionInfo, Sessions, Timestamp};
+use sessile::{Failure, Session, SessionInfo, SessionStore as _, Sessions, Timestamp};
 
 use super::setup::SESSIONS_PER_USER;
 use super::site::{Notice, Site};
@@ -20,7 +20,8 @@ pub(crate) async fn list(
     Query(notice): Query<Notice>,
 ) -> Result<Response, Failure> {
     let mut rows = Vec::new();
-    if let (true, Some(subject)) = (site.kind.is_stored(), session.subject()) {
+    let listed = site.store.as_directory().is_some();
+    if let (true, Some(subject)) = (listed, session.subject()) {
         let now = say::now();
         let current = session.handle();
         let mut found = sessions.of(&subject).await?;
@@ -28,7 +29,7 @@ pub(crate) async fn list(
         found.sort_by_key(|info| Some(info.handle) != current);
         rows.extend(found.iter().map(|info| row(info, Some(info.handle) == current, now)));
     }
-    let more = context! { rows => rows, limit => SESSIONS_PER_USER };
+    let more = context! { rows => rows, listed => listed, limit => SESSIONS_PER_USER };
     Ok(site.page(&session, "devices.html", &notice, more))
 }
 

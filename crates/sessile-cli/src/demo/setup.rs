@@ -6,7 +6,10 @@ use std::time::Duration;
 use sessile::file::{self, FileStore};
 use sessile::sql::{self, SqlStore};
 use sessile::store::NoStore;
-use sessile::{AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, Storage};
+use sessile::{
+    AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, SessionStore as _, Storage,
+    StoreChoice,
+};
 
 use crate::args::{Demo, Rules, StoreKind};
 use crate::keys;
@@ -56,6 +59,10 @@ impl Kind {
 }
 
 pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
+    let own_rules = matches!(options.profile, Rules::FlaskSession | Rules::Django);
+    if options.url.is_some() || own_rules {
+        return from_settings(options).await;
+    }
     let mut notes = Vec::new();
     let kind = kind(options)?;
     let mut config = match kind {
@@ -91,10 +98,76 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
     let (store, place) = store(options, kind).await?;
+    site(config, store, kind, place, idle, notes)
+}
+
+/// What every way of keeping sessions has in common.
+fn site(
+    config: Config,
+    store: AnyStore,
+    kind: Kind,
+    place: String,
+    idle: Option<Duration>,
+    mut notes: Vec<String>,
+) -> Result<Setup, Failure> {
     notes.push(format!("sessions live in {place}"));
     notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
     let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
     Ok(Setup { engine, store, kind, place, idle, notes })
+}
+
+/// As any application is set up: by the settings of the environment, in the
+/// store at the address given or in the one that they name.
+async fn from_settings(options: &Demo) -> Result<Setup, Failure> {
+    let profile = match options.profile {
+        Rules::Native => "native",
+        Rules::Flask => {
+            return Err(Failure::usage(
+                "--profile flask keeps its sessions in cookies; leave --url away, or use \
+                 --profile flask-session",
+            ));
+        }
+        Rules::FlaskSession => "flask_session",
+        Rules::Django => "django",
+    };
+    let mut settings =
+        sessile::from_env().map_err(Failure::usage)?.with("SESSION_PROFILE", profile);
+    if let Some(url) = &options.url {
+        settings = settings.with("SESSION_URL", url.as_str());
+    }
+    if let Some(seconds) = options.seconds_idle {
+        settings = settings.with("SESSION_IDLE_TIMEOUT", i64::from(seconds.get()));
+    }
+    let (mut config, choice) = settings.into_config().map_err(Failure::usage)?;
+    let kind = match config.storage {
+        Storage::Store => Kind::Stored,
+        Storage::SignedCookie => Kind::Signed,
+        _ => Kind::Encrypted,
+    };
+    let place = place(&choice);
+    let store = sessile::connect_store(choice, &config).await.map_err(Failure::usage)?;
+    if store.as_directory().is_some() {
+        config.sessions_per_subject = Some(SESSIONS_PER_USER);
+    }
+    let idle = config.lifetime.idle;
+    site(config, store, kind, place, idle, Vec::new())
+}
+
+/// A store in a few words, without its password.
+fn place(choice: &StoreChoice) -> String {
+    match choice {
+        StoreChoice::Cookie => "your cookie".to_owned(),
+        StoreChoice::Memory => "this process’s memory".to_owned(),
+        StoreChoice::Sql { url, table, .. } => format!("the table {table} of {url}"),
+        StoreChoice::File { dir, .. } => format!("files, in {}", dir.display()),
+        StoreChoice::Redis { url, .. } => format!("Redis, at {url}"),
+        StoreChoice::Memcached { url } => format!("Memcached, at {url}"),
+        StoreChoice::MongoDb { url, .. } => format!("MongoDB, at {url}"),
+        StoreChoice::Cached { front, back, .. } => {
+            format!("{}, behind {}", place(back), place(front))
+        }
+        _ => "a store".to_owned(),
+    }
 }
 
 fn kind(options: &Demo) -> Result<Kind, Failure> {
@@ -107,7 +180,7 @@ fn kind(options: &Demo) -> Result<Kind, Failure> {
         }
         (Rules::Native, Some(StoreKind::Cookie)) => Kind::Signed,
         (Rules::Native, Some(StoreKind::EncryptedCookie)) => Kind::Encrypted,
-        (Rules::Native, _) => Kind::Stored,
+        _ => Kind::Stored,
     })
 }
 
