@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use crate::Timestamp;
+use crate::chunks;
 use crate::config::{Config, ConfigError, Profile, Storage};
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
@@ -237,14 +238,17 @@ impl HeldCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
         let (name, audience) = (config.cookie.name.as_str(), config.audience.as_str());
+        let chars = chunks::capacity(name, config.cookie_chunks);
         Ok(match (config.profile, config.storage) {
             (Profile::Flask, _) => {
                 Self::Flask(Box::new(FlaskCookie::new(keys, FlaskCookieOptions::default())))
             }
             (Profile::Django, _) => Self::Django(Box::new(django::SessionCodec::cookie(keys))),
             (Profile::Starlette, _) => Self::Starlette(Box::new(StarletteCookie::new(keys))),
-            (_, Storage::EncryptedCookie) => Self::Sealed(SealedCookie::new(keys, name, audience)),
-            _ => Self::Signed(SignedCookie::new(keys, name, audience)),
+            (_, Storage::EncryptedCookie) => {
+                Self::Sealed(SealedCookie::new(keys, name, audience).with_max_chars(chars))
+            }
+            _ => Self::Signed(SignedCookie::new(keys, name, audience).with_max_chars(chars)),
         })
     }
 

@@ -148,6 +148,12 @@ pub struct Config {
     /// server: a copied cookie works until it expires, logout or not. Whoever
     /// wants them says so here.
     pub cookie_sessions_cannot_be_revoked: bool,
+    /// Over how many cookies a cookie-held session of the native profile may be
+    /// spread when one cannot hold it: 1 to 8. With 1, the default, a session
+    /// of over 4096 characters is an error. Each part takes some 3.7 KiB of
+    /// every request's header, and many servers and proxies refuse more than
+    /// 8 KiB in all: 2 is what works everywhere.
+    pub cookie_chunks: u8,
     /// Which application a cookie-held session is for. Another one with the same
     /// key refuses it.
     pub audience: String,
@@ -200,6 +206,7 @@ impl Config {
             no_store: true,
             clear_site_data: false,
             cookie_sessions_cannot_be_revoked: false,
+            cookie_chunks: 1,
             audience: String::new(),
             development: false,
         }

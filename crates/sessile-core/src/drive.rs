@@ -52,6 +52,8 @@ pub trait World: Send {
 pub struct Committed {
     /// The cookie to send.
     pub cookie: Option<SetCookie>,
+    /// Those that go with it, where a session needs several.
+    pub parts: Vec<SetCookie>,
     /// `Vary: Cookie` goes with the response.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
@@ -269,6 +271,7 @@ fn conclude(plan: Plan, world: &mut impl World) -> Committed {
     plan.events.into_iter().for_each(|event| world.report(event));
     Committed {
         cookie: plan.cookie,
+        parts: plan.parts,
         vary: plan.vary,
         no_store: plan.no_store,
         clear_site_data: plan.clear_site_data,

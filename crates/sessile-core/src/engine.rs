@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::chunks::MAX_CHUNKS;
 use crate::codec::{HeldCodec, IdCodec, StoredCodec};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
 use crate::cookie::{CookieTemplate, Pick};
@@ -180,6 +181,18 @@ pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
         return Err(ConfigError::OutOfRange {
             setting: "SESSION_ID_LENGTH",
             takes: "16 to 192 bytes; below 16 an id could be guessed",
+        });
+    }
+    if !(1..=MAX_CHUNKS).contains(&config.cookie_chunks) {
+        return Err(ConfigError::OutOfRange {
+            setting: "cookie_chunks",
+            takes: "1 to 8; browsers and servers take no more",
+        });
+    }
+    if config.cookie_chunks > 1 && (!native || config.storage == Store) {
+        return Err(ConfigError::OutOfRange {
+            setting: "cookie_chunks",
+            takes: "1 where the cookie holds an id, or another framework reads it",
         });
     }
     if config.stored_pickled && !matches!(config.profile, FlaskSession | Django) {

@@ -22,6 +22,7 @@
 //! which puts this behind a tower layer and axum extractors.
 
 mod begin;
+mod chunks;
 mod codec;
 mod config;
 pub mod cookie;
@@ -49,6 +50,7 @@ pub mod map {
 }
 
 pub use crate::begin::{Begun, Loaded, Opened};
+pub use crate::chunks::Chunks;
 pub use crate::config::{
     Config, ConfigError, DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX, EndedMeanwhile, Profile,
     Storage, StoreFailure,

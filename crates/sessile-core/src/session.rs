@@ -77,6 +77,8 @@ pub(crate) struct State {
     pub(crate) settled: bool,
     /// The one-time messages this request has taken out.
     pub(crate) shown: Option<Vec<FlashedMessage>>,
+    /// Which parts of a session in several cookies came with the request.
+    pub(crate) chunks: u16,
     /// The first value that could not be stored; `settle` refuses because of it.
     pub(crate) refused: Option<SessionError>,
 }
@@ -135,6 +137,7 @@ impl Session {
             changes: Changes::default(),
             accessed: false,
             settled: false,
+            chunks: 0,
             shown: None,
             refused: None,
         };

@@ -28,6 +28,9 @@ pub struct Plan {
     pub delete: Option<StoreKey>,
     /// The cookie to send once the store has agreed.
     pub cookie: Option<SetCookie>,
+    /// The cookies that go with it where a session needs several, and the
+    /// removal of such.
+    pub parts: Vec<SetCookie>,
     /// `Vary: Cookie` goes with the response.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
@@ -113,6 +116,7 @@ impl Engine {
             store: StoreOp::Nothing,
             delete: None,
             cookie: None,
+            parts: Vec::new(),
             vary: verdict.vary,
             no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
             clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
@@ -134,6 +138,7 @@ impl Engine {
                 Dialect::FlaskSession => self.cookie.remove_bare().clone(),
                 _ => self.cookie.remove().clone(),
             });
+            self.unsend(&mut plan, state.chunks, 1);
         }
         Ok(plan)
     }
@@ -232,8 +237,7 @@ impl Engine {
             plan.events.push(event(EventKind::Created, state, None));
         }
         let value = codec.seal(record, &state.data, self, now, random)?;
-        plan.cookie = Some(self.cookie.set(&value, keep, now)?);
-        Ok(())
+        self.send(plan, &value, state.chunks, keep, now)
     }
 
     fn settle_stored(

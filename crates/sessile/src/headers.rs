@@ -12,6 +12,9 @@ pub(crate) fn write(response: &mut HeaderMap, committed: &Committed) {
     if let Some(cookie) = &committed.cookie {
         set_cookie(response, cookie);
     }
+    for part in &committed.parts {
+        set_cookie(response, part);
+    }
     if committed.no_store {
         // RFC 9111 §7.3: Set-Cookie by itself does not keep a response out of a
         // shared cache, so whatever the handler allowed is taken back.

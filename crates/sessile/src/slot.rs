@@ -116,14 +116,19 @@ impl Slot {
             );
             return Ok(Opened { session: engine.anonymous(), mode: Mode::Forget });
         }
-        let found = engine.read(headers.get_all(header::COOKIE).iter().map(|v| v.as_bytes()));
+        let fields = || headers.get_all(header::COOKIE).iter().map(|field| field.as_bytes());
+        let found = engine.read(fields());
+        let chunks = engine.gather(&found, fields());
         if found.oversized {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
         let mut world = Live(&shared.surroundings);
-        let cookie = found.value;
+        let cookie = chunks.value(&found);
         match spanned!("session_load", drive::open(engine, &shared.store, cookie, &mut world)) {
-            Ok(session) => Ok(Opened { session, mode: Mode::Normal }),
+            Ok(session) => {
+                chunks.mark(&session);
+                Ok(Opened { session, mode: Mode::Normal })
+            }
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
             {

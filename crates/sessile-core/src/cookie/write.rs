@@ -187,12 +187,23 @@ impl CookieTemplate {
     /// [`CookieError::Invalid`] if the value holds anything but the cookie-octets of RFC 6265
     /// section 4.1.1; [`CookieError::TooLong`] if name and value exceed 4096 octets together.
     pub fn set(&self, value: &str, keep: Keep, now: Timestamp) -> Result<SetCookie, CookieError> {
+        self.set_named(&self.settings.name, value, keep, now)
+    }
+
+    /// As [`set`](Self::set), under another name that was made from this one.
+    pub(crate) fn set_named(
+        &self,
+        name: &str,
+        value: &str,
+        keep: Keep,
+        now: Timestamp,
+    ) -> Result<SetCookie, CookieError> {
         let settings = &self.settings;
-        check_value(&settings.name, value)?;
-        let octets = settings.name.len().saturating_add(value.len());
+        check_value(name, value)?;
+        let octets = name.len().saturating_add(value.len());
         if octets > MAX_NAME_AND_VALUE && !settings.lenient() {
             return Err(CookieError::TooLong {
-                cookie: settings.name.clone(),
+                cookie: name.to_owned(),
                 part: Part::NameAndValue,
                 octets,
                 limit: MAX_NAME_AND_VALUE,
@@ -210,7 +221,7 @@ impl CookieTemplate {
                 }
             }
         };
-        Ok(self.parts.write(settings.style, &settings.name, value, expires, max_age))
+        Ok(self.parts.write(settings.style, name, value, expires, max_age))
     }
 
     /// The header that makes the browser drop the cookie: the attributes of [`set`](Self::set)
@@ -221,6 +232,11 @@ impl CookieTemplate {
     /// `SameSite=None` or `Partitioned` asks for it; browsers do not compare those.
     pub fn remove(&self) -> SetCookie {
         self.removal.clone()
+    }
+
+    /// As [`remove`](Self::remove), under another name that was made from this one.
+    pub(crate) fn remove_named(&self, name: &str) -> SetCookie {
+        removal(&CookieSettings { name: name.to_owned(), ..self.settings.clone() })
     }
 
     /// Flask-Session's removal, which repeats Domain and Path only. Where that would not remove

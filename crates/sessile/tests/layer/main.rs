@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod caching;
+mod chunks;
 mod cookies;
 mod ended;
 mod events;

@@ -71,8 +71,8 @@ impl fmt::Display for EncodeError {
             }
             Self::TooLong { chars } => write!(
                 f,
-                "the session makes a cookie of {chars} characters, {MAX_TOKEN_CHARS} are allowed; \
-                 keep less in it, or keep it in a store"
+                "the session makes a cookie of {chars} characters, {MAX_TOKEN_CHARS} fit into one; \
+                 keep less in it, allow it more cookies, or keep it in a store"
             ),
         }
     }

@@ -8,7 +8,7 @@ use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
 
 use super::EncodeError;
 use super::record::{decode_record, push_record, record_bytes};
-use super::token::{self, TokenError};
+use super::token::{self, MAX_TOKEN_CHARS, TokenError};
 use crate::keys::KeyRing;
 use crate::store::Record;
 
@@ -47,6 +47,7 @@ pub struct SealedCookie {
     older: Vec<XChaCha20Poly1305>,
     /// Purpose, cookie name, audience: authenticated with every cookie.
     context: Vec<u8>,
+    max_chars: usize,
 }
 
 impl SealedCookie {
@@ -60,7 +61,16 @@ impl SealedCookie {
             newest: cipher(ring.newest().expose()),
             older: ring.iter().skip(1).map(|key| cipher(key.expose())).collect(),
             context: token::context(&[PURPOSE, cookie_name, audience]),
+            max_chars: MAX_TOKEN_CHARS,
         }
+    }
+
+    /// With another bound than [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS), for
+    /// a value that several cookies hold together.
+    #[must_use]
+    pub fn with_max_chars(mut self, max_chars: usize) -> Self {
+        self.max_chars = max_chars;
+        self
     }
 
     /// The cookie's value for `record`. The nonce must be fresh random bytes
@@ -88,7 +98,7 @@ impl SealedCookie {
             .encrypt_inout_detached(&XNonce::from(*nonce), &self.context, hidden.into())
             .map_err(|_| EncodeError::TooLong { chars })?
             .into();
-        token::write(PREFIX, &bytes)
+        token::write(PREFIX, &bytes, self.max_chars)
     }
 
     /// The record in a cookie's value, its deadlines not looked at: whether it
@@ -101,7 +111,7 @@ impl SealedCookie {
     /// of these keys for this cookie, [`TokenError::Newer`] for what a newer
     /// release has made with them.
     pub fn decode(&self, value: &[u8]) -> Result<Record, TokenError> {
-        let mut bytes = token::read(PREFIX, value)?;
+        let mut bytes = token::read(PREFIX, value, self.max_chars)?;
         let nonce = *bytes.first_chunk::<NONCE_BYTES>().ok_or(TokenError::Rejected)?;
         let (tag, hidden) = split(&mut bytes).ok_or(TokenError::Rejected)?;
         let (nonce, tag) = (XNonce::from(nonce), Tag::from(*tag));

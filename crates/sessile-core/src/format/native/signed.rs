@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use super::EncodeError;
 use super::record::{decode_record, push_record, record_bytes};
-use super::token::{self, TokenError};
+use super::token::{self, MAX_TOKEN_CHARS, TokenError};
 use crate::keys::KeyRing;
 use crate::store::Record;
 
@@ -45,6 +45,7 @@ const MAC_BYTES: usize = 32;
 pub struct SignedCookie {
     newest: Hmac<Sha256>,
     older: Vec<Hmac<Sha256>>,
+    max_chars: usize,
 }
 
 impl SignedCookie {
@@ -56,7 +57,16 @@ impl SignedCookie {
         Self {
             newest: keyed(ring.newest().expose()),
             older: ring.iter().skip(1).map(|key| keyed(key.expose())).collect(),
+            max_chars: MAX_TOKEN_CHARS,
         }
+    }
+
+    /// With another bound than [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS), for
+    /// a value that several cookies hold together.
+    #[must_use]
+    pub fn with_max_chars(mut self, max_chars: usize) -> Self {
+        self.max_chars = max_chars;
+        self
     }
 
     /// The cookie's value for `record`.
@@ -71,7 +81,7 @@ impl SignedCookie {
         if let Some((mac, signed)) = bytes.split_first_chunk_mut::<MAC_BYTES>() {
             *mac = self.newest.clone().chain_update(signed).finalize().into_bytes().into();
         }
-        token::write(PREFIX, &bytes)
+        token::write(PREFIX, &bytes, self.max_chars)
     }
 
     /// The record in a cookie's value, its deadlines not looked at: whether it
@@ -84,7 +94,7 @@ impl SignedCookie {
     /// of these keys for this cookie, [`TokenError::Newer`] for what a newer
     /// release has made with them.
     pub fn decode(&self, value: &[u8]) -> Result<Record, TokenError> {
-        let bytes = token::read(PREFIX, value)?;
+        let bytes = token::read(PREFIX, value, self.max_chars)?;
         let (mac, signed) = bytes.split_first_chunk::<MAC_BYTES>().ok_or(TokenError::Rejected)?;
         // `verify` compares in constant time.
         let verifies =

@@ -86,9 +86,9 @@ pub(super) fn derive(secret: &[u8], context: &[u8]) -> Zeroizing<[u8; 32]> {
 }
 
 /// `prefix`, then `bytes` in base64.
-pub(super) fn write(prefix: &str, bytes: &[u8]) -> Result<String, EncodeError> {
+pub(super) fn write(prefix: &str, bytes: &[u8], max_chars: usize) -> Result<String, EncodeError> {
     let chars = prefix.len().saturating_add(bytes.len().saturating_mul(4).div_ceil(3));
-    if chars > MAX_TOKEN_CHARS {
+    if chars > max_chars {
         return Err(EncodeError::TooLong { chars });
     }
     let mut token = String::with_capacity(chars);
@@ -98,8 +98,8 @@ pub(super) fn write(prefix: &str, bytes: &[u8]) -> Result<String, EncodeError> {
 }
 
 /// The bytes that [`write`] was given. Only the one spelling it makes is taken.
-pub(super) fn read(prefix: &str, token: &[u8]) -> Result<Vec<u8>, TokenError> {
-    if token.len() > MAX_TOKEN_CHARS {
+pub(super) fn read(prefix: &str, token: &[u8], max_chars: usize) -> Result<Vec<u8>, TokenError> {
+    if token.len() > max_chars {
         return Err(TokenError::Rejected);
     }
     let text = token.strip_prefix(prefix.as_bytes()).ok_or(TokenError::Rejected)?;
@@ -164,13 +164,16 @@ mod tests {
     fn every_length_is_written_and_read_up_to_the_bound() {
         for len in (0..300).chain(3060..=3070) {
             let bytes = vec![0xa5; len];
-            let token = write("s1", &bytes).unwrap();
-            assert_eq!(read("s1", token.as_bytes()), Ok(bytes));
+            let token = write("s1", &bytes, MAX_TOKEN_CHARS).unwrap();
+            assert_eq!(read("s1", token.as_bytes(), MAX_TOKEN_CHARS), Ok(bytes));
         }
-        assert_eq!(write("s1", &[0; 3070]).unwrap().len(), 4096);
-        assert_eq!(write("s1", &[0; 3071]), Err(EncodeError::TooLong { chars: 4097 }));
+        assert_eq!(write("s1", &[0; 3070], MAX_TOKEN_CHARS).unwrap().len(), 4096);
         assert_eq!(
-            read("s1", &[b"s1".to_vec(), vec![b'A'; 4095]].concat()),
+            write("s1", &[0; 3071], MAX_TOKEN_CHARS),
+            Err(EncodeError::TooLong { chars: 4097 })
+        );
+        assert_eq!(
+            read("s1", &[b"s1".to_vec(), vec![b'A'; 4095]].concat(), MAX_TOKEN_CHARS),
             Err(TokenError::Rejected)
         );
     }
