@@ -92,6 +92,14 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_ENDED_MEANWHILE" => ("keep_response", &[]),
         "SESSION_FORMER_IDS" => ("django", &[]),
         "SESSION_AUDIENCE" => ("shop", &[]),
+        "SESSION_COOKIE_CHUNKS" => (
+            "2",
+            &[
+                ("SESSION_TYPE", "cookie"),
+                ("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED", "true"),
+                ("SECRET_KEY", "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94"),
+            ],
+        ),
         "PERMANENT_SESSION_LIFETIME"
         | "SESSION_COOKIE_AGE"
         | "SESSION_IDLE_TIMEOUT"

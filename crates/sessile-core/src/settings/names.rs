@@ -144,6 +144,7 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_CLEAR_SITE_DATA", ALL, BOOL),
     plain("SESSION_AUDIENCE", N, TEXT),
     plain("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED", N, BOOL),
+    plain("SESSION_COOKIE_CHUNKS", N, "1 to 8; above 1 only where the cookie holds the session"),
     plain("SESSION_DEVELOPMENT", N, BOOL),
 ];
 

@@ -116,6 +116,10 @@ fn behaviour(given: &mut Given, config: &mut Config) -> Result<(), SettingsError
     set(&mut config.audience, given.text("SESSION_AUDIENCE")?);
     let accepted = given.flag("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED")?;
     set(&mut config.cookie_sessions_cannot_be_revoked, accepted);
+    let chunks = given.take("SESSION_COOKIE_CHUNKS", |value| {
+        u8::try_from(super::given::count(value)?).ok().filter(|count| (1..=8).contains(count))
+    })?;
+    set(&mut config.cookie_chunks, chunks);
     Ok(())
 }
 
