@@ -63,7 +63,8 @@ impl Backend {
     /// The programs it needs, each with the Debian package it is in.
     pub fn programs(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::Redis | Self::RedisCluster => &[("redis-server", "redis-server")],
+            Self::Redis => &[("redis-server", "redis-server"), ("openssl", "openssl")],
+            Self::RedisCluster => &[("redis-server", "redis-server")],
             Self::RedisSentinel => {
                 &[("redis-server", "redis-server"), ("redis-sentinel", "redis-sentinel")]
             }

@@ -37,7 +37,8 @@ pub(crate) fn install(packages: &[&str], purpose: &str) -> Result<(), Failure> {
     quiet(Command::new("apt-get").arg("update"), &remedy)?;
     let mut command = Command::new("apt-get");
     command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
-    command.env("DEBIAN_FRONTEND", "noninteractive");
+    // In single-user mode the servers among them are not started.
+    command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     let shown = |line: &str| line.starts_with("Setting up ") || line.starts_with("E: ");
     stream(&mut command, shown, &remedy).map(|_| ())
 }
