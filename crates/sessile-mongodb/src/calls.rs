@@ -47,7 +47,7 @@ pub(crate) enum Inserted {
 }
 
 impl Calls {
-    async fn run<T: Send + 'static>(
+    pub(crate) async fn run<T: Send + 'static>(
         &self,
         call: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<Result<T, Error>, StoreError> {

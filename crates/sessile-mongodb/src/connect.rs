@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use crate::calls::Calls;
 use crate::options::checked_name;
-use crate::{ConnectError, Options, fault};
+use crate::{ConnectError, Options, fault, flask_session, native};
 
 /// Unless the URL says `maxPoolSize`.
 const CONNECTIONS: u32 = 32;
@@ -105,15 +105,14 @@ const NOT_SUPPORTED: [i32; 2] = [115, 238];
 const CONFLICT: [i32; 2] = [85, 86];
 
 async fn create_indexes(calls: &Calls, layout: Layout) -> Result<(), StoreError> {
-    let (forgetting, finding) = match layout {
-        Layout::FlaskSession => (vec![forget_by("expiration")], index("id", false)),
-        Layout::Native | Layout::Django => {
-            (vec![forget_by("idle"), forget_by("absolute")], index("subject", true))
-        }
+    let (wanted, sparse) = match layout {
+        Layout::FlaskSession => (flask_session::INDEXES, false),
+        Layout::Native | Layout::Django => (native::INDEXES, true),
     };
+    let finding = index(wanted.find.0, sparse);
     create_index(&calls.collection, calls.timeout, finding).await?;
-    for index in forgetting {
-        create_index(&calls.collection, calls.timeout, index).await?;
+    for field in wanted.forget {
+        create_index(&calls.collection, calls.timeout, forget_by(field)).await?;
     }
     Ok(())
 }

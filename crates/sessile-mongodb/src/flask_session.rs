@@ -16,8 +16,12 @@ use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::calls::{Calls, Inserted, bounded, to_the_end};
+use crate::diagnose::Indexes;
 use crate::fault::{STORE, bad_entry};
 use crate::native::document::{binary, bytes, date, text, time};
+
+pub(crate) const INDEXES: Indexes =
+    Indexes { forget: &["expiration"], find: ("id", "every request") };
 
 #[derive(Clone)]
 pub(crate) struct FlaskSession(pub(crate) Calls);

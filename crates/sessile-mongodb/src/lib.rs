@@ -21,6 +21,7 @@
 
 mod calls;
 mod connect;
+mod diagnose;
 mod fault;
 mod flask_session;
 mod native;

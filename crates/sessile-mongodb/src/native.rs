@@ -13,7 +13,11 @@ use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
 
 use self::document::{Found, date, fields, number};
 use crate::calls::{Calls, Inserted, bounded, to_the_end};
+use crate::diagnose::Indexes;
 use crate::fault::STORE;
+
+pub(crate) const INDEXES: Indexes =
+    Indexes { forget: &["idle", "absolute"], find: ("subject", "listing a user's sessions") };
 
 /// How often the sessions of one user are looked for that change their ids meanwhile.
 const PASSES: usize = 100;

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Layout, Page, Record, Scan, Sweep,
-    TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
+    Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
 use crate::connect::connect;
-use crate::flask_session::FlaskSession;
-use crate::native::Native;
+use crate::flask_session::{self, FlaskSession};
+use crate::native::{self, Native};
 use crate::{ConnectError, Options};
 
 /// Sessions in MongoDB. Clones share its connections.
@@ -122,6 +122,23 @@ impl SessionStore for MongoStore {
 
     fn as_scan(&self) -> Option<&dyn Scan> {
         Some(self)
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
+    }
+}
+
+impl Diagnose for MongoStore {
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        let (calls, indexes) = match &self.0 {
+            Documents::Native(native) => (&native.0, &native::INDEXES),
+            Documents::FlaskSession(theirs) => (&theirs.0, &flask_session::INDEXES),
+        };
+        Box::pin(calls.diagnose(clock, indexes))
     }
 }
 

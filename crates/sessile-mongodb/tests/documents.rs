@@ -13,7 +13,9 @@ use mongodb::bson::{Binary, Bson, DateTime, Document, doc};
 use mongodb::{Client, Collection};
 use sessile_conformance::http::{Clock, Stage};
 use sessile_conformance::{Capabilities, Suite};
-use sessile_core::store::{CreateOutcome, Entry, Layout, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Finding, Layout, Level, TouchOutcome, Version, WriteOutcome,
+};
 use sessile_core::{
     AnyStore, Deadlines, SessionStore as _, StoreErrorKind, StoreKey, Subject, Timestamp,
 };
@@ -252,6 +254,46 @@ async fn a_change_of_id_that_was_cut_off_shows_one_session_only() {
     assert!(!sure.contains_key("from"), "whoever finds it out writes it down");
 }
 
+fn with_options(url: &str, options: &str) -> String {
+    let (_, rest) = url.split_once("://").unwrap();
+    match rest.split_once('?') {
+        Some(_) => format!("{url}&{options}"),
+        None if rest.contains('/') => format!("{url}?{options}"),
+        None => format!("{url}/?{options}"),
+    }
+}
+
+#[tokio::test]
+async fn an_operator_is_told_what_is_wrong() {
+    let at = |level: Level, findings: &[Finding]| -> Vec<&'static str> {
+        findings.iter().filter(|it| it.level == level).map(|it| it.check).collect()
+    };
+    let clock = || Timestamp::from_millis(DateTime::now().timestamp_millis());
+    let weak = with_options(&url(), "w=1&readPreference=secondaryPreferred");
+    for layout in [Layout::Native, Layout::FlaskSession] {
+        let store = open(layout, collection()).await.unwrap();
+        let findings = store.as_diagnose().unwrap().diagnose(&clock).await.unwrap();
+        assert!(at(Level::Bad, &findings).is_empty(), "{findings:?}");
+        let good = at(Level::Good, &findings);
+        for check in ["clock", "write concern", "reads", "index"] {
+            assert!(good.contains(&check), "{check}: {findings:?}");
+        }
+        let hasty = || clock() + Duration::from_secs(300);
+        let findings = store.as_diagnose().unwrap().diagnose(&hasty).await.unwrap();
+        assert_eq!(at(Level::Bad, &findings), ["clock"], "{findings:?}");
+
+        let mut without = common::options(layout, &collection());
+        without.create_indexes = false;
+        let store = MongoStore::connect(&weak, without).await.unwrap();
+        store.create(&StoreKey::from_text("session:a"), &suite().record("a")).await.unwrap();
+        let findings = store.as_diagnose().unwrap().diagnose(&clock).await.unwrap();
+        assert_eq!(at(Level::Bad, &findings), ["write concern", "reads"], "{findings:?}");
+        let warnings = at(Level::Warning, &findings);
+        assert!(warnings.contains(&"index") && warnings.contains(&"TTL index"), "{findings:?}");
+        assert!(findings.iter().all(|it| it.level < Level::Warning || it.advice.is_some()));
+    }
+}
+
 /// A store whose every byte goes through a proxy that counts.
 async fn counted(layout: Layout) -> (MongoStore, Proxy) {
     let url = url();
@@ -260,12 +302,7 @@ async fn counted(layout: Layout) -> (MongoStore, Proxy) {
     let proxy = Proxy::start(host.to_socket_addrs().unwrap().next().unwrap()).unwrap();
     // The driver asks the server how it is on connections of its own: not now.
     let quiet = "directConnection=true&heartbeatFrequencyMS=3600000";
-    let url = match rest.split_once('?') {
-        Some(_) => format!("{url}&{quiet}"),
-        None if rest.contains('/') => format!("{url}?{quiet}"),
-        None => format!("{url}/?{quiet}"),
-    };
-    let url = url.replacen(host, &proxy.address().to_string(), 1);
+    let url = with_options(&url, quiet).replacen(host, &proxy.address().to_string(), 1);
     let store = MongoStore::connect(&url, options(layout, &collection())).await.unwrap();
     (store, proxy)
 }
