@@ -1,4 +1,4 @@
-//! Sessions in SQL databases.
+//! Sessions in SQL databases: SQLite, PostgreSQL, MySQL and MariaDB.
 //!
 //! SQLite is the embedded default: one file, no server, several processes at once.
 //!
@@ -11,16 +11,24 @@
 //! # }
 //! ```
 //!
-//! Rows are found by a hash of the session id, so a stolen copy of the table
-//! opens no session. Every write is one conditional statement or one
-//! transaction, and is on the disk before it is acknowledged.
+//! In our own layout rows are found by a hash of the session id, so a stolen
+//! copy of the table opens no session. In [Flask-Session's and
+//! Django's](sessile_core::store::Layout) the tables are theirs, column by column, and both sides
+//! go on working. Every write is one conditional statement or one transaction.
 
 // Without a database there is nothing to offer.
-#![cfg(feature = "sqlite")]
+#![cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
+mod foreign;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod native;
 mod options;
+mod server;
+#[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+#[cfg(feature = "postgres")]
+mod tls;
 
 pub use options::{ConnectError, Durability, Options};
 pub use store::SqlStore;

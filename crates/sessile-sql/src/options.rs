@@ -2,25 +2,43 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use sessile_core::StoreError;
+use sessile_core::store::Layout;
+
+use crate::server::Dialect;
 
 /// How an [`SqlStore`](crate::SqlStore) uses its database.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The table's name: ASCII letters, digits and `_`, at most 48. `sessile_sessions` by default.
+    /// The table's name: ASCII letters, digits and `_`, at most 48.
+    /// `sessile_sessions` by default; see [`Options::of`] for others' names.
     pub table: String,
+    /// Whose table it is. Ours by default.
+    pub layout: Layout,
+    /// The schema the table is in (PostgreSQL), or the database (MySQL); the
+    /// connection's own by default. SQLite has none.
+    pub schema: Option<String>,
     /// Whether to make the database and the table where they are missing. True by default.
     pub create: bool,
     /// How long to wait for another process's lock before
-    /// [`Locked`](sessile_core::StoreErrorKind::Locked). 5 s by default.
+    /// [`Locked`](sessile_core::StoreErrorKind::Locked); with a server how long
+    /// for a connection, and for an answer, before
+    /// [`Timeout`](sessile_core::StoreErrorKind::Timeout). 5 s by default.
     pub busy_timeout: Duration,
-    /// Connections for reading, besides the one that writes. 2 by default.
+    /// Connections to a server at most. 8 by default.
+    pub connections: usize,
+    /// Certificates in PEM that a server's must come from; the system's by
+    /// default. PostgreSQL only: MySQL's are in the address.
+    pub root_certificates: Option<PathBuf>,
+    /// Connections for reading, besides the one that writes. 2 by default. SQLite only.
     pub readers: usize,
-    /// Requests that may wait for a connection; more are refused at once. 4096 by default.
+    /// Requests that may wait for a connection; more are refused at once. 4096 by
+    /// default. SQLite only.
     pub waiting: usize,
-    /// What an acknowledged write survives.
+    /// What an acknowledged write survives. SQLite only: servers have settings of their own.
     pub durability: Durability,
     /// The most bytes the database file may grow to; then new sessions are refused with
     /// [`Full`](sessile_core::StoreErrorKind::Full). None by default. SQLite only.
@@ -43,8 +61,12 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             table: "sessile_sessions".into(),
+            layout: Layout::Native,
+            schema: None,
             create: true,
             busy_timeout: Duration::from_secs(5),
+            connections: 8,
+            root_certificates: None,
             readers: 2,
             waiting: 4096,
             durability: Durability::default(),
@@ -54,16 +76,41 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Names cannot be parameters of a statement, so nothing else may be in one.
-    pub(crate) fn checked_table(&self) -> Result<&str, ConnectError> {
-        let name = &self.table;
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let fits = (1..=48).contains(&name.len())
-            && name.bytes().all(plain)
-            && !name.starts_with(|first: char| first.is_ascii_digit())
-            && !name.to_ascii_lowercase().starts_with("sqlite_");
-        fits.then_some(name.as_str()).ok_or(ConnectError::Table)
+    /// What a layout's users expect: Flask-Session's `sessions`, Django's `django_session`.
+    pub fn of(layout: Layout) -> Self {
+        let table = match layout {
+            Layout::Native => "sessile_sessions",
+            Layout::FlaskSession => "sessions",
+            Layout::Django => "django_session",
+        };
+        Self { table: table.into(), layout, ..Self::default() }
     }
+
+    /// Names cannot be parameters of a statement, so nothing else may be in one.
+    pub(crate) fn checked_table(&self) -> Result<(), ConnectError> {
+        let names = std::iter::once(&self.table).chain(&self.schema);
+        names.into_iter().all(|name| is_plain(name)).then_some(()).ok_or(ConnectError::Table)
+    }
+
+    /// A name within the schema, as the database quotes it.
+    pub(crate) fn quoted(&self, dialect: Dialect, name: &str) -> String {
+        match &self.schema {
+            Some(schema) => format!("{}.{}", dialect.quoted(schema), dialect.quoted(name)),
+            None => dialect.quoted(name),
+        }
+    }
+
+    pub(crate) fn quoted_table(&self, dialect: Dialect) -> String {
+        self.quoted(dialect, &self.table)
+    }
+}
+
+fn is_plain(name: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    (1..=48).contains(&name.len())
+        && name.bytes().all(plain)
+        && !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.to_ascii_lowercase().starts_with("sqlite_")
 }
 
 /// Why a store could not be opened.
@@ -73,8 +120,10 @@ pub enum ConnectError {
     /// The URL is none of a database this build supports. The URL may hold a
     /// password, so it is not repeated.
     Url(&'static str),
-    /// [`Options::table`] is not a plain name.
+    /// [`Options::table`] or [`Options::schema`] is not a plain name.
     Table,
+    /// [`Options::root_certificates`] cannot be read or holds none.
+    Certificates(PathBuf),
     /// A newer release wrote the table; this one leaves it alone.
     Newer {
         /// The table's version.
@@ -93,6 +142,9 @@ impl fmt::Display for ConnectError {
             Self::Table => f.write_str(
                 "the table's name must be letters, digits and _, at most 48 and no digit first",
             ),
+            Self::Certificates(path) => {
+                write!(f, "{} holds no certificates in PEM that could be trusted", path.display())
+            }
             Self::Newer { found, known } => write!(
                 f,
                 "the session table has version {found}, this release knows {known}; upgrade sessile"

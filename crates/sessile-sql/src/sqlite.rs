@@ -9,7 +9,7 @@ mod connection;
 mod fault;
 mod jobs;
 mod schema;
-mod statements;
+pub(crate) mod statements;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,14 +90,14 @@ impl Sqlite {
         Ok(answer.await.unwrap_or_else(|_| Err(Fault::worker_gone()))?)
     }
 
-    async fn read<T: Send + 'static>(
+    pub(crate) async fn read<T: Send + 'static>(
         &self,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         Self::call(&self.0.reads, work).await
     }
 
-    async fn write<T: Send + 'static>(
+    pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -1,12 +1,20 @@
-//! One type for every database.
+//! One type for every database and layout.
 
 use std::fmt;
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Directory, Entry, Layout, Record, Scan, Sweep, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Timestamp};
 
+use crate::foreign::Foreign;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+use crate::native::Native;
+#[cfg(feature = "mysql")]
+use crate::server::mysql::MySql;
+#[cfg(feature = "postgres")]
+use crate::server::postgres::Postgres;
 #[cfg(feature = "sqlite")]
 use crate::sqlite::{self, Sqlite};
 use crate::{ConnectError, Options};
@@ -19,15 +27,38 @@ pub struct SqlStore(Backend);
 enum Backend {
     #[cfg(feature = "sqlite")]
     Sqlite(Sqlite),
+    #[cfg(feature = "sqlite")]
+    ForeignSqlite(Foreign<Sqlite>),
+    #[cfg(feature = "postgres")]
+    Postgres(Native<Postgres>),
+    #[cfg(feature = "postgres")]
+    ForeignPostgres(Foreign<Postgres>),
+    #[cfg(feature = "mysql")]
+    MySql(Native<MySql>),
+    #[cfg(feature = "mysql")]
+    ForeignMySql(Foreign<MySql>),
 }
 
-/// Calls the same method on whichever database it is.
+/// Calls the same method on whichever database and layout it is.
 macro_rules! each {
-    ($store:expr, $backend:ident => $call:expr) => {
+    ($store:expr, $ours:ident => $call:expr, $foreign:ident => $other:expr) => {
         match &$store.0 {
             #[cfg(feature = "sqlite")]
-            Backend::Sqlite($backend) => $call,
+            Backend::Sqlite($ours) => $call,
+            #[cfg(feature = "sqlite")]
+            Backend::ForeignSqlite($foreign) => $other,
+            #[cfg(feature = "postgres")]
+            Backend::Postgres($ours) => $call,
+            #[cfg(feature = "postgres")]
+            Backend::ForeignPostgres($foreign) => $other,
+            #[cfg(feature = "mysql")]
+            Backend::MySql($ours) => $call,
+            #[cfg(feature = "mysql")]
+            Backend::ForeignMySql($foreign) => $other,
         }
+    };
+    ($store:expr, $backend:ident => $call:expr) => {
+        each!($store, $backend => $call, $backend => $call)
     };
 }
 
@@ -35,9 +66,13 @@ impl SqlStore {
     /// Opens the database at `url`, and makes the table where
     /// [`Options::create`] says so. Any number of processes may do it at once.
     ///
-    /// SQLite's URLs are `sqlite:PATH`, and SQLAlchemy's `sqlite:///relative`
-    /// and `sqlite:////absolute`. A database in memory is refused: that is
-    /// [`MemoryStore`](sessile_core::MemoryStore)'s work.
+    /// - SQLite: `sqlite:PATH`, and SQLAlchemy's `sqlite:///relative` and
+    ///   `sqlite:////absolute`. A database in memory is refused: that is
+    ///   [`MemoryStore`](sessile_core::MemoryStore)'s work.
+    /// - PostgreSQL: `postgres://user:password@host:port/database?sslmode=require`,
+    ///   with libpq's other parameters.
+    /// - MySQL and MariaDB: `mysql://user:password@host:port/database?require_ssl=true`,
+    ///   or `mariadb://…`.
     ///
     /// # Errors
     ///
@@ -46,13 +81,38 @@ impl SqlStore {
     /// else [`ConnectError::Store`].
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
         options.checked_table()?;
-        #[cfg(feature = "sqlite")]
-        if let Some(rest) = url.strip_prefix("sqlite:") {
-            let path = sqlite::path_in(rest)?;
-            return Ok(Self(Backend::Sqlite(Sqlite::open(path, options).await?)));
-        }
-        let _ = url;
-        Err(ConnectError::Url("this build has no driver for its scheme"))
+        let foreign = options.layout != Layout::Native;
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        Ok(Self(match scheme {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => {
+                let sqlite = Sqlite::open(sqlite::path_in(rest)?, options.clone()).await?;
+                match foreign {
+                    true => Backend::ForeignSqlite(Foreign::open(sqlite, &options).await?),
+                    false => Backend::Sqlite(sqlite),
+                }
+            }
+            #[cfg(feature = "postgres")]
+            "postgres" | "postgresql" => {
+                let postgres = Postgres::new(url, &options)?;
+                match foreign {
+                    true => Backend::ForeignPostgres(Foreign::open(postgres, &options).await?),
+                    false => Backend::Postgres(Native::open(postgres, &options).await?),
+                }
+            }
+            #[cfg(feature = "mysql")]
+            "mysql" | "mariadb" => {
+                let mysql = MySql::new(url, &options)?;
+                match foreign {
+                    true => Backend::ForeignMySql(Foreign::open(mysql, &options).await?),
+                    false => Backend::MySql(Native::open(mysql, &options).await?),
+                }
+            }
+            _ => {
+                let _ = (foreign, rest);
+                return Err(ConnectError::Url("this build has no driver for its scheme"));
+            }
+        }))
     }
 }
 
@@ -97,7 +157,11 @@ impl SessionStore for SqlStore {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        each!(self, backend => backend.replace(old_key, expected, new_key, record, grace).await)
+        each!(
+            self,
+            ours => ours.replace(old_key, expected, new_key, record, grace).await,
+            foreign => foreign.replace(old_key, expected, new_key, record).await
+        )
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
@@ -109,7 +173,7 @@ impl SessionStore for SqlStore {
     }
 
     fn as_directory(&self) -> Option<&dyn Directory> {
-        each!(self, backend => Some(backend))
+        each!(self, ours => Some(ours), _foreign => None)
     }
 
     fn as_scan(&self) -> Option<&dyn Scan> {

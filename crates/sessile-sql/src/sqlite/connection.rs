@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use sessile_core::StoreErrorKind;
+use sessile_core::store::Layout;
 
 use super::fault::Fault;
 use super::schema::{self, Found};
@@ -53,6 +54,11 @@ impl Opener {
             create_file(path).map_err(|error| store(Fault::io(&error)))?;
         }
         let opened = self.connect().map_err(store)?;
+        if options.layout != Layout::Native {
+            // Their file, so its journal stays as they chose it.
+            let made = schema::foreign(&opened.connection, options, options.create);
+            return made.map(|()| opened).map_err(store);
+        }
         let mut found = schema::look(&opened.connection, &options.table).map_err(store)?;
         if options.create {
             use_wal(&opened.connection, options.busy_timeout).map_err(store)?;
@@ -70,7 +76,12 @@ impl Opener {
     /// A further connection: makes nothing, so that a file that was removed stays so.
     pub(super) fn again(&self) -> Result<Opened, Fault> {
         let opened = self.connect().map_err(|fault| self.explained(fault))?;
-        let found = schema::look(&opened.connection, &self.0.options.table);
+        let options = &self.0.options;
+        if options.layout != Layout::Native {
+            let found = schema::foreign(&opened.connection, options, false);
+            return found.map(|()| opened).map_err(|fault| self.explained(fault));
+        }
+        let found = schema::look(&opened.connection, &options.table);
         match found.map_err(|fault| self.explained(fault))? {
             Found::Current => Ok(opened),
             Found::Missing | Found::Newer(_) => Err(Fault::no_table()),

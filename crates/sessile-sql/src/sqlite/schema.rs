@@ -3,6 +3,9 @@
 use rusqlite::{Connection, OptionalExtension as _};
 
 use super::fault::Fault;
+use crate::Options;
+use crate::foreign::ddl;
+use crate::server::Dialect;
 
 /// The newest version of the table this release knows.
 pub(super) const KNOWN: i64 = 1;
@@ -55,6 +58,28 @@ pub(super) fn make(connection: &Connection, table: &str) -> Result<Found, Fault>
             Err(fault)
         }
     }
+}
+
+/// A table of somebody else's layout: made as they make it, or found.
+pub(super) fn foreign(
+    connection: &Connection,
+    options: &Options,
+    create: bool,
+) -> Result<(), Fault> {
+    let look = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+    let is_there = || connection.prepare(look)?.exists([&options.table]);
+    if is_there()? {
+        return Ok(());
+    }
+    if !create {
+        return Err(Fault::no_table());
+    }
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let steps = ddl(Dialect::Sqlite, options);
+    let made = steps.iter().try_for_each(|step| connection.execute_batch(step));
+    let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
+    let ended = connection.execute_batch(end);
+    made.and(ended).map_err(Fault::from)
 }
 
 /// Times are milliseconds since 1970. A hash is a BLOB key, foreign keys are

@@ -72,8 +72,8 @@ impl Sql {
 }
 
 /// A connection and the statements for its table.
-pub(super) struct Db<'a> {
-    pub(super) connection: &'a Connection,
+pub(crate) struct Db<'a> {
+    pub(crate) connection: &'a Connection,
     pub(super) sql: &'a Sql,
 }
 

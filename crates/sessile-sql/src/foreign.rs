@@ -1,0 +1,269 @@
+//! The tables of Flask-Session and Django, used as they are.
+//!
+//! A row is a key, the session's data as the original writes them, and one
+//! moment of expiry. There is no version: a write names the data it was made
+//! from, and the statement compares them.
+
+mod tables;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, Sweep, TouchOutcome,
+    Version, WriteOutcome,
+};
+use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
+
+use self::tables::Sql;
+pub(crate) use self::tables::ddl;
+use crate::server::{Database, Making, Param, Refused, Row, Statement, Swapped};
+use crate::{ConnectError, Options};
+
+/// A sweep gives other writers a turn after this many rows.
+const SWEEP_AT_ONCE: usize = 500;
+
+/// What Flask-Session's table holds on MySQL: a BLOB.
+const MYSQL_BLOB: usize = 65_535;
+/// Larger payloads are refused before they reach the driver.
+const MAX_PAYLOAD: usize = 16 << 20;
+/// Django's column; Flask-Session's holds 255.
+const DJANGO_KEY: usize = 40;
+const FLASK_KEY: usize = 255;
+
+/// A session's end where the layout needs one and the record has none: year 9999.
+const NEVER: Timestamp = Timestamp::from_secs(253_402_300_799);
+
+#[derive(Clone)]
+pub(crate) struct Foreign<D> {
+    database: D,
+    layout: Layout,
+    sql: Arc<Sql>,
+}
+
+impl<D: Database> Foreign<D> {
+    pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
+        let dialect = database.dialect();
+        let table = options.quoted_table(dialect);
+        let ddl = ddl(dialect, options);
+        let making = Making { lock: format!("sessile:{table}"), ddl, versioned: None };
+        database.make(making, options.create).await.map_err(ConnectError::Store)?;
+        let sql = Arc::new(Sql::new(dialect, options.layout, &table));
+        let store = Self { database, layout: options.layout, sql };
+        // Whether it is there, and is theirs.
+        let looked = store.scan(None, 1).await;
+        looked.map_err(ConnectError::Store).map(|_| store)
+    }
+
+    fn error(&self, kind: StoreErrorKind, what: &'static str) -> StoreError {
+        self.database.dialect().error(kind, what)
+    }
+
+    fn is_django(&self) -> bool {
+        self.layout == Layout::Django
+    }
+
+    fn key(&self, key: &StoreKey) -> Result<Param, StoreError> {
+        let longest = if self.is_django() { DJANGO_KEY } else { FLASK_KEY };
+        match key.hash() {
+            Some(_) => {
+                Err(self.error(StoreErrorKind::Unsupported, "a hashed key in a foreign layout"))
+            }
+            None if key.as_bytes().len() > longest => {
+                Err(self.error(StoreErrorKind::TooLarge, "a key that its column cannot hold"))
+            }
+            None if key.as_bytes().contains(&0) => {
+                Err(self.error(StoreErrorKind::Unsupported, "a key with a NUL"))
+            }
+            None => Ok(Param::Text(Some(key.to_text()))),
+        }
+    }
+
+    /// The data: bytes with Flask-Session, text with Django.
+    fn data(&self, bytes: &Bytes) -> Result<Param, StoreError> {
+        let blob = self.database.dialect().is_mysql() && !self.is_django();
+        if bytes.len() > if blob { MYSQL_BLOB } else { MAX_PAYLOAD } {
+            return Err(self.error(StoreErrorKind::TooLarge, "a payload beyond its column"));
+        }
+        if !self.is_django() {
+            return Ok(Param::Bytes(Some(bytes.clone())));
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if !text.contains('\0') => Ok(Param::Text(Some(text.to_owned()))),
+            _ => Err(self.error(StoreErrorKind::Unsupported, "data that are no text")),
+        }
+    }
+
+    fn end(deadlines: Deadlines) -> Param {
+        Param::Time(Some(deadlines.earliest().unwrap_or(NEVER)))
+    }
+
+    /// The data a version stands for; no row has those of any other kind.
+    fn expected(&self, version: &Version) -> Option<Param> {
+        match version {
+            Version::Bytes(bytes) => self.data(bytes).ok(),
+            Version::Number(_) => None,
+        }
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
+        let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
+        let (_, record) = self.record(&mut row)?;
+        let version = Version::Bytes(record.payload.clone());
+        Ok(Some(Entry::Live(record, version)))
+    }
+
+    fn record(&self, row: &mut Row) -> Result<(StoreKey, Record), StoreError> {
+        let key = row.text()?;
+        let key = StoreKey::from_text(row.needed(key)?);
+        let payload = match self.is_django() {
+            true => row.text()?.map(|text| Bytes::from(text.into_bytes())),
+            false => row.bytes()?,
+        };
+        let payload = row.needed(payload)?;
+        // Flask-Session takes a row without an expiry for one that has expired.
+        let idle = row.time()?.or(Some(Timestamp::from_millis(0)));
+        let deadlines = Deadlines { idle, absolute: None };
+        let (created, seen, rotated, authenticated, subject) = Default::default();
+        let permanent = false;
+        let record = Record {
+            payload,
+            created,
+            seen,
+            rotated,
+            authenticated,
+            deadlines,
+            permanent,
+            subject,
+        };
+        Ok((key, record))
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let params = vec![self.key(key)?, self.data(&record.payload)?, Self::end(record.deadlines)];
+        match self.database.change(&self.sql.create, params).await {
+            Ok(_) => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
+            Err(Refused::Taken) => Ok(CreateOutcome::Exists),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let data = self.data(&record.payload)?;
+        let Some(expected) = self.expected(expected) else { return self.refused(key).await };
+        let params = vec![self.key(key)?, expected, data, Self::end(record.deadlines)];
+        match self.change(&self.sql.update, params).await? {
+            0 => self.refused(key).await,
+            _ => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
+        }
+    }
+
+    async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, StoreError> {
+        self.database.change(statement, params).await.map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Taken => self.error(StoreErrorKind::Corrupt, "a key that is taken"),
+        })
+    }
+
+    /// Why no row was the expected one.
+    async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
+        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
+        Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let params =
+            vec![self.key(key)?, Param::Time(Some(seen)), Param::Time(Some(idle.unwrap_or(seen)))];
+        Ok(match self.change(&self.sql.touch, params).await? {
+            0 => TouchOutcome::Gone,
+            _ => TouchOutcome::Touched,
+        })
+    }
+
+    /// The layout has no pointers, so the old key dies at once, grace or not.
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+    ) -> Result<WriteOutcome, StoreError> {
+        let second =
+            vec![self.key(new_key)?, self.data(&record.payload)?, Self::end(record.deadlines)];
+        let Some(expected) = self.expected(expected).filter(|_| old_key != new_key) else {
+            return self.refused(old_key).await;
+        };
+        let first = vec![self.key(old_key)?, expected];
+        match self.database.swap(&self.sql.replace, first, second).await? {
+            Swapped::Done => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
+            Swapped::Taken => Ok(WriteOutcome::Conflict),
+            Swapped::NotThere => self.refused(old_key).await,
+        }
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.change(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+    }
+}
+
+impl<D: Database> Sweep for Foreign<D> {
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut removed = 0;
+            while removed < limit {
+                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
+                let count = i64::try_from(at_once).unwrap_or(i64::MAX);
+                let params = vec![Param::Time(Some(now)), Param::Int(Some(count))];
+                let some = self.change(&self.sql.sweep, params).await?;
+                let some = usize::try_from(some).unwrap_or(at_once);
+                removed += some;
+                if some < at_once {
+                    break;
+                }
+            }
+            Ok(removed)
+        })
+    }
+}
+
+impl<D: Database> Scan for Foreign<D> {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let after = match after {
+                Some(cursor) => self.key(&cursor.key(self.database.dialect().name())?)?,
+                None => Param::Text(Some(String::new())),
+            };
+            let count = i64::try_from(limit).unwrap_or(i64::MAX);
+            let params = vec![after, Param::Int(Some(count))];
+            let rows = self.database.rows(&self.sql.scan, params).await?;
+            let (full, mut entries, mut last) = (rows.len() >= limit, Vec::new(), None);
+            for mut row in rows {
+                // One that is not what the original writes must not hide the others.
+                if let Ok((key, record)) = self.record(&mut row) {
+                    last = Some(Cursor::after_key(&key));
+                    entries.push((key, record));
+                }
+            }
+            Ok(Page { entries, next: last.filter(|_| full) })
+        })
+    }
+}

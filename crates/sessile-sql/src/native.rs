@@ -1,0 +1,498 @@
+//! Our own layout on a database server: hashed ids, versions, subjects, both deadlines.
+//!
+//! SQLite has the same layout in [`sqlite`](crate::sqlite), where writes are
+//! committed together.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use bytes::Bytes;
+use sessile_core::store::{
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
+    Version, WriteOutcome,
+};
+use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+
+use crate::server::{
+    Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned,
+};
+use crate::{ConnectError, Options};
+
+/// The newest version of the table this release knows.
+const KNOWN: i64 = 1;
+
+/// Larger payloads are refused before they reach the driver.
+const MAX_PAYLOAD: usize = 16 << 20;
+
+/// A sweep gives other writers a turn after this many rows.
+const SWEEP_AT_ONCE: usize = 500;
+
+#[derive(Clone)]
+pub(crate) struct Native<D> {
+    database: D,
+    sql: std::sync::Arc<Sql>,
+}
+
+/// The statements for one table, written once.
+struct Sql {
+    load: Statement,
+    create: Statement,
+    update: Statement,
+    is_live: Statement,
+    touch: Statement,
+    point: Swap,
+    move_at_once: Swap,
+    delete: Statement,
+    sweep: Statement,
+    by_subject: Statement,
+    delete_by_subject: Statement,
+    scan: Statement,
+}
+
+const COLUMNS: &str = "id_hash, version, created, seen, rotated, authenticated, idle_until, \
+                       absolute_until, permanent, subject, payload";
+
+const KINDS: [Kind; 11] = [
+    Kind::Bytes,
+    Kind::Int,
+    Kind::Int,
+    Kind::Int,
+    Kind::Int,
+    Kind::Int,
+    Kind::Int,
+    Kind::Int,
+    Kind::Bool,
+    Kind::Text,
+    Kind::Bytes,
+];
+
+impl Sql {
+    fn new(dialect: Dialect, table: &str) -> Self {
+        let statement = |sql: String| Statement::new(dialect, &sql, &[]);
+        let reading = |sql: String| Statement::new(dialect, &sql, &KINDS);
+        let live = "id_hash = ?1 AND version = ?2 AND moved_to IS NULL";
+        let point = format!(
+            "UPDATE {table} SET version = version + 1, created = NULL, seen = NULL, \
+             rotated = NULL, authenticated = NULL, idle_until = NULL, absolute_until = ?4, \
+             permanent = FALSE, subject = NULL, moved_to = ?3, payload = '' WHERE {live}"
+        );
+        let remove = format!("DELETE FROM {table} WHERE {live}");
+        let values = |first: usize| {
+            let places: Vec<_> = (first..first + 11).map(|place| format!("?{place}")).collect();
+            places.join(", ")
+        };
+        let insert = format!("INSERT INTO {table} ({COLUMNS}) VALUES ({})", values(1));
+        // The new row first in the statement's eyes or not at all: a unique key
+        // that is taken undoes the whole statement.
+        let both = |step: &str, params: usize| {
+            dialect.is_postgres().then(|| {
+                statement(format!(
+                    "WITH old AS ({step} RETURNING 1) INSERT INTO {table} ({COLUMNS}) \
+                     SELECT {} FROM old",
+                    typed(params + 1)
+                ))
+            })
+        };
+        let mut loaded = KINDS.to_vec();
+        loaded.push(Kind::Bytes);
+        let load = format!("SELECT {COLUMNS}, moved_to FROM {table} WHERE id_hash = ?1");
+        let sweep = match dialect.is_postgres() {
+            true => format!(
+                "DELETE FROM {table} WHERE id_hash IN (SELECT id_hash FROM {table} \
+                 WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2 FOR UPDATE SKIP LOCKED)"
+            ),
+            false => {
+                format!("DELETE FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2")
+            }
+        };
+        Self {
+            load: Statement::new(dialect, &load, &loaded),
+            create: statement(insert.clone()),
+            update: statement(format!(
+                "UPDATE {table} SET version = version + 1, created = ?3, seen = ?4, rotated = ?5, \
+                 authenticated = ?6, idle_until = ?7, absolute_until = ?8, permanent = ?9, \
+                 subject = ?10, payload = ?11 WHERE {live}"
+            )),
+            is_live: Statement::new(
+                dialect,
+                &format!("SELECT version FROM {table} WHERE id_hash = ?1 AND moved_to IS NULL"),
+                &[Kind::Int],
+            ),
+            touch: statement(format!(
+                "UPDATE {table} SET seen = CASE WHEN seen > ?2 THEN seen ELSE ?2 END, \
+                 idle_until = CASE WHEN ?3 > idle_until THEN ?3 ELSE idle_until END \
+                 WHERE id_hash = ?1 AND moved_to IS NULL \
+                 AND (expires_at IS NULL OR expires_at > ?2)"
+            )),
+            point: Swap {
+                both: both(&point, 4),
+                first: statement(point),
+                second: statement(insert.clone()),
+            },
+            move_at_once: Swap {
+                both: both(&remove, 2),
+                first: statement(remove),
+                second: statement(insert),
+            },
+            delete: statement(format!("DELETE FROM {table} WHERE id_hash = ?1")),
+            sweep: statement(sweep),
+            by_subject: reading(format!(
+                "SELECT {COLUMNS} FROM {table} WHERE subject = ?1 ORDER BY created DESC"
+            )),
+            delete_by_subject: statement(format!(
+                "DELETE FROM {table} WHERE subject = ?1 AND id_hash <> ?2"
+            )),
+            scan: reading(format!(
+                "SELECT {COLUMNS} FROM {table} WHERE id_hash > ?1 AND moved_to IS NULL \
+                 ORDER BY id_hash LIMIT ?2"
+            )),
+        }
+    }
+}
+
+/// The places of a row's values with their types, where PostgreSQL cannot infer them.
+fn typed(first: usize) -> String {
+    let kinds = KINDS.iter().enumerate().map(|(place, kind)| {
+        let kind = match kind {
+            Kind::Int => "bigint",
+            Kind::Bool => "boolean",
+            Kind::Bytes => "bytea",
+            Kind::Text | Kind::Time => "text",
+        };
+        format!("?{}::{kind}", first + place)
+    });
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
+impl<D: Database> Native<D> {
+    pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
+        let dialect = database.dialect();
+        let table = options.quoted_table(dialect);
+        let found = database.make(making(dialect, options), options.create).await;
+        match found.map_err(ConnectError::Store)? {
+            Some(version) if version > KNOWN => {
+                Err(ConnectError::Newer { found: version, known: KNOWN })
+            }
+            Some(_) => Ok(Self { database, sql: std::sync::Arc::new(Sql::new(dialect, &table)) }),
+            None => Err(ConnectError::Store(
+                dialect.error(StoreErrorKind::Unavailable, "it has no session table"),
+            )),
+        }
+    }
+
+    fn error(&self, kind: StoreErrorKind, what: &'static str) -> StoreError {
+        self.database.dialect().error(kind, what)
+    }
+
+    fn key(&self, key: &StoreKey) -> Result<Param, StoreError> {
+        let hash = key.hash().ok_or_else(|| {
+            self.error(StoreErrorKind::Unsupported, "a foreign key in our own layout")
+        })?;
+        Ok(Param::Bytes(Some(Bytes::copy_from_slice(hash))))
+    }
+
+    fn row(&self, key: &StoreKey, version: i64, record: &Record) -> Result<Vec<Param>, StoreError> {
+        if record.payload.len() > MAX_PAYLOAD {
+            return Err(self.error(StoreErrorKind::TooLarge, "a payload of over 16 MiB"));
+        }
+        let millis = |time: Option<Timestamp>| Param::Int(time.map(Timestamp::as_millis));
+        Ok(vec![
+            self.key(key)?,
+            Param::Int(Some(version)),
+            millis(record.created),
+            millis(record.seen),
+            millis(record.rotated),
+            millis(record.authenticated),
+            millis(record.deadlines.idle),
+            millis(record.deadlines.absolute),
+            Param::Bool(record.permanent),
+            Param::Text(record.subject.as_ref().map(|subject| subject.as_str().to_owned())),
+            Param::Bytes(Some(record.payload.clone())),
+        ])
+    }
+
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
+        rows.into_iter().next().map(entry).transpose()
+    }
+
+    pub(crate) async fn create(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+    ) -> Result<CreateOutcome, StoreError> {
+        let version = first_version();
+        match self.database.change(&self.sql.create, self.row(key, version, record)?).await {
+            Ok(_) => Ok(CreateOutcome::Created(Version::Number(version.unsigned_abs()))),
+            Err(Refused::Taken) => Ok(CreateOutcome::Exists),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    pub(crate) async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let expected = number(expected);
+        let params = self.row(key, expected, record)?;
+        match self.change(&self.sql.update, params).await? {
+            0 => self.refused(key).await,
+            _ => Ok(WriteOutcome::Written(Version::Number(expected.unsigned_abs() + 1))),
+        }
+    }
+
+    /// A change that meets no unique key.
+    async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, StoreError> {
+        self.database.change(statement, params).await.map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Taken => self.error(StoreErrorKind::Corrupt, "a key that is taken"),
+        })
+    }
+
+    /// Why no row was the expected one.
+    async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
+        let rows = self.database.rows(&self.sql.is_live, vec![self.key(key)?]).await?;
+        Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+    }
+
+    pub(crate) async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let params = vec![
+            self.key(key)?,
+            Param::Int(Some(seen.as_millis())),
+            Param::Int(idle.map(Timestamp::as_millis)),
+        ];
+        Ok(match self.change(&self.sql.touch, params).await? {
+            0 => TouchOutcome::Gone,
+            _ => TouchOutcome::Touched,
+        })
+    }
+
+    pub(crate) async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        if old_key == new_key {
+            return match self.refused(old_key).await? {
+                WriteOutcome::Gone => Ok(WriteOutcome::Gone),
+                _ => Ok(WriteOutcome::Conflict),
+            };
+        }
+        let version = first_version();
+        let mut first = vec![self.key(old_key)?, Param::Int(Some(number(expected)))];
+        let second = self.row(new_key, version, record)?;
+        let swap = match grace {
+            Some(until) => {
+                first.extend([self.key(new_key)?, Param::Int(Some(until.as_millis()))]);
+                &self.sql.point
+            }
+            None => &self.sql.move_at_once,
+        };
+        match self.database.swap(swap, first, second).await? {
+            Swapped::Done => Ok(WriteOutcome::Written(Version::Number(version.unsigned_abs()))),
+            Swapped::Taken => Ok(WriteOutcome::Conflict),
+            Swapped::NotThere => self.refused(old_key).await,
+        }
+    }
+
+    pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.change(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+    }
+}
+
+impl<D: Database> Sweep for Native<D> {
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut removed = 0;
+            while removed < limit {
+                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
+                let params = vec![Param::Int(Some(now.as_millis())), bound(at_once)];
+                let some = self.change(&self.sql.sweep, params).await?;
+                let some = usize::try_from(some).unwrap_or(at_once);
+                removed += some;
+                if some < at_once {
+                    break;
+                }
+            }
+            Ok(removed)
+        })
+    }
+}
+
+impl<D: Database> Directory for Native<D> {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        Box::pin(async move {
+            let subject = Param::Text(Some(subject.as_str().to_owned()));
+            let rows = self.database.rows(&self.sql.by_subject, vec![subject]).await?;
+            rows.into_iter().map(keyed).collect()
+        })
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let subject = Param::Text(Some(subject.as_str().to_owned()));
+            let keep = match keep {
+                Some(keep) => self.key(keep)?,
+                None => Param::Bytes(Some(Bytes::new())),
+            };
+            let removed = self.change(&self.sql.delete_by_subject, vec![subject, keep]).await?;
+            Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+        })
+    }
+}
+
+impl<D: Database> Scan for Native<D> {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let after = match after {
+                Some(cursor) => self.key(&cursor.key(self.database.dialect().name())?)?,
+                None => Param::Bytes(Some(Bytes::new())),
+            };
+            let rows = self.database.rows(&self.sql.scan, vec![after, bound(limit)]).await?;
+            let entries = rows.into_iter().map(keyed).collect::<Result<_, _>>()?;
+            Ok(Page::in_key_order(entries, limit))
+        })
+    }
+}
+
+/// A number nobody has seen, so that a key created anew is another entry.
+fn first_version() -> i64 {
+    (RandomState::new().hash_one(0) >> 16).cast_signed()
+}
+
+fn bound(limit: usize) -> Param {
+    Param::Int(Some(i64::try_from(limit).unwrap_or(i64::MAX)))
+}
+
+/// A version that this store made; no row has the number of any other.
+fn number(version: &Version) -> i64 {
+    match version {
+        Version::Number(number) => i64::try_from(*number).unwrap_or(-1),
+        Version::Bytes(_) => -1,
+    }
+}
+
+fn record(row: &mut Row) -> Result<(StoreKey, i64, Record), StoreError> {
+    let key = row.bytes()?.and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok());
+    let key = StoreKey::from_hash(row.needed(key)?);
+    let version = row.int()?;
+    let version = row.needed(version)?;
+    let mut time = || Ok::<_, StoreError>(row.int()?.map(Timestamp::from_millis));
+    let (created, seen, rotated, authenticated) = (time()?, time()?, time()?, time()?);
+    let deadlines = Deadlines { idle: time()?, absolute: time()? };
+    let permanent = row.int()?;
+    let permanent = row.needed(permanent)? != 0;
+    let subject = match row.text()? {
+        Some(name) => {
+            let subject = Subject::new(name);
+            Some(row.needed(subject)?)
+        }
+        None => None,
+    };
+    let payload = row.bytes()?;
+    let payload = row.needed(payload)?;
+    let record =
+        Record { payload, created, seen, rotated, authenticated, deadlines, permanent, subject };
+    Ok((key, version, record))
+}
+
+fn keyed(mut row: Row) -> Result<(StoreKey, Record), StoreError> {
+    record(&mut row).map(|(key, _, record)| (key, record))
+}
+
+fn entry(mut row: Row) -> Result<Entry, StoreError> {
+    let (_, version, record) = record(&mut row)?;
+    if let Some(to) = row.bytes()? {
+        let to = <[u8; 32]>::try_from(&to[..]).ok();
+        let (to, until) = (row.needed(to)?, row.needed(record.deadlines.absolute)?);
+        return Ok(Entry::Moved { to: StoreKey::from_hash(to), until });
+    }
+    let version = u64::try_from(version).ok();
+    Ok(Entry::Live(record, Version::Number(row.needed(version)?)))
+}
+
+/// Times are milliseconds since 1970. A row with `moved_to` is a pointer, and
+/// `absolute_until` its end.
+fn making(dialect: Dialect, options: &Options) -> Making {
+    let table = options.quoted_table(dialect);
+    let schema_table = options.quoted(dialect, "sessile_schema");
+    let name = |suffix: &str| dialect.quoted(&format!("{}_{suffix}", options.table));
+    let (expires, subject) = (name("expires"), name("subject"));
+    let ddl = if dialect.is_mysql() {
+        // Every name is compared byte by byte, and a key is 32 of them.
+        vec![format!(
+            "CREATE TABLE IF NOT EXISTS {table} (
+                id_hash BINARY(32) NOT NULL PRIMARY KEY,
+                version BIGINT NOT NULL,
+                created BIGINT, seen BIGINT, rotated BIGINT, authenticated BIGINT,
+                idle_until BIGINT, absolute_until BIGINT,
+                expires_at BIGINT GENERATED ALWAYS AS (
+                    LEAST(COALESCE(idle_until, absolute_until),
+                          COALESCE(absolute_until, idle_until))
+                ) STORED,
+                permanent BOOLEAN NOT NULL,
+                subject VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+                moved_to BINARY(32),
+                payload LONGBLOB NOT NULL,
+                INDEX {expires} (expires_at),
+                INDEX {subject} (subject, created)
+            ) ENGINE = InnoDB"
+        )]
+    } else {
+        vec![
+            format!(
+                "CREATE TABLE IF NOT EXISTS {table} (
+                    id_hash BYTEA NOT NULL PRIMARY KEY,
+                    version BIGINT NOT NULL,
+                    created BIGINT, seen BIGINT, rotated BIGINT, authenticated BIGINT,
+                    idle_until BIGINT, absolute_until BIGINT,
+                    expires_at BIGINT
+                        GENERATED ALWAYS AS (LEAST(idle_until, absolute_until)) STORED,
+                    permanent BOOLEAN NOT NULL,
+                    subject TEXT,
+                    moved_to BYTEA,
+                    payload BYTEA NOT NULL
+                )"
+            ),
+            format!(
+                "CREATE INDEX IF NOT EXISTS {expires} ON {table} (expires_at)
+                 WHERE expires_at IS NOT NULL"
+            ),
+            format!(
+                "CREATE INDEX IF NOT EXISTS {subject} ON {table} (subject, created)
+                 WHERE subject IS NOT NULL"
+            ),
+        ]
+    };
+    let text = if dialect.is_mysql() { "VARCHAR(64)" } else { "TEXT" };
+    let versioned = Versioned {
+        schema_ddl: format!(
+            "CREATE TABLE IF NOT EXISTS {schema_table} \
+             (name {text} NOT NULL PRIMARY KEY, version BIGINT NOT NULL)"
+        ),
+        schema_table,
+        name: options.table.clone(),
+        version: KNOWN,
+    };
+    Making { lock: format!("sessile:{table}"), ddl, versioned: Some(versioned) }
+}

@@ -1,0 +1,284 @@
+//! What the drivers have in common: statements, parameters, rows.
+//!
+//! The layouts ([`native`](crate::native), [`foreign`](crate::foreign)) are
+//! written once over this; a driver says how its database takes a statement.
+
+#[cfg(any(feature = "mysql", feature = "sqlite"))]
+mod moment;
+#[cfg(feature = "mysql")]
+pub(crate) mod mysql;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
+#[cfg(feature = "sqlite")]
+pub(crate) mod sqlite;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sessile_core::{StoreError, StoreErrorKind, Timestamp};
+
+/// Which database it is, where its SQL differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    #[cfg(feature = "sqlite")]
+    Sqlite,
+    #[cfg(feature = "postgres")]
+    Postgres,
+    #[cfg(feature = "mysql")]
+    MySql,
+}
+
+impl Dialect {
+    /// What errors call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "sqlite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "postgres",
+            #[cfg(feature = "mysql")]
+            Self::MySql => "mysql",
+        }
+    }
+
+    pub(crate) fn is_mysql(self) -> bool {
+        self.name() == "mysql"
+    }
+
+    pub(crate) fn is_postgres(self) -> bool {
+        self.name() == "postgres"
+    }
+
+    /// A failure of this database's.
+    pub(crate) fn error(self, kind: StoreErrorKind, what: impl Into<String>) -> StoreError {
+        StoreError::new(self.name(), kind).because(what.into())
+    }
+
+    /// A name as this database quotes it. Names are checked before: see `Options`.
+    pub(crate) fn quoted(self, name: &str) -> String {
+        if self.is_mysql() { format!("`{name}`") } else { format!("\"{name}\"") }
+    }
+}
+
+/// What goes into a statement.
+#[derive(Clone, Debug)]
+pub(crate) enum Param {
+    Int(Option<i64>),
+    Bool(bool),
+    Bytes(Option<Bytes>),
+    Text(Option<String>),
+    /// A moment, in the database's own type.
+    Time(Option<Timestamp>),
+}
+
+/// What comes out of a row.
+#[derive(Debug)]
+pub(crate) enum Cell {
+    Null,
+    Int(i64),
+    Bytes(Bytes),
+    Text(String),
+    Time(Timestamp),
+}
+
+/// What a column holds, which some drivers must be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Int,
+    Bool,
+    Bytes,
+    Text,
+    Time,
+}
+
+/// A row, cell by cell. A cell of another kind than wanted is a bad entry.
+#[derive(Debug)]
+pub(crate) struct Row {
+    cells: std::vec::IntoIter<Cell>,
+    dialect: Dialect,
+}
+
+impl Row {
+    pub(crate) fn new(dialect: Dialect, cells: Vec<Cell>) -> Self {
+        Self { cells: cells.into_iter(), dialect }
+    }
+
+    fn bad(&self) -> StoreError {
+        self.dialect.error(StoreErrorKind::BadEntry, "a row is not what the layout writes")
+    }
+
+    pub(crate) fn int(&mut self) -> Result<Option<i64>, StoreError> {
+        match self.cells.next() {
+            Some(Cell::Int(number)) => Ok(Some(number)),
+            Some(Cell::Null) => Ok(None),
+            _ => Err(self.bad()),
+        }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<Option<Bytes>, StoreError> {
+        match self.cells.next() {
+            Some(Cell::Bytes(bytes)) => Ok(Some(bytes)),
+            Some(Cell::Text(text)) => Ok(Some(text.into_bytes().into())),
+            Some(Cell::Null) => Ok(None),
+            _ => Err(self.bad()),
+        }
+    }
+
+    pub(crate) fn text(&mut self) -> Result<Option<String>, StoreError> {
+        match self.cells.next() {
+            Some(Cell::Text(text)) => Ok(Some(text)),
+            Some(Cell::Null) => Ok(None),
+            _ => Err(self.bad()),
+        }
+    }
+
+    pub(crate) fn time(&mut self) -> Result<Option<Timestamp>, StoreError> {
+        match self.cells.next() {
+            Some(Cell::Time(moment)) => Ok(Some(moment)),
+            Some(Cell::Null) => Ok(None),
+            _ => Err(self.bad()),
+        }
+    }
+
+    pub(crate) fn needed<T>(&self, cell: Option<T>) -> Result<T, StoreError> {
+        cell.ok_or_else(|| self.bad())
+    }
+}
+
+/// A statement, written with `?1`, `?2`, … and spelt as the database takes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Statement {
+    pub(crate) text: Arc<str>,
+    /// Which parameter goes where; MySQL counts places, not parameters.
+    order: Arc<[usize]>,
+    /// What the columns of its rows hold.
+    pub(crate) columns: Arc<[Kind]>,
+}
+
+impl Statement {
+    pub(crate) fn new(dialect: Dialect, sql: &str, columns: &[Kind]) -> Self {
+        let (mut text, mut order) = (String::with_capacity(sql.len()), Vec::new());
+        let mut pieces = sql.split('?');
+        text.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = piece.split_at(digits);
+            match number.parse::<usize>() {
+                Ok(number) if dialect.is_mysql() => {
+                    order.push(number - 1);
+                    text.push('?');
+                }
+                _ if dialect.is_postgres() => {
+                    text.push('$');
+                    text.push_str(number);
+                }
+                _ => {
+                    text.push('?');
+                    text.push_str(number);
+                }
+            }
+            text.push_str(rest);
+        }
+        Self { text: text.into(), order: order.into(), columns: columns.into() }
+    }
+
+    /// The parameters in the order of the statement's places.
+    pub(crate) fn places(&self, params: Vec<Param>) -> Vec<Param> {
+        if self.order.is_empty() {
+            return params;
+        }
+        self.order.iter().filter_map(|&number| params.get(number).cloned()).collect()
+    }
+}
+
+/// Why a statement changed nothing.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    /// A unique key is taken.
+    Taken,
+    /// The database failed.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Two statements of which both happen or neither: the first must change one row.
+#[derive(Clone, Debug)]
+pub(crate) struct Swap {
+    pub(crate) first: Statement,
+    pub(crate) second: Statement,
+    /// Both as one statement, where the database has such: the parameters of the
+    /// first, then those of the second. It changes a row when both happened.
+    pub(crate) both: Option<Statement>,
+}
+
+/// What came of a [`Swap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Swapped {
+    Done,
+    /// The first changed nothing.
+    NotThere,
+    /// The second met a unique key that is taken.
+    Taken,
+}
+
+/// How a table comes about.
+pub(crate) struct Making {
+    /// One process at a time makes tables of this name.
+    pub(crate) lock: String,
+    /// Run in this order, each harmless where it was run before.
+    pub(crate) ddl: Vec<String>,
+    /// Of our own layout: the version that stands in `sessile_schema` for this name.
+    pub(crate) versioned: Option<Versioned>,
+}
+
+/// The version of a table of ours.
+pub(crate) struct Versioned {
+    /// The table of versions, quoted.
+    pub(crate) schema_table: String,
+    /// Makes the table of versions.
+    pub(crate) schema_ddl: String,
+    /// The name it keeps this table's version under.
+    pub(crate) name: String,
+    /// The version that `ddl` makes.
+    pub(crate) version: i64,
+}
+
+/// A database that answers statements.
+pub(crate) trait Database: Clone + Send + Sync + 'static {
+    fn dialect(&self) -> Dialect;
+
+    /// The rows a statement finds or returns.
+    fn rows(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<Vec<Row>, StoreError>> + Send;
+
+    /// How many rows a statement matched and changed.
+    fn change(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<u64, Refused>> + Send;
+
+    fn swap(
+        &self,
+        swap: &Swap,
+        first: Vec<Param>,
+        second: Vec<Param>,
+    ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
+
+    /// Makes a table, unless it is there; the version found or made. With
+    /// `create` false it only looks.
+    fn make(
+        &self,
+        making: Making,
+        create: bool,
+    ) -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
+}

@@ -1,0 +1,315 @@
+//! MySQL and MariaDB.
+//!
+//! The driver does not say what becomes of a connection whose call is dropped
+//! half-way. So every call runs to its end in a task of its own, whoever waits
+//! for it; one that takes too long closes its connection.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{
+    Conn, Error, IsolationLevel, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts,
+    TxOpts, Value,
+};
+use sessile_core::{StoreError, StoreErrorKind, Timestamp};
+use tokio::time::timeout;
+
+use super::moment;
+use super::{
+    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned,
+};
+use crate::{ConnectError, Options};
+
+#[derive(Clone)]
+pub(crate) struct MySql {
+    pool: Pool,
+    limit: Duration,
+}
+
+/// A taken unique key (`ER_DUP_ENTRY`).
+const DUPLICATE: u16 = 1062;
+
+impl MySql {
+    /// Reads the address; connects when first asked.
+    pub(crate) fn new(url: &str, options: &Options) -> Result<Self, ConnectError> {
+        let wrong = ConnectError::Url("it is no address of MySQL's: mysql://user:…@host/database");
+        let rest = url.split_once("://").map(|(_, rest)| rest);
+        let Some(rest) = rest else { return Err(wrong) };
+        let Ok(opts) = Opts::from_url(&format!("mysql://{rest}")) else { return Err(wrong) };
+        let limit = options.busy_timeout;
+        let seconds = limit.as_secs().max(1);
+        let most = options.connections.max(1);
+        let Some(constraints) = PoolConstraints::new(0, most) else { return Err(wrong) };
+        // Nothing of a connection's state is changed between calls, so that a
+        // trip to reset it is not needed.
+        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
+        let opts = OptsBuilder::from_opts(opts)
+            .pool_opts(pool)
+            // Rows that were found, not only those whose values differ.
+            .client_found_rows(true)
+            .tcp_nodelay(true)
+            .stmt_cache_size(64)
+            .setup(vec![
+                // Too long a value is an error, never cut; times are UTC.
+                "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'".to_owned(),
+                "SET SESSION time_zone = '+00:00'".to_owned(),
+                format!("SET SESSION innodb_lock_wait_timeout = {seconds}"),
+                "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
+            ]);
+        Ok(Self { pool: Pool::new(opts), limit })
+    }
+
+    /// Runs a call to its end, whoever waits for it.
+    async fn call<T, F>(&self, work: impl FnOnce(Conn) -> F + Send + 'static) -> Result<T, Refused>
+    where
+        T: Send + 'static,
+        F: Future<Output = (Conn, Result<T, Error>)> + Send + 'static,
+    {
+        let (pool, limit) = (self.pool.clone(), self.limit);
+        let done = tokio::spawn(async move {
+            let connection = match timeout(limit, pool.get_conn()).await {
+                Ok(Ok(connection)) => connection,
+                Ok(Err(error)) => return Err(said(&error)),
+                Err(_) => {
+                    let late = "no connection was free or came about in time".into();
+                    return Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)));
+                }
+            };
+            // What is dropped here when late is the call and its connection with
+            // it: the driver closes one that is in the middle of an answer.
+            match timeout(limit, work(connection)).await {
+                Ok((connection, Ok(done))) => {
+                    drop(connection);
+                    Ok(done)
+                }
+                Ok((connection, Err(error))) => {
+                    if !matches!(error, Error::Server(_)) {
+                        let _ = timeout(Duration::from_millis(100), connection.disconnect()).await;
+                    }
+                    Err(said(&error))
+                }
+                Err(_) => {
+                    let late = format!("no answer after {limit:?}");
+                    Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)))
+                }
+            }
+        });
+        let gone = |_| Refused::Failed(failed(StoreErrorKind::Unavailable, "it stopped".into()));
+        done.await.map_err(gone)?
+    }
+}
+
+impl Database for MySql {
+    fn dialect(&self) -> Dialect {
+        Dialect::MySql
+    }
+
+    async fn rows(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> Result<Vec<Row>, StoreError> {
+        let (text, columns) = (statement.text.clone(), statement.columns.clone());
+        let params = places(statement, params);
+        let found = self
+            .call(move |mut connection| async move {
+                let rows = connection.exec(&*text, params).await;
+                (connection, rows)
+            })
+            .await;
+        let found: Vec<mysql_async::Row> = found.map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Taken => failed(StoreErrorKind::Corrupt, "a key that is taken".into()),
+        })?;
+        found.into_iter().map(|row| read(row, &columns)).collect()
+    }
+
+    async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {
+        let text = statement.text.clone();
+        let params = places(statement, params);
+        self.call(move |mut connection| async move {
+            let done = connection.exec_drop(&*text, params).await;
+            let changed = connection.affected_rows();
+            (connection, done.map(|()| changed))
+        })
+        .await
+    }
+
+    async fn swap(
+        &self,
+        swap: &Swap,
+        first: Vec<Param>,
+        second: Vec<Param>,
+    ) -> Result<Swapped, StoreError> {
+        let texts = (swap.first.text.clone(), swap.second.text.clone());
+        let (first, second) = (places(&swap.first, first), places(&swap.second, second));
+        let done = self.call(move |mut connection| async move {
+            let done = both(&mut connection, texts, first, second).await;
+            (connection, done)
+        });
+        match done.await {
+            Ok(swapped) => Ok(swapped),
+            Err(Refused::Taken) => Ok(Swapped::Taken),
+            Err(Refused::Failed(error)) => Err(error),
+        }
+    }
+
+    async fn make(&self, making: Making, create: bool) -> Result<Option<i64>, StoreError> {
+        let seconds = self.limit.as_secs().max(1);
+        let done = self.call(move |mut connection| async move {
+            let made = make(&mut connection, &making, create, seconds).await;
+            // It would end with the connection; the next process should not wait for that.
+            let unlocked =
+                connection.exec_drop("DO RELEASE_LOCK(?)", (lock_name(&making.lock),)).await;
+            (connection, made.and_then(|found| unlocked.map(|()| found)))
+        });
+        done.await.map_err(|refused| match refused {
+            Refused::Failed(error) => error,
+            Refused::Taken => failed(StoreErrorKind::Corrupt, "a key that is taken".into()),
+        })
+    }
+}
+
+/// Names of locks have at most 64 characters.
+fn lock_name(name: &str) -> String {
+    name.chars().take(64).collect()
+}
+
+async fn both(
+    connection: &mut Conn,
+    (first, second): (std::sync::Arc<str>, std::sync::Arc<str>),
+    first_params: Params,
+    second_params: Params,
+) -> Result<Swapped, Error> {
+    let mut options = TxOpts::default();
+    options.with_isolation_level(IsolationLevel::ReadCommitted);
+    let mut step = connection.start_transaction(options).await?;
+    step.exec_drop(&*first, first_params).await?;
+    if step.affected_rows() == 0 {
+        step.rollback().await?;
+        return Ok(Swapped::NotThere);
+    }
+    match step.exec_drop(&*second, second_params).await {
+        Ok(()) => step.commit().await.map(|()| Swapped::Done),
+        Err(error) => {
+            step.rollback().await?;
+            match &error {
+                Error::Server(server) if server.code == DUPLICATE => Ok(Swapped::Taken),
+                _ => Err(error),
+            }
+        }
+    }
+}
+
+async fn make(
+    connection: &mut Conn,
+    making: &Making,
+    create: bool,
+    seconds: u64,
+) -> Result<Option<i64>, Error> {
+    // One process at a time: every statement about tables commits by itself here.
+    let lock = (lock_name(&making.lock), seconds);
+    connection.exec_drop("DO GET_LOCK(?, ?)", lock).await?;
+    let mut found = None;
+    if let Some(Versioned { schema_table, schema_ddl, name, .. }) = &making.versioned {
+        if create {
+            connection.query_drop(schema_ddl).await?;
+        }
+        let sql = format!("SELECT version FROM {schema_table} WHERE name = ?");
+        found = match connection.exec_first(sql, (name,)).await {
+            // No such table.
+            Err(Error::Server(server)) if server.code == 1146 => None,
+            other => other?,
+        };
+    }
+    if create && (making.versioned.is_none() || found.is_none()) {
+        for ddl in &making.ddl {
+            connection.query_drop(ddl).await?;
+        }
+        if let Some(Versioned { schema_table, name, version, .. }) = &making.versioned {
+            let sql = format!("INSERT INTO {schema_table} (name, version) VALUES (?, ?)");
+            connection.exec_drop(sql, (name, version)).await?;
+            found = Some(*version);
+        }
+    }
+    Ok(found)
+}
+
+fn places(statement: &Statement, params: Vec<Param>) -> Params {
+    let values = statement.places(params).into_iter().map(|param| match param {
+        Param::Int(number) => number.map_or(Value::NULL, Value::Int),
+        Param::Bool(value) => Value::Int(value.into()),
+        Param::Bytes(bytes) => bytes.map_or(Value::NULL, |bytes| Value::Bytes(bytes.to_vec())),
+        Param::Text(text) => text.map_or(Value::NULL, |text| Value::Bytes(text.into_bytes())),
+        Param::Time(moment) => {
+            moment.map_or(Value::NULL, |moment| Value::Bytes(moment::to_text(moment).into_bytes()))
+        }
+    });
+    match values.collect::<Vec<_>>() {
+        none if none.is_empty() => Params::Empty,
+        values => Params::Positional(values),
+    }
+}
+
+fn read(row: mysql_async::Row, columns: &[Kind]) -> Result<Row, StoreError> {
+    let bad = || failed(StoreErrorKind::BadEntry, "a row is not what the layout writes".into());
+    let cells = row.unwrap().into_iter().zip(columns).map(|(value, kind)| {
+        Ok(match (kind, value) {
+            (_, Value::NULL) => Cell::Null,
+            (Kind::Int | Kind::Bool, Value::Int(number)) => Cell::Int(number),
+            (Kind::Int | Kind::Bool, Value::UInt(number)) => {
+                Cell::Int(i64::try_from(number).map_err(|_| bad())?)
+            }
+            (Kind::Bytes, Value::Bytes(bytes)) => Cell::Bytes(Bytes::from(bytes)),
+            (Kind::Text, Value::Bytes(bytes)) => {
+                Cell::Text(String::from_utf8(bytes).map_err(|_| bad())?)
+            }
+            (Kind::Time, Value::Date(year, month, day, hour, minute, second, micros)) => {
+                Cell::Time(
+                    date([year.into(), month.into(), day.into()], [hour, minute, second], micros)
+                        .ok_or_else(bad)?,
+                )
+            }
+            _ => return Err(bad()),
+        })
+    });
+    Ok(Row::new(Dialect::MySql, cells.collect::<Result<_, StoreError>>()?))
+}
+
+fn date([year, month, day]: [i64; 3], time: [u8; 3], micros: u32) -> Option<Timestamp> {
+    let [hour, minute, second] = time.map(i64::from);
+    let millis = ((hour * 60 + minute) * 60 + second) * 1000 + i64::from(micros / 1000);
+    moment::from_parts(year, month, day, millis)
+}
+
+fn failed(kind: StoreErrorKind, what: String) -> StoreError {
+    Dialect::MySql.error(kind, what)
+}
+
+/// What the server said, as what a caller can act on. Its words may quote
+/// values, so only its code is repeated.
+fn said(error: &Error) -> Refused {
+    let Error::Server(server) = error else {
+        let what = "the connection failed".to_owned();
+        return Refused::Failed(failed(StoreErrorKind::Unavailable, what));
+    };
+    let kind = match server.code {
+        DUPLICATE => return Refused::Taken,
+        // Too many connections; a deadlock; a lock wait that was too long.
+        1205 | 1213 => StoreErrorKind::Locked,
+        // MariaDB's max_statement_time, MySQL's max_execution_time.
+        1969 | 3024 => StoreErrorKind::Timeout,
+        // Table full, disk full.
+        1021 | 1114 => StoreErrorKind::Full,
+        // Read-only: by option, by transaction; no right to write.
+        1290 | 1792 | 1836 | 1142 | 1044 => StoreErrorKind::ReadOnly,
+        // Too long for its column, for the packet, for InnoDB's log.
+        1406 | 1153 | 1118 | 1301 => StoreErrorKind::TooLarge,
+        // No such table or column.
+        1146 | 1054 => StoreErrorKind::Corrupt,
+        _ => StoreErrorKind::Unavailable,
+    };
+    Refused::Failed(failed(kind, format!("error {} ({})", server.code, server.state)))
+}
