@@ -75,7 +75,7 @@ impl<O: Open> Suite<O> {
             Keys::Hashed => StoreKey::from_hash(hash),
             Keys::Text(prefix) => {
                 let text = StoreKey::from_hash(hash).to_text();
-                StoreKey::from_text(format!("{prefix}{}", &text[..48]))
+                StoreKey::from_text(format!("{prefix}{}", &text[..32]))
             }
         }
     }

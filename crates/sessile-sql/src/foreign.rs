@@ -123,7 +123,8 @@ impl<D: Database> Foreign<D> {
         };
         let payload = row.needed(payload)?;
         // Flask-Session takes a row without an expiry for one that has expired.
-        let idle = row.time()?.or(Some(Timestamp::from_millis(0)));
+        let idle = row.time()?.unwrap_or(Timestamp::from_millis(0));
+        let idle = Some(idle).filter(|end| *end < NEVER);
         let deadlines = Deadlines { idle, absolute: None };
         let (created, seen, rotated, authenticated, subject) = Default::default();
         let permanent = false;

@@ -23,6 +23,9 @@ const KNOWN: i64 = 1;
 /// Larger payloads are refused before they reach the driver.
 const MAX_PAYLOAD: usize = 16 << 20;
 
+/// How often a user's sessions are looked for until none is left.
+const MAX_PASSES: usize = 100;
+
 /// A sweep gives other writers a turn after this many rows.
 const SWEEP_AT_ONCE: usize = 500;
 
@@ -45,6 +48,7 @@ struct Sql {
     sweep: Statement,
     by_subject: Statement,
     delete_by_subject: Statement,
+    has_subject: Statement,
     scan: Statement,
 }
 
@@ -141,6 +145,13 @@ impl Sql {
             delete_by_subject: statement(format!(
                 "DELETE FROM {table} WHERE subject = ?1 AND id_hash <> ?2"
             )),
+            has_subject: Statement::new(
+                dialect,
+                &format!(
+                    "SELECT version FROM {table} WHERE subject = ?1 AND id_hash <> ?2 LIMIT 1"
+                ),
+                &[Kind::Int],
+            ),
             scan: reading(format!(
                 "SELECT {COLUMNS} FROM {table} WHERE id_hash > ?1 AND moved_to IS NULL \
                  ORDER BY id_hash LIMIT ?2"
@@ -351,8 +362,18 @@ impl<D: Database> Directory for Native<D> {
                 Some(keep) => self.key(keep)?,
                 None => Param::Bytes(Some(Bytes::new())),
             };
-            let removed = self.change(&self.sql.delete_by_subject, vec![subject, keep]).await?;
-            Ok(usize::try_from(removed).unwrap_or(usize::MAX))
+            let mut removed = 0;
+            for _ in 0..MAX_PASSES {
+                let params = vec![subject.clone(), keep.clone()];
+                let some = self.change(&self.sql.delete_by_subject, params.clone()).await?;
+                removed += usize::try_from(some).unwrap_or(0);
+                // A session that changed its id meanwhile was skipped under its old
+                // one, and its new one came after the statement had looked.
+                if self.database.rows(&self.sql.has_subject, params).await?.is_empty() {
+                    return Ok(removed);
+                }
+            }
+            Err(self.error(StoreErrorKind::Locked, "the user's sessions keep coming"))
         })
     }
 }
@@ -439,7 +460,7 @@ fn making(dialect: Dialect, options: &Options) -> Making {
     let name = |suffix: &str| dialect.quoted(&format!("{}_{suffix}", options.table));
     let (expires, subject) = (name("expires"), name("subject"));
     let ddl = if dialect.is_mysql() {
-        // Every name is compared byte by byte, and a key is 32 of them.
+        // Names are bytes: every collation takes some for the same.
         vec![format!(
             "CREATE TABLE IF NOT EXISTS {table} (
                 id_hash BINARY(32) NOT NULL PRIMARY KEY,
@@ -451,7 +472,7 @@ fn making(dialect: Dialect, options: &Options) -> Making {
                           COALESCE(absolute_until, idle_until))
                 ) STORED,
                 permanent BOOLEAN NOT NULL,
-                subject VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin,
+                subject VARBINARY(200),
                 moved_to BINARY(32),
                 payload LONGBLOB NOT NULL,
                 INDEX {expires} (expires_at),
@@ -494,5 +515,6 @@ fn making(dialect: Dialect, options: &Options) -> Making {
         name: options.table.clone(),
         version: KNOWN,
     };
-    Making { lock: format!("sessile:{table}"), ddl, versioned: Some(versioned) }
+    // One lock for all tables: they share the table of versions.
+    Making { lock: "sessile tables".into(), ddl, versioned: Some(versioned) }
 }

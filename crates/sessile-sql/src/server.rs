@@ -3,6 +3,11 @@
 //! The layouts ([`native`](crate::native), [`foreign`](crate::foreign)) are
 //! written once over this; a driver says how its database takes a statement.
 
+#![cfg_attr(
+    not(all(feature = "mysql", feature = "postgres", feature = "sqlite")),
+    allow(dead_code, reason = "no database needs all of it")
+)]
+
 #[cfg(any(feature = "mysql", feature = "sqlite"))]
 mod moment;
 #[cfg(feature = "mysql")]

@@ -1,0 +1,208 @@
+//! PostgreSQL and MariaDB, every layout, under the suite and from several processes.
+//!
+//! `cargo xtask servers --only postgres,mysql -- cargo test -p sessile-sql --features servers`
+
+#![cfg(feature = "servers")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use sessile_conformance::http::defects::{DEFECTS, Found, Stored};
+use sessile_conformance::processes::{Worker, Workers};
+use sessile_conformance::{
+    Capabilities, Keys, Open, Suite, Verdict, block_on, http_tests, store_tests,
+};
+use sessile_core::StoreError;
+use sessile_core::store::Layout;
+use sessile_sql::{ConnectError, Options, SqlStore};
+
+const POSTGRES: &str = "SESSILE_TEST_POSTGRES_URL";
+const MYSQL: &str = "SESSILE_TEST_MYSQL_URL";
+
+/// A missing server is a failure: nothing is skipped quietly.
+fn address(variable: &str) -> String {
+    std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set; run this by `cargo xtask servers -- cargo test …`")
+    })
+}
+
+/// A table of this test's own.
+fn table() -> String {
+    static TABLES: AtomicU32 = AtomicU32::new(0);
+    format!("t{}_{}", std::process::id(), TABLES.fetch_add(1, Ordering::Relaxed))
+}
+
+async fn open(url: String, layout: Layout, table: String) -> Result<SqlStore, StoreError> {
+    let options = Options { table, connections: 4, ..Options::of(layout) };
+    SqlStore::connect(&url, options).await.map_err(|error| match error {
+        ConnectError::Store(error) => error,
+        other => unreachable!("{other}"),
+    })
+}
+
+fn fresh(variable: &'static str, layout: Layout) -> impl Open {
+    let table = table();
+    move || open(address(variable), layout, table.clone())
+}
+
+/// What a table of others has no room for.
+fn foreign(prefix: &'static str) -> Capabilities {
+    Capabilities {
+        directory: false,
+        grace: false,
+        metadata: false,
+        two_deadlines: false,
+        fresh_versions: false,
+        keys: Keys::Text(prefix),
+        ..Capabilities::all()
+    }
+}
+
+fn django() -> Capabilities {
+    Capabilities { binary_payloads: false, ..foreign("") }
+}
+
+mod postgres {
+    use super::*;
+
+    store_tests!(fresh(POSTGRES, Layout::Native), Capabilities::all());
+}
+
+mod postgres_http {
+    use super::*;
+
+    http_tests!(fresh(POSTGRES, Layout::Native), Capabilities::all());
+}
+
+mod postgres_flask_session {
+    use super::*;
+
+    store_tests!(fresh(POSTGRES, Layout::FlaskSession), foreign("session:"));
+}
+
+mod postgres_django {
+    use super::*;
+
+    store_tests!(fresh(POSTGRES, Layout::Django), django());
+}
+
+mod mysql {
+    use super::*;
+
+    store_tests!(fresh(MYSQL, Layout::Native), Capabilities::all());
+}
+
+mod mysql_http {
+    use super::*;
+
+    http_tests!(fresh(MYSQL, Layout::Native), Capabilities::all());
+}
+
+mod mysql_flask_session {
+    use super::*;
+
+    store_tests!(
+        fresh(MYSQL, Layout::FlaskSession),
+        // A BLOB holds 64 KiB, a DATETIME whole seconds.
+        Capabilities {
+            max_payload: 65_535,
+            precision: Duration::from_secs(1),
+            ..foreign("session:")
+        }
+    );
+}
+
+mod mysql_django {
+    use super::*;
+
+    store_tests!(fresh(MYSQL, Layout::Django), django());
+}
+
+#[test]
+#[ignore = "the process that other tests start"]
+fn worker() {
+    let worker = Worker::from_env().unwrap();
+    let (variable, table) = worker.backend().split_once(' ').unwrap();
+    let (url, table) = (address(variable), table.to_owned());
+    let work = async { worker.run(&open(url, Layout::Native, table).await?).await };
+    block_on(work).unwrap().unwrap();
+}
+
+/// Workers on one table of each server, and the suite to look at it with.
+fn both(run: impl Fn(&Workers, &Suite<Box<dyn Fn() -> Opening + Send + Sync>>)) {
+    for variable in [POSTGRES, MYSQL] {
+        let table = table();
+        let workers = Workers::new("worker", &format!("{variable} {table}"));
+        let open: Box<dyn Fn() -> Opening + Send + Sync> =
+            Box::new(move || Box::pin(open(address(variable), Layout::Native, table.clone())));
+        run(&workers, &Suite::new(open, Capabilities::all()));
+    }
+}
+
+type Opening =
+    std::pin::Pin<Box<dyn Future<Output = Result<SqlStore, StoreError>> + Send + 'static>>;
+
+#[test]
+fn inv03_a_hundred_writers_in_three_processes_lose_nothing() {
+    both(|workers, suite| {
+        let verdict = block_on(workers.lose_nothing(suite, 3, 100)).unwrap().unwrap();
+        assert_eq!(verdict, Verdict::Passed);
+    });
+}
+
+#[test]
+fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() {
+    both(|workers, suite| {
+        let verdict = block_on(workers.leave_no_orphan(suite, 30)).unwrap().unwrap();
+        assert_eq!(verdict, Verdict::Passed);
+    });
+}
+
+/// The scripts that show them present in other session layers: `bench/tests/defects`.
+#[test]
+fn peers_defects_are_absent() {
+    for variable in [POSTGRES, MYSQL] {
+        for (name, script) in DEFECTS {
+            let found = block_on(script(&Stored(fresh(variable, Layout::Native)))).unwrap();
+            assert_eq!(found.unwrap(), Found::Absent, "{name} on {variable}");
+        }
+    }
+}
+
+/// Eight at once, twice each: none fails, and the table is the same.
+#[test]
+fn f23_a_table_is_made_by_many_at_once() {
+    for variable in [POSTGRES, MYSQL] {
+        for layout in [Layout::Native, Layout::FlaskSession, Layout::Django] {
+            let table = table();
+            let all = async {
+                let mut tasks = tokio::task::JoinSet::new();
+                for _ in 0..8 {
+                    let table = table.clone();
+                    tasks.spawn(async move {
+                        open(address(variable), layout, table.clone()).await?;
+                        open(address(variable), layout, table).await
+                    });
+                }
+                for opened in tasks.join_all().await {
+                    opened.unwrap();
+                }
+            };
+            block_on(all).unwrap();
+        }
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_refused_without_its_password() {
+    for url in ["postgres://u:hunter2@", "mysql://u:hunter2@", "mysql:hunter2", "oracle://hunter2"]
+    {
+        let opened = block_on(SqlStore::connect(url, Options::default())).unwrap();
+        let Err(error) = opened else { panic!("{url} was opened") };
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+    let options = Options { schema: Some("a b".into()), ..Options::default() };
+    let opened = block_on(SqlStore::connect("postgres://localhost/x", options)).unwrap();
+    assert!(matches!(opened, Err(ConnectError::Table)));
+}
