@@ -26,6 +26,7 @@ mod chunks;
 mod codec;
 mod config;
 pub mod cookie;
+pub mod csrf;
 mod dialect;
 pub mod drive;
 mod engine;

@@ -1,6 +1,7 @@
 //! What the originals did, done with sessile. One module for each group of families.
 
 mod cookies;
+mod csrf;
 mod django;
 mod expiry;
 mod flask;
@@ -53,6 +54,7 @@ pub fn perform(case: &Case) -> Answer {
         flask_session::perform,
         django::perform,
         cookies::perform,
+        csrf::perform,
         expiry::perform,
         pickle::perform,
         response::perform,

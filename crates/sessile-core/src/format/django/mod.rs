@@ -2,6 +2,7 @@
 
 mod b62;
 mod cookie;
+pub mod csrf;
 mod error;
 pub mod expiry;
 mod isoformat;
