@@ -1,5 +1,7 @@
 //! The command line.
 
+mod stores;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -7,7 +9,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 use sessile::Timestamp;
 
-/// Sessions and session cookies: a demo site, keys, a look inside.
+pub(crate) use self::stores::{Doctor, End, List, Migrate, Profile, StoreArgs, Sweep};
+
+/// Sessions and session cookies: a demo site, stores, keys, a look inside.
 #[derive(Debug, Parser)]
 #[command(name = "sessile", version, max_term_width = 100)]
 pub(crate) struct Args {
@@ -18,6 +22,11 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Demo(Demo),
+    List(List),
+    End(End),
+    Sweep(Sweep),
+    Doctor(Doctor),
+    Migrate(Box<Migrate>),
     /// Secret keys
     #[command(subcommand)]
     Key(KeyCommand),

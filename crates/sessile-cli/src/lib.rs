@@ -2,22 +2,33 @@
 //!
 //! ```text
 //! sessile demo               a small site that shows sessions at work
+//! sessile list               who is logged in
+//! sessile end                sessions ended by an operator
+//! sessile sweep              expired sessions removed
+//! sessile doctor             what is wrong with a store
+//! sessile migrate            sessions moved to another store
 //! sessile key generate       a new secret key
 //! sessile cookie decode      what a session cookie holds
 //! sessile cookie verify      whether its signature is right
 //! sessile cookie encode      a cookie of one's own
 //! ```
 //!
-//! Exit codes: 0 done; 1 a cookie's signature is wrong or it is too old; 2 the
-//! command cannot be carried out as given (arguments, keys, files, ports);
-//! 3 a cookie is rightly signed but its payload cannot be read.
+//! Exit codes: 0 done; 1 a cookie's signature is wrong or it is too old, a store
+//! has something bad about it, or sessions could not be moved; 2 the command
+//! cannot be carried out as given (arguments, keys, files, ports, stores); 3 a cookie is rightly signed but its payload cannot be read.
 
 mod args;
 mod cookie;
 mod demo;
+mod doctor;
 mod keys;
+mod migrate;
 mod outcome;
+mod place;
+mod progress;
 mod say;
+mod sessions;
+mod sweep;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -50,6 +61,11 @@ where
 fn carry_out(command: Command) -> Result<(), Failure> {
     match command {
         Command::Demo(options) => demo::run(&options),
+        Command::List(options) => sessions::list(&options),
+        Command::End(options) => sessions::end(&options),
+        Command::Sweep(options) => sweep::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
+        Command::Migrate(options) => migrate::run(&options),
         Command::Key(KeyCommand::Generate(options)) => keys::generate(&options),
         Command::Cookie(command) => cookie::run(&command),
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 /// The command cannot be carried out as given: arguments, keys, files, ports.
 pub(crate) const USAGE: u8 = 2;
 
-/// A cookie's signature is wrong, or it is too old.
+/// A cookie's signature is wrong, or it is too old; a store or a move is not as it should be.
 const REFUSED: u8 = 1;
 
 /// A cookie is rightly signed, but its payload cannot be read.
@@ -31,6 +31,11 @@ impl Failure {
         Self { code: REFUSED, line: line.to_string() }
     }
 
+    /// What was found is bad, and has been said.
+    pub(crate) fn found() -> Self {
+        Self { code: REFUSED, line: String::new() }
+    }
+
     /// A cookie is rightly signed, but its payload cannot be read.
     pub(crate) fn unreadable(line: impl fmt::Display) -> Self {
         Self { code: UNREADABLE, line: line.to_string() }
@@ -44,7 +49,9 @@ impl Failure {
 
     /// Tells the person and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let _ = writeln!(io::stderr(), "sessile: {}", self.line);
+        if !self.line.is_empty() {
+            let _ = writeln!(io::stderr(), "sessile: {}", self.line);
+        }
         ExitCode::from(self.code)
     }
 }

@@ -7,10 +7,11 @@ use crate::engine::{Carrier, Engine};
 use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
 use crate::format::django;
+use crate::id::Subject;
 use crate::session::{Lookup, Origin, Presented, Session};
 use crate::store::Entry;
 use crate::time::Timestamp;
-use crate::value::Map;
+use crate::value::{Map, Value};
 
 /// What [`Engine::begin`] makes of a credential.
 #[derive(Debug)]
@@ -153,6 +154,16 @@ impl Engine {
             Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
                 data.decode_strictly(payload)
             }
+            _ => None,
+        }
+    }
+
+    /// The user that data name, where the profile keeps the user in the data
+    /// (Flask-Login's `_user_id`, Django's `_auth_user_id`).
+    pub fn subject_in(&self, data: &Map) -> Option<Subject> {
+        match data.get(self.dialect.subject_key()?)? {
+            Value::Str(text) => Subject::new(text.as_str()),
+            Value::Int(number) => Subject::new(number.to_string()),
             _ => None,
         }
     }

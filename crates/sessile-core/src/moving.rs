@@ -3,14 +3,15 @@
 //! Pure: reading the one store and writing the other is the caller's, `sessile migrate`'s.
 
 use std::fmt;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::config::{Config, ConfigError, Profile};
-use crate::dialect::Dialect;
+use crate::dialect::{DJANGO_EXPIRY, Dialect};
 use crate::engine::Engine;
 use crate::expiry::Deadlines;
-use crate::id::{SessionId, StoreKey, Subject};
+use crate::id::{SessionId, StoreKey};
 use crate::store::Record;
 use crate::time::Timestamp;
 use crate::value::{Map, Value};
@@ -115,7 +116,19 @@ impl Mover {
         }
     }
 
-    fn key(&self, key: &StoreKey) -> Option<StoreKey> {
+    /// Whether `old` was last written after `new`, as far as they say. A foreign
+    /// layout says so by its deadline, to a second.
+    pub fn is_newer(&self, old: &Record, new: &Record) -> bool {
+        let exact = self.from.dialect == Dialect::Native && self.to.dialect == Dialect::Native;
+        let slack = if exact { Duration::ZERO } else { Duration::from_secs(1) };
+        match (self.from.last_written(old), self.to.last_written(new)) {
+            (Some(old), Some(new)) => old > new + slack,
+            _ => false,
+        }
+    }
+
+    /// The key on the new side; `None` when it is not one of the old side's.
+    pub fn key(&self, key: &StoreKey) -> Option<StoreKey> {
         if self.from.dialect == Dialect::Native {
             return key.hash().is_some().then(|| key.clone());
         }
@@ -148,11 +161,10 @@ impl Mover {
             moved.deadlines = Deadlines { idle, absolute: None };
             return moved;
         }
-        let key = self.from.dialect.subject_key();
-        moved.subject = key.and_then(|key| subject(data.get(key)?));
+        moved.subject = self.from.subject_in(data);
         moved.authenticated = None;
         moved.created = moved.created.or(Some(now));
-        moved.seen = Some(now);
+        moved.seen = Some(self.from.last_written(record).map_or(now, |at| at.min(now)));
         let config = &self.to.config;
         let lifetime = if moved.permanent { config.permanent_lifetime } else { config.lifetime };
         let new = lifetime.deadlines(now, now);
@@ -168,12 +180,21 @@ impl Mover {
     }
 }
 
-/// Flask-Login and Django keep the user's id as text; some write a number.
-fn subject(value: &Value) -> Option<Subject> {
-    match value {
-        Value::Str(text) => Subject::new(text.as_str()),
-        Value::Int(number) => Subject::new(number.to_string()),
-        _ => None,
+impl Engine {
+    /// When a record was last written, or its visitor last seen; `None` where it does not say.
+    fn last_written(&self, record: &Record) -> Option<Timestamp> {
+        if self.dialect == Dialect::Native {
+            return record.seen;
+        }
+        if self.dialect == Dialect::Django
+            && self.decode(&record.payload)?.contains_key(DJANGO_EXPIRY)
+        {
+            // Its own lifetime, of which only the end is known.
+            return None;
+        }
+        let age = i64::try_from(self.foreign_age().as_millis()).ok()?;
+        let end = record.deadlines.earliest()?.as_millis();
+        Some(Timestamp::from_millis(end.checked_sub(age)?))
     }
 }
 

@@ -289,6 +289,13 @@ pub(crate) fn remove(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
+/// A folder and those above it that are not there, the innermost first.
+pub(crate) fn missing(folder: &Path) -> impl Iterator<Item = &Path> {
+    // Above a relative path stands an empty one: the working directory.
+    let named = folder.ancestors().filter(|path| !path.as_os_str().is_empty());
+    named.take_while(|path| !path.exists())
+}
+
 /// Makes a folder for its owner only; one that is there is fine.
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

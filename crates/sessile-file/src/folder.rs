@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject};
 use sha2::{Digest as _, Sha256};
 
-use crate::disk::{self, make_empty, make_folder, open_lock};
+use crate::disk::{self, make_empty, make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
 
 /// A power of two, at most 256: the first byte of a name, shifted, is the lock's number.
@@ -136,7 +136,7 @@ fn make(root: &Path) -> Result<(), StoreError> {
     if root.join(MARK).exists() {
         return Ok(());
     }
-    let mut missing: Vec<_> = root.ancestors().take_while(|path| !path.exists()).collect();
+    let mut missing: Vec<_> = missing(root).collect();
     while let Some(path) = missing.pop() {
         make_folder(path).map_err(on_write)?;
     }

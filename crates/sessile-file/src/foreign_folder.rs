@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::cachelib::NOT_AN_ENTRY;
-use crate::disk::{make_folder, open_lock};
+use crate::disk::{make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
 use crate::folder::{LOCKS, NEW};
 
@@ -28,7 +28,7 @@ impl ForeignFolder {
     /// The folder at `root`, made if told to.
     pub(crate) fn open(root: PathBuf, create: bool) -> Result<Self, StoreError> {
         if create {
-            let mut missing: Vec<_> = root.ancestors().take_while(|path| !path.exists()).collect();
+            let mut missing: Vec<_> = missing(&root).collect();
             while let Some(path) = missing.pop() {
                 make_folder(path).map_err(on_write)?;
             }

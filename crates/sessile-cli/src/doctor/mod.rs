@@ -1,0 +1,59 @@
+//! `sessile doctor`: what is wrong with a store, or will be.
+
+mod probe;
+mod show;
+
+use std::time::Instant;
+
+use sessile::SessionStore as _;
+use sessile::store::{Finding, Level};
+
+use crate::args::Doctor;
+use crate::outcome::{Failure, print};
+use crate::place::{Directions, layout, name, wait_for};
+use crate::say;
+
+pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
+    wait_for(examine(options))
+}
+
+async fn examine(options: &Doctor) -> Result<(), Failure> {
+    let directions = Directions::from(&options.place);
+    let (config, choice) = directions.read()?;
+    let place = name(&choice);
+    let layout = layout(&config);
+    let begun = Instant::now();
+    let mut findings = Vec::new();
+    match sessile::connect_store(choice, &config).await {
+        Ok(store) => {
+            findings.push(Finding::good("opens", format!("in {}", probe::millis(begun.elapsed()))));
+            findings.extend(probe::reads(&store, &config).await);
+            if !options.read_only {
+                findings.extend(probe::writes(&store, &config).await);
+            }
+            findings.extend(probe::entries(&store).await);
+            if let Some(store) = store.as_diagnose() {
+                match store.diagnose(&say::now).await {
+                    Ok(more) => findings.extend(more),
+                    Err(error) => findings.push(
+                        Finding::bad("the store itself", error.to_string())
+                            .advise("it did not answer what it was asked; look at its own log"),
+                    ),
+                }
+            }
+        }
+        Err(error) => findings.push(
+            Finding::bad("opens", error.to_string())
+                .advise("no session can be read or written until it does: visitors get 503"),
+        ),
+    }
+    print(&match options.json {
+        true => show::json(&place, layout, &findings),
+        false => show::text(&place, layout, &findings),
+    })?;
+    let bound = if options.strict { Level::Warning } else { Level::Bad };
+    match findings.iter().any(|finding| finding.level >= bound) {
+        true => Err(Failure::found()),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,164 @@
+//! `sessile migrate`: moving sessions from one store to another.
+
+mod counts;
+mod job;
+mod state;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sessile::moving::Mover;
+use sessile::store::{Cursor, Page, Scan};
+use sessile::{SessionStore as _, StoreError};
+use tokio::task::JoinSet;
+
+use self::counts::{Counts, Outcome};
+use self::job::{Done, Job};
+use self::state::State;
+use crate::args::Migrate;
+use crate::outcome::{Failure, print, remark};
+use crate::place::{Directions, Place, layout, wait_for};
+use crate::progress::{Progress, counted};
+
+/// Sessions read at a time.
+const PAGE: usize = 500;
+
+pub(crate) fn run(options: &Migrate) -> Result<(), Failure> {
+    wait_for(migrate(options))
+}
+
+async fn migrate(options: &Migrate) -> Result<(), Failure> {
+    let Migrate { from, from_profile, from_config, from_set, .. } = options;
+    let file = from_config.as_ref();
+    let old = Directions { url: from.as_deref(), profile: *from_profile, file, set: from_set };
+    let Migrate { to, to_profile, to_config, to_set, .. } = options;
+    let file = to_config.as_ref();
+    let new = Directions { url: to.as_deref(), profile: *to_profile, file, set: to_set };
+    // Impossible moves are refused before anything is opened or made.
+    let mover = Mover::new(old.read()?.0, new.read()?.0).map_err(Failure::usage)?;
+    let (old, new) = (old.open().await?, new.open().await?);
+    let (from, to) = (described(&old), described(&new));
+    if from == to {
+        return Err(Failure::usage(format!("both sides are {from}: there is nothing to move")));
+    }
+    let mut state = State::open(&options.state, &from, &to, options.dry_run)?;
+    if !options.json {
+        remark(format!("moving sessions from {from}\n                          to {to}"));
+        match (&state.after, state.resumed) {
+            (Some(_), _) => remark("going on where the last run stopped"),
+            (None, true) => remark("all were moved before; looking for what changed since"),
+            (None, false) => {}
+        }
+    }
+    let mut progress = Progress::new(options.json);
+    let scan = old.store.as_scan().ok_or_else(|| {
+        Failure::usage(format!("{}: this store cannot list what it holds", old.name))
+    })?;
+    let of = match options.no_count {
+        true => None,
+        false => Some(count(&old, scan, state.after.clone(), &mut progress).await?),
+    };
+    let mut counts = Counts::default();
+    let job =
+        Job { mover, from: old.store.clone(), to: new.store.clone(), dry_run: options.dry_run };
+    let job = Arc::new(job);
+    let parallel = usize::from(options.parallel);
+    let mut progress = Progress::new(options.json);
+    loop {
+        let page = scan.scan(state.after.as_ref(), PAGE).await;
+        let page = page.map_err(|error| stopped(&mut progress, &old, &error, &counts))?;
+        let next = page.next.clone();
+        let moved = pass_on(&job, page, &state, parallel, |done| {
+            counts.add(done.outcome);
+            counts.verified += u64::from(done.verified);
+            progress.show("moving", counts.total(), of);
+        });
+        let moved = moved.await;
+        let moved = moved.map_err(|error| stopped(&mut progress, &new, &error, &counts))?;
+        state.page(moved, next.as_ref())?;
+        state.after = next;
+        if state.after.is_none() {
+            break;
+        }
+    }
+    progress.end();
+    let seconds = progress.elapsed().as_secs_f64();
+    if options.json {
+        let mut said = counts.json();
+        said.insert("from".to_owned(), json!(from));
+        said.insert("to".to_owned(), json!(to));
+        said.insert("dry_run".to_owned(), json!(options.dry_run));
+        said.insert("seconds".to_owned(), json!(seconds));
+        print(&format!("{}\n", serde_json::Value::Object(said)))?;
+    } else {
+        let all = counted(counts.total(), "session");
+        let head = format!("{all} looked at in {seconds:.1} s\n");
+        print(&format!("{head}{}", counts.text(options.dry_run)))?;
+    }
+    match counts.lost() {
+        0 => Ok(()),
+        lost => Err(Failure::refused(format!("{} could not be moved", counted(lost, "session")))),
+    }
+}
+
+fn described(place: &Place) -> String {
+    format!("{}, {}", place.name, layout(&place.config))
+}
+
+/// How many there are, so that the bar has an end.
+async fn count(
+    place: &Place,
+    scan: &dyn Scan,
+    mut after: Option<Cursor>,
+    progress: &mut Progress,
+) -> Result<u64, Failure> {
+    let mut count = 0;
+    loop {
+        let page = scan.scan(after.as_ref(), PAGE).await;
+        let page = page.map_err(|error| Failure::usage(format!("{}: {error}", place.name)))?;
+        count += page.entries.len() as u64;
+        progress.show("counting", count, None);
+        after = page.next;
+        if after.is_none() {
+            progress.end();
+            return Ok(count);
+        }
+    }
+}
+
+/// Moves a page's sessions, several at once; the handles of those the new store has from us.
+async fn pass_on(
+    job: &Arc<Job>,
+    page: Page,
+    state: &State,
+    parallel: usize,
+    mut tell: impl FnMut(&Done),
+) -> Result<Vec<String>, StoreError> {
+    let mut under_way = JoinSet::new();
+    let mut moved = Vec::new();
+    let mut entries = page.entries.into_iter();
+    loop {
+        while under_way.len() < parallel
+            && let Some((key, record)) = entries.next()
+        {
+            let handle = job.mover.key(&key).map(|key| key.handle().to_string());
+            let before = handle.is_some_and(|handle| state.moved.contains(&handle));
+            let job = Arc::clone(job);
+            under_way.spawn(async move { job.run(&key, &record, before).await });
+        }
+        let Some(done) = under_way.join_next().await else { return Ok(moved) };
+        // A task that panicked moved nothing.
+        let done = done.unwrap_or_else(|_| Ok(Outcome::Refused.into()))?;
+        tell(&done);
+        moved.extend(done.moved);
+    }
+}
+
+fn stopped(progress: &mut Progress, place: &Place, error: &StoreError, counts: &Counts) -> Failure {
+    progress.end();
+    Failure::usage(format!(
+        "{}: {error}\nStopped after {}. Nothing is lost: run the same command again to go on.",
+        place.name,
+        counted(counts.total(), "session")
+    ))
+}

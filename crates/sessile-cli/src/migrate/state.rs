@@ -1,0 +1,164 @@
+//! The file that remembers how far a move came.
+//!
+//! Lines of JSON, only ever added to: a first one that names both sides, then one
+//! for each page of sessions. A line that was cut off is as if it had not been
+//! written. In a foreign layout the place within the old store is a session's
+//! key, so the file is its owner's alone.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sessile::store::Cursor;
+
+use crate::outcome::Failure;
+
+/// What a state file remembers.
+pub(super) struct State {
+    path: PathBuf,
+    /// `None` in a dry run.
+    file: Option<File>,
+    /// Handles of sessions that were moved: one of these that the new store has
+    /// not was ended there.
+    pub(super) moved: HashSet<String>,
+    /// Where to go on; `None` from the beginning.
+    pub(super) after: Option<Cursor>,
+    /// Whether there was a move before this run.
+    pub(super) resumed: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    sessile_migrate: u32,
+    from: String,
+    to: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    moved: Vec<String>,
+    /// Where the next page begins, in hex; none after the last.
+    next: Option<String>,
+}
+
+/// A line holds a page; a longer one is no state file's.
+const LONGEST: usize = 64 << 20;
+
+impl State {
+    /// Reads the file, or begins one.
+    pub(super) fn open(path: &Path, from: &str, to: &str, dry_run: bool) -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| {
+            Failure::usage(format!("{}: {error}; choose another with --state", path.display()))
+        };
+        let mut state = Self {
+            path: path.to_owned(),
+            file: None,
+            moved: HashSet::new(),
+            after: None,
+            resumed: false,
+        };
+        let mut good = 0;
+        match File::open(path) {
+            Ok(file) => good = state.read(BufReader::new(file), from, to)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+        if dry_run {
+            return Ok(state);
+        }
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(failed)?;
+        // What was cut off is overwritten, not added to.
+        file.set_len(good).map_err(failed)?;
+        state.file = Some(file);
+        if good == 0 {
+            let head = Head { sessile_migrate: 1, from: from.to_owned(), to: to.to_owned() };
+            state.write(&head)?;
+        }
+        Ok(state)
+    }
+
+    /// Reads all whole lines; how many bytes they are.
+    fn read(&mut self, mut lines: BufReader<File>, from: &str, to: &str) -> Result<u64, Failure> {
+        let path = self.path.display().to_string();
+        let strange = || {
+            Failure::usage(format!(
+                "{path} is no state file of `sessile migrate`; choose another with --state"
+            ))
+        };
+        let (mut good, mut line) = (0, Vec::new());
+        loop {
+            line.clear();
+            let read = lines.read_until(b'\n', &mut line).map_err(Failure::usage)?;
+            if read == 0 || line.last() != Some(&b'\n') || read > LONGEST {
+                return if good == 0 && read > 0 { Err(strange()) } else { Ok(good) };
+            }
+            if good == 0 {
+                let head: Head = serde_json::from_slice(&line).map_err(|_| strange())?;
+                if (head.sessile_migrate, head.from.as_str(), head.to.as_str()) != (1, from, to) {
+                    return Err(Failure::usage(format!(
+                        "{path} is of another move, from {} to {}; remove it, or choose another \
+                         with --state",
+                        head.from, head.to
+                    )));
+                }
+            } else {
+                let page: Line = serde_json::from_slice(&line).map_err(|_| strange())?;
+                self.moved.extend(page.moved);
+                self.after = match page.next {
+                    Some(hex) => Some(Cursor::from_bytes(unhex(&hex).ok_or_else(strange)?)),
+                    None => None,
+                };
+                self.resumed = true;
+            }
+            good += read as u64;
+        }
+    }
+
+    /// Remembers a page.
+    pub(super) fn page(
+        &mut self,
+        moved: Vec<String>,
+        next: Option<&Cursor>,
+    ) -> Result<(), Failure> {
+        if self.file.is_none() {
+            return Ok(());
+        }
+        let line = Line { moved, next: next.map(|cursor| hex(cursor.as_bytes())) };
+        self.write(&line)?;
+        self.moved.extend(line.moved);
+        Ok(())
+    }
+
+    fn write(&mut self, line: &impl Serialize) -> Result<(), Failure> {
+        let Some(file) = &mut self.file else { return Ok(()) };
+        let written =
+            serde_json::to_vec(line).map_err(std::io::Error::other).and_then(|mut line| {
+                line.push(b'\n');
+                file.write_all(&line)?;
+                file.sync_data()
+            });
+        written.map_err(|error| {
+            Failure::usage(format!("cannot write {}: {error}", self.path.display()))
+        })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    pairs
+        .map(|pair| match pair {
+            [_, _] => u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok(),
+            _ => None,
+        })
+        .collect()
+}

@@ -1,0 +1,176 @@
+//! `sessile list` and `sessile end`: an operator's look at who is logged in.
+
+use serde_json::json;
+use sessile::store::{Cursor, Record};
+use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject};
+
+use crate::args::{End, List};
+use crate::outcome::{Failure, print};
+use crate::place::{Directions, Place, wait_for};
+use crate::progress::{Progress, counted};
+use crate::say;
+
+/// Entries asked for at a time.
+const PAGE: usize = 500;
+
+pub(crate) fn list(options: &List) -> Result<(), Failure> {
+    wait_for(async {
+        let place = Directions::from(&options.place).open().await?;
+        let subject = options.user.as_deref().map(subject).transpose()?;
+        let mut found = find(&place, subject.as_ref(), options.limit).await?;
+        let more = found.len() > options.limit;
+        found.truncate(options.limit);
+        let mut text = String::new();
+        for session in &found {
+            text.push_str(&if options.json { session.json() } else { session.row() });
+            text.push('\n');
+        }
+        if !options.json {
+            let head = match found.is_empty() {
+                true => "no live sessions\n".to_owned(),
+                false => row("SESSION", "USER", "BEGAN", "LAST SEEN", "ENDS") + "\n",
+            };
+            text.insert_str(0, &head);
+            if more {
+                text.push_str(&format!(
+                    "… and more; see them with --limit above {}\n",
+                    options.limit
+                ));
+            }
+        }
+        print(&text)
+    })
+}
+
+pub(crate) fn end(options: &End) -> Result<(), Failure> {
+    wait_for(async {
+        let place = Directions::from(&options.place).open().await?;
+        let failed = |error: StoreError| Failure::usage(format!("{}: {error}", place.name));
+        let mut ended = 0;
+        if let Some(user) = &options.user {
+            let subject = subject(user)?;
+            let handle = match &options.session {
+                Some(text) => Some(text.parse::<Handle>().map_err(Failure::usage)?),
+                None => None,
+            };
+            if let (Some(directory), None) = (place.store.as_directory(), handle) {
+                ended = directory.delete_by_subject(&subject, None).await.map_err(failed)?;
+            } else {
+                for session in find(&place, Some(&subject), usize::MAX).await? {
+                    if handle.is_none_or(|handle| session.key.handle() == handle) {
+                        place.store.delete(&session.key).await.map_err(failed)?;
+                        ended += 1;
+                    }
+                }
+            }
+        } else {
+            let mut progress = Progress::new(false);
+            let mut after = None;
+            loop {
+                let page = page(&place, after.as_ref()).await?;
+                for (key, _) in &page.entries {
+                    place.store.delete(key).await.map_err(failed)?;
+                    ended += 1;
+                    progress.show("ended", ended as u64, None);
+                }
+                match page.next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+            progress.end();
+        }
+        print(&format!("{} ended\n", counted(ended as u64, "session")))
+    })
+}
+
+struct Found {
+    key: StoreKey,
+    record: Record,
+    subject: Option<Subject>,
+}
+
+/// Live sessions, one more than `limit` if there are; of one user where one is named.
+async fn find(
+    place: &Place,
+    subject: Option<&Subject>,
+    limit: usize,
+) -> Result<Vec<Found>, Failure> {
+    let now = say::now();
+    let live = |(_, record): &(StoreKey, Record)| !record.deadlines.passed(now);
+    if let (Some(subject), Some(directory)) = (subject, place.store.as_directory()) {
+        let entries = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
+        let found = entries.into_iter().filter(live).map(|(key, record)| {
+            let subject = record.subject.clone();
+            Found { key, record, subject }
+        });
+        return Ok(found.collect());
+    }
+    // Whose a session is stands in its data, where the layout is another's.
+    let engine = Engine::new(place.config.clone()).map_err(Failure::usage)?;
+    let mut found = Vec::new();
+    let mut after = None;
+    loop {
+        let page = page(place, after.as_ref()).await?;
+        for (key, record) in page.entries.into_iter().filter(live) {
+            let theirs = record.subject.clone();
+            let theirs = theirs.or_else(|| engine.subject_in(&engine.decode(&record.payload)?));
+            if subject.is_none_or(|subject| theirs.as_ref() == Some(subject)) {
+                found.push(Found { key, record, subject: theirs });
+            }
+        }
+        match page.next {
+            Some(next) if found.len() <= limit => after = Some(next),
+            _ => return Ok(found),
+        }
+    }
+}
+
+async fn page(place: &Place, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {
+    let scan = place.store.as_scan().ok_or_else(|| {
+        Failure::usage(format!("{}: this store cannot list what it holds", place.name))
+    })?;
+    scan.scan(after, PAGE).await.map_err(|error| store(place, error))
+}
+
+fn store(place: &Place, error: StoreError) -> Failure {
+    Failure::usage(format!("{}: {error}", place.name))
+}
+
+fn subject(text: &str) -> Result<Subject, Failure> {
+    Subject::new(text).ok_or_else(|| {
+        Failure::usage("--user takes 1 to 200 bytes without control characters, as given to log_in")
+    })
+}
+
+fn row(handle: &str, user: &str, began: &str, seen: &str, ends: &str) -> String {
+    format!("{handle:<24}  {user:<20}  {began:<14}  {seen:<14}  {ends}")
+}
+
+impl Found {
+    fn row(&self) -> String {
+        let now = say::now();
+        let at = |moment: Option<_>| moment.map_or("-".to_owned(), |at| say::relative(at, now));
+        let user = self.subject.as_ref().map_or("-", |subject| subject.as_str());
+        let Record { created, seen, deadlines, .. } = &self.record;
+        let handle = self.key.handle().to_string();
+        row(&handle, user, &at(*created), &at(*seen), &at(deadlines.earliest()))
+    }
+
+    fn json(&self) -> String {
+        let at = |moment: Option<_>| moment.map(say::exact);
+        let Record { created, seen, deadlines, authenticated, permanent, payload, .. } =
+            &self.record;
+        json!({
+            "session": self.key.handle().to_string(),
+            "user": self.subject.as_ref().map(|subject| subject.as_str()),
+            "began": at(*created),
+            "seen": at(*seen),
+            "logged_in": at(*authenticated),
+            "ends": at(deadlines.earliest()),
+            "permanent": permanent,
+            "bytes": payload.len(),
+        })
+        .to_string()
+    }
+}

@@ -1,0 +1,275 @@
+//! The commands that look after stores, run as a person runs them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
+
+mod program;
+
+use std::path::Path;
+
+use program::{Ran, sessile};
+use serde_json::Value;
+use sessile::store::{CreateOutcome, Entry, Record};
+use sessile::{
+    AnyStore, Config, Deadlines, Engine, Map, SessionStore as _, Settings, StoreKey, Subject,
+    Timestamp,
+};
+
+/// A store that settings lead to, for putting sessions in and looking at them.
+struct Shop {
+    store: AnyStore,
+    engine: Engine,
+    config: Config,
+}
+
+async fn shop(pairs: &[(&str, &str)]) -> Shop {
+    let mut settings = Settings::new();
+    pairs.iter().for_each(|(name, value)| settings.set(*name, *value));
+    let (config, choice) = settings.into_config().unwrap();
+    let store = sessile::connect_store(choice, &config).await.unwrap();
+    Shop { store, engine: Engine::new(config.clone()).unwrap(), config }
+}
+
+fn now() -> Timestamp {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(now.as_millis() as i64)
+}
+
+impl Shop {
+    fn key(&self, number: u32) -> StoreKey {
+        match self.config.profile {
+            sessile::Profile::Native => StoreKey::from_hash(std::array::from_fn(|at| {
+                number.to_be_bytes().get(at).copied().unwrap_or(7)
+            })),
+            _ => StoreKey::from_text(format!("{}{:0>32}", self.config.key_prefix, number)),
+        }
+    }
+
+    fn record(&self, word: &str, user: &str, ends: Timestamp) -> Record {
+        let mut data = Map::new();
+        data.insert("word", word);
+        let native = self.config.profile == sessile::Profile::Native;
+        if !native {
+            data.insert("_auth_user_id", user);
+        }
+        Record {
+            payload: self.engine.encode(&data, now()).unwrap().into(),
+            created: native.then(now),
+            seen: native.then(now),
+            rotated: None,
+            authenticated: None,
+            deadlines: Deadlines { idle: Some(ends), absolute: None },
+            permanent: false,
+            subject: native.then(|| Subject::new(user)).flatten(),
+        }
+    }
+
+    async fn put(&self, number: u32, word: &str, user: &str, secs: i64) {
+        let ends = Timestamp::from_millis(now().as_millis() + secs * 1000);
+        let created = self.store.create(&self.key(number), &self.record(word, user, ends)).await;
+        assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
+    }
+
+    async fn change(&self, number: u32, word: &str, secs: i64) {
+        let key = self.key(number);
+        let Some(Entry::Live(_, version)) = self.store.load(&key).await.unwrap() else { panic!() };
+        let ends = Timestamp::from_millis(now().as_millis() + secs * 1000);
+        self.store.update(&key, &self.record(word, "ann", ends), &version).await.unwrap();
+    }
+
+    /// The word of a session under its key.
+    async fn at(&self, key: &StoreKey) -> Option<String> {
+        match self.store.load(key).await.unwrap()? {
+            Entry::Live(record, _) => {
+                let data = self.engine.decode(&record.payload).unwrap();
+                Some(data.get("word").unwrap().as_str().unwrap().to_owned())
+            }
+            Entry::Moved { .. } => None,
+        }
+    }
+}
+
+const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
+
+fn run_in(dir: &Path, words: &[&str]) -> Ran {
+    let mut program = sessile(words).env("SECRET_KEY", KEY).env("NO_COLOR", "1");
+    program.0.current_dir(dir);
+    program.run("")
+}
+
+fn json(ran: &Ran) -> Value {
+    serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err))
+}
+
+fn sqlite(dir: &Path, name: &str) -> String {
+    format!("sqlite:{}", dir.join(name).display())
+}
+
+#[tokio::test]
+async fn sweep_removes_what_has_ended_and_says_how_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = sqlite(dir.path(), "a.db");
+    let shop = shop(&[("SESSION_URL", &url)]).await;
+    for number in 0..7 {
+        shop.put(number, "x", "ann", if number < 5 { -60 } else { 600 }).await;
+    }
+    let ran = run_in(dir.path(), &["sweep", "--store", &url, "--batch", "2", "--json"]);
+    assert_eq!((ran.code, json(&ran)["removed"].as_u64()), (0, Some(5)), "{}", ran.err);
+    let again = run_in(dir.path(), &["sweep", "--store", "sqlite:a.db"]);
+    assert!(again.out.contains("0 expired sessions removed"), "{}", again.out);
+    assert!(shop.at(&shop.key(5)).await.is_some());
+}
+
+#[tokio::test]
+async fn list_and_end_know_users_by_their_sessions() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = sqlite(dir.path(), "a.db");
+    let files = format!("file:{}", dir.path().join("files").display());
+    let native = [("SESSION_URL", url.as_str())];
+    let django =
+        [("SESSION_URL", files.as_str()), ("SESSION_PROFILE", "django"), ("SECRET_KEY", KEY)];
+    for (pairs, profile) in [(&native[..], "native"), (&django[..], "django")] {
+        let shop = shop(pairs).await;
+        shop.put(1, "x", "ann", 600).await;
+        shop.put(2, "x", "ann", 600).await;
+        shop.put(3, "x", "bob", 600).await;
+        shop.put(4, "x", "ann", -600).await;
+        let store = ["--store", pairs[0].1, "--profile", profile];
+        let run = |words: &[&str]| run_in(dir.path(), &[words, &store].concat());
+        let all = run(&["list"]);
+        assert_eq!(all.out.lines().count(), 4, "{}{}", all.out, all.err);
+        let ann = run(&["list", "--user", "ann", "--json"]);
+        let lines: Vec<Value> =
+            ann.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{profile} {}", ann.out);
+        assert!(lines.iter().all(|line| line["user"] == "ann"));
+        // Handles, never keys: in a foreign layout those are the ids.
+        assert!(
+            !ann.out.contains("00000000000000000001") && !all.out.contains("00000000000000000001")
+        );
+
+        let one = lines[0]["session"].as_str().unwrap();
+        let ended = run(&["end", "--user", "ann", "--session", one]);
+        assert_eq!((ended.code, ended.out.as_str()), (0, "1 session ended\n"), "{}", ended.err);
+        assert_eq!(run(&["end", "--user", "nobody"]).out, "0 sessions ended\n");
+        assert_eq!(run(&["end"]).code, 2);
+        assert!(shop.at(&shop.key(3)).await.is_some());
+        assert_eq!(run(&["end", "--everyone"]).code, 0);
+        assert_eq!(run(&["list"]).out, "no live sessions\n");
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    for (store, profile) in [
+        ("sqlite:a.db", "native"),
+        ("file:native", "native"),
+        ("file:flask_session", "flask_session"),
+        ("file:django", "django"),
+        ("memory", "native"),
+    ] {
+        let words = ["doctor", "--store", store, "--profile", profile];
+        let ran = run_in(dir.path(), &words);
+        assert_eq!(ran.code, 0, "{store} {}{}", ran.out, ran.err);
+        for check in ["opens", "reads", "writes"] {
+            assert!(ran.out.contains(&format!("✓ good    {check}")), "{store} {}", ran.out);
+        }
+        assert!(ran.out.lines().all(|line| line.chars().count() <= 100), "{}", ran.out);
+        let again = json(&run_in(dir.path(), &[&words[..], &["--json"]].concat()));
+        assert!(again["worst"] == "good" || again["worst"] == "note", "{again}");
+        let findings = again["findings"].as_array().unwrap();
+        let entries = findings.iter().find(|finding| finding["check"] == "entries").unwrap();
+        // Names of cachelib's files are hashes of its keys, so nobody can list them.
+        let listed = if profile == "flask_session" { "cannot list" } else { "0 in all" };
+        assert!(entries["found"].as_str().unwrap().contains(listed), "{entries}");
+    }
+    // A password is in nothing it says.
+    let words = ["doctor", "--json", "--store", "redis://me:hunter2@127.0.0.1:1"];
+    let ran = run_in(dir.path(), &words);
+    assert_eq!((ran.code, json(&ran)["worst"].as_str()), (1, Some("bad")));
+    assert!(!format!("{}{}", ran.out, ran.err).contains("hunter2"));
+}
+
+#[tokio::test]
+async fn sessions_move_between_stores_and_layouts_and_what_ended_stays_ended() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = format!("file:{}", dir.path().join("old").display());
+    let url = sqlite(dir.path(), "new.db");
+    let django = [("SESSION_URL", &*files), ("SESSION_PROFILE", "django"), ("SECRET_KEY", KEY)];
+    let old = shop(&django).await;
+    let new = shop(&[("SESSION_URL", &url)]).await;
+    // As Django writes them: two weeks from the last write.
+    const WEEKS: i64 = 14 * 86_400;
+    for number in 0..1200 {
+        old.put(number, "old", "ann", if number == 9 { -60 } else { WEEKS - 100 }).await;
+    }
+    let words = ["migrate", "--from", &files, "--from-profile", "django", "--to", &url];
+    let run = |more: &[&str]| run_in(dir.path(), &[&words[..], more].concat());
+
+    let dry = json(&run(&["--dry-run", "--json"]));
+    assert_eq!((dry["moved"].as_u64(), dry["written"].as_u64()), (Some(1199), None), "{dry}");
+    assert!(run_in(dir.path(), &["list", "--store", &url]).out.starts_with("no live"));
+
+    let first = run(&["--json"]);
+    let said = json(&first);
+    assert_eq!(said["moved"].as_u64(), Some(1199), "{said} {}", first.err);
+    assert_eq!(said["verified"], said["moved"]);
+    let hashed = |number: u32| sessile::SessionId::foreign(format!("{number:0>32}")).store_key();
+    assert_eq!(new.at(&hashed(5)).await.as_deref(), Some("old"));
+    assert_eq!(new.at(&hashed(9)).await, None);
+    let Some(Entry::Live(record, _)) = new.store.load(&hashed(5)).await.unwrap() else { panic!() };
+    assert_eq!(record.subject.as_ref().map(Subject::as_str), Some("ann"));
+
+    // One logs out at the new side, one changes there, one changes at the old side.
+    new.store.delete(&hashed(1)).await.unwrap();
+    let Some(Entry::Live(mut there, version)) = new.store.load(&hashed(2)).await.unwrap() else {
+        panic!()
+    };
+    there.payload = new.record("new", "ann", now()).payload;
+    there.seen = Some(now());
+    new.store.update(&hashed(2), &there, &version).await.unwrap();
+    old.change(3, "changed", WEEKS).await;
+    let second = json(&run(&["--json"]));
+    assert_eq!(second["moved"].as_u64(), Some(0), "{second}");
+    assert_eq!(second["updated"].as_u64(), Some(1), "{second}");
+    assert_eq!(second["ended_in_new"].as_u64(), Some(1), "{second}");
+    assert_eq!(new.at(&hashed(1)).await, None);
+    assert_eq!(new.at(&hashed(2)).await.as_deref(), Some("new"));
+    assert_eq!(new.at(&hashed(3)).await.as_deref(), Some("changed"));
+
+    let other = run_in(dir.path(), &["migrate", "--from", &url, "--to", "sqlite:other.db"]);
+    assert_eq!(other.code, 2);
+    assert!(other.err.contains("of another move"), "{}", other.err);
+    let back = ["migrate", "--from", &url, "--to", "file:back", "--to-profile", "flask_session"];
+    let impossible = run_in(dir.path(), &back);
+    assert!(impossible.code == 2 && impossible.err.contains("hash"), "{}", impossible.err);
+}
+
+#[tokio::test]
+async fn a_move_goes_on_where_it_stopped() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (sqlite(dir.path(), "a.db"), sqlite(dir.path(), "b.db"));
+    let old = shop(&[("SESSION_URL", &from)]).await;
+    for number in 0..1500 {
+        old.put(number, "old", "ann", 600).await;
+    }
+    let words = ["migrate", "--from", &from, "--to", &to];
+    assert_eq!(run_in(dir.path(), &words).code, 0);
+    let path = dir.path().join("sessile-migrate.state");
+    let whole = std::fs::read_to_string(&path).unwrap();
+    // As if it had been killed in the second page, while it wrote that down.
+    let lines: Vec<_> = whole.lines().collect();
+    assert!(lines.len() >= 4, "{}", lines.len());
+    let cut = format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..50]);
+    std::fs::write(&path, cut).unwrap();
+    let ran = run_in(dir.path(), &[&words[..], &["--json"]].concat());
+    let said = json(&ran);
+    assert_eq!((ran.code, said["total"].as_u64()), (0, Some(1000)), "{said} {}", ran.err);
+    assert_eq!((said["kept"].as_u64(), said["moved"].as_u64()), (Some(1000), Some(0)));
+    #[cfg(unix)]
+    {
+        let mode = std::fs::metadata(&path).unwrap().permissions();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    }
+    let new = shop(&[("SESSION_URL", &to)]).await;
+    assert_eq!(new.at(&new.key(1499)).await.as_deref(), Some("old"));
+}
