@@ -173,18 +173,17 @@ fn time(text: &str) -> Result<Timestamp, String> {
 ///
 /// Environment: SECRET_KEY signs cookie-held sessions (without it a random one
 /// is made for this run), SECRET_KEY_FALLBACKS is a JSON list of older keys,
-/// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys. With --url,
-/// or the profiles flask-session and django, every setting of sessile counts:
+/// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys. With an
+/// address, or the profiles flask-session and django, every setting of sessile counts:
 /// SESSION_TYPE, SESSION_URL, SESSION_ENGINE and so on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// Where sessions live [default: sqlite; with `--profile flask` cookie]
-    #[arg(long, value_enum)]
-    pub(crate) store: Option<StoreKind>,
-    /// The store's address, instead: sqlite:, postgres:, mysql:, redis:, memcached:, mongodb:
-    /// or file:. One with a password belongs in SESSION_URL, where no other user reads it
-    #[arg(long, value_name = "URL", conflicts_with = "store")]
-    pub(crate) url: Option<String>,
+    /// Where sessions live: sqlite, file, memory, cookie, encrypted-cookie, or a store's address
+    /// (sqlite:FILE, postgres://…, mysql://…, redis://…, memcached://…, mongodb://…, file:DIR). One
+    /// with a password belongs in SESSION_URL, where no other user reads it [default: sqlite; with
+    /// `--profile flask` cookie]
+    #[arg(long, alias = "url", value_name = "STORE", value_parser = demo_store)]
+    pub(crate) store: Option<DemoStore>,
     /// The port to listen on; 0 takes any free one
     #[arg(long, default_value_t = 8000)]
     pub(crate) port: u16,
@@ -206,6 +205,27 @@ pub(crate) struct Demo {
 }
 
 /// Where the demo's sessions live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum DemoStore {
+    /// In one of the kinds that need no address.
+    Kind(StoreKind),
+    /// At an address.
+    Url(String),
+}
+
+fn demo_store(text: &str) -> Result<DemoStore, String> {
+    match StoreKind::from_str(text, false) {
+        Ok(kind) => Ok(DemoStore::Kind(kind)),
+        Err(_) if text.contains(':') => Ok(DemoStore::Url(text.to_owned())),
+        Err(_) => {
+            let kinds = StoreKind::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+            let names: Vec<_> = kinds.map(|kind| kind.get_name().to_owned()).collect();
+            Err(format!("give one of {}, or a store's address", names.join(", ")))
+        }
+    }
+}
+
+/// Where the demo's sessions live, if no address says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StoreKind {
     /// In a SQLite file: they survive a restart

@@ -8,9 +8,7 @@ mod sql;
 mod sweeping;
 
 use sessile_core::store::NoStore;
-use sessile_core::{
-    AnyStore, Config, Engine, MemoryStore, Profile, Settings, StoreChoice, StoreUrl,
-};
+use sessile_core::{AnyStore, Config, Engine, MemoryStore, Settings, StoreChoice, StoreUrl};
 
 pub use self::error::ConnectError;
 use crate::SessionLayer;
@@ -139,13 +137,4 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
 
 fn no_driver(url: &StoreUrl) -> ConnectError {
     ConnectError::NoDriver { scheme: url.scheme().to_owned() }
-}
-
-/// These stores have sessile's layout. A foreign profile promises that the
-/// original finds its sessions, which would not hold.
-fn ours_only(config: &Config, store: &'static str) -> Result<(), ConnectError> {
-    match config.profile {
-        Profile::Native => Ok(()),
-        profile => Err(ConnectError::Layout { profile, store }),
-    }
 }

@@ -63,7 +63,7 @@ pub use sessile_mongodb as mongodb;
 #[cfg(feature = "redis")]
 #[doc(no_inline)]
 pub use sessile_redis as redis;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 #[doc(no_inline)]
 pub use sessile_sql as sql;
 pub use slot::Scheme;

@@ -11,7 +11,7 @@ use sessile::{
     StoreChoice,
 };
 
-use crate::args::{Demo, Rules, StoreKind};
+use crate::args::{Demo, DemoStore, Rules, StoreKind};
 use crate::keys;
 use crate::outcome::Failure;
 
@@ -60,11 +60,22 @@ impl Kind {
 
 pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
     let own_rules = matches!(options.profile, Rules::FlaskSession | Rules::Django);
-    if options.url.is_some() || own_rules {
-        return from_settings(options).await;
-    }
+    let named = match &options.store {
+        Some(DemoStore::Url(url)) => return from_settings(options, Some(url)).await,
+        Some(DemoStore::Kind(StoreKind::Memory)) if own_rules => {
+            return from_settings(options, None).await;
+        }
+        Some(DemoStore::Kind(_)) if own_rules => {
+            return Err(Failure::usage(
+                "with this profile --store takes an address, such as sqlite:FILE, or memory",
+            ));
+        }
+        None if own_rules => return from_settings(options, None).await,
+        Some(DemoStore::Kind(named)) => Some(*named),
+        None => None,
+    };
     let mut notes = Vec::new();
-    let kind = kind(options)?;
+    let kind = kind(options.profile, named)?;
     let mut config = match kind {
         Kind::Stored => Config::native(),
         Kind::Flask => Config::flask(key_ring(&mut notes)?),
@@ -97,7 +108,7 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
     if kind.is_stored() {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
-    let (store, place) = store(options, kind).await?;
+    let (store, place) = store(options, named, kind).await?;
     site(config, store, kind, place, idle, notes)
 }
 
@@ -118,12 +129,12 @@ fn site(
 
 /// As any application is set up: by the settings of the environment, in the
 /// store at the address given or in the one that they name.
-async fn from_settings(options: &Demo) -> Result<Setup, Failure> {
+async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Failure> {
     let profile = match options.profile {
         Rules::Native => "native",
         Rules::Flask => {
             return Err(Failure::usage(
-                "--profile flask keeps its sessions in cookies; leave --url away, or use \
+                "--profile flask keeps its sessions in cookies; leave --store away, or use \
                  --profile flask-session",
             ));
         }
@@ -132,8 +143,10 @@ async fn from_settings(options: &Demo) -> Result<Setup, Failure> {
     };
     let mut settings =
         sessile::from_env().map_err(Failure::usage)?.with("SESSION_PROFILE", profile);
-    if let Some(url) = &options.url {
-        settings = settings.with("SESSION_URL", url.as_str());
+    match url {
+        Some(url) => settings.set("SESSION_URL", url.as_str()),
+        None if options.store.is_some() => settings.set("SESSION_TYPE", "memory"),
+        None => {}
     }
     if let Some(seconds) = options.seconds_idle {
         settings = settings.with("SESSION_IDLE_TIMEOUT", i64::from(seconds.get()));
@@ -170,8 +183,8 @@ fn place(choice: &StoreChoice) -> String {
     }
 }
 
-fn kind(options: &Demo) -> Result<Kind, Failure> {
-    Ok(match (options.profile, options.store) {
+fn kind(profile: Rules, named: Option<StoreKind>) -> Result<Kind, Failure> {
+    Ok(match (profile, named) {
         (Rules::Flask, None | Some(StoreKind::Cookie)) => Kind::Flask,
         (Rules::Flask, Some(_)) => {
             return Err(Failure::usage(
@@ -184,15 +197,19 @@ fn kind(options: &Demo) -> Result<Kind, Failure> {
     })
 }
 
-async fn store(options: &Demo, kind: Kind) -> Result<(AnyStore, String), Failure> {
+async fn store(
+    options: &Demo,
+    named: Option<StoreKind>,
+    kind: Kind,
+) -> Result<(AnyStore, String), Failure> {
     if !kind.is_stored() {
         return Ok((AnyStore::new(NoStore), "your cookie".to_owned()));
     }
-    if options.store == Some(StoreKind::Memory) {
+    if named == Some(StoreKind::Memory) {
         return Ok((AnyStore::new(MemoryStore::default()), "this process’s memory".to_owned()));
     }
     let folder = make_folder(&options.data)?;
-    if options.store == Some(StoreKind::File) {
+    if named == Some(StoreKind::File) {
         let folder = folder.join("sessions");
         let place = format!("files, in {}", folder.display());
         let store = FileStore::open(folder, file::Options::default()).await;

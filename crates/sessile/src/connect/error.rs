@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use sessile_core::{ConfigError, Profile, SettingsError};
+use sessile_core::{ConfigError, SettingsError};
 
 /// Why there is no layer. Secret values are never in here.
 #[derive(Debug)]
@@ -37,13 +37,6 @@ pub enum ConnectError {
         /// How the address begins.
         scheme: String,
     },
-    /// The store has sessile's own layout, which the profile's original cannot read.
-    Layout {
-        /// The profile.
-        profile: Profile,
-        /// The `SESSION_TYPE`.
-        store: &'static str,
-    },
     /// The file store's files are their owner's alone.
     FileMode,
     /// The store cannot be opened.
@@ -63,19 +56,13 @@ impl fmt::Display for ConnectError {
             }
             Self::NoFeature { store, feature } => write!(
                 f,
-                "SESSION_TYPE={store} is not in this build: enable the feature {feature:?} of \
+                "the store {store} is not in this build: enable the feature {feature:?} of \
                  sessile"
             ),
             Self::NoDriver { scheme } => write!(
                 f,
                 "SESSION_URL begins with {scheme}: and this release has no store for it; open \
-                 one in code and give it to SessionLayer::new, or use sqlite or filesystem"
-            ),
-            Self::Layout { profile, store } => write!(
-                f,
-                "SESSION_TYPE={store} keeps sessions in sessile's own layout, which the original \
-                 of profile {profile:?} cannot read; use SESSION_PROFILE=native, or give \
-                 SessionLayer::new a store with that layout"
+                 one in code and give it to SessionLayer::new"
             ),
             Self::FileMode => f.write_str(
                 "SESSION_FILE_MODE: this store's files are for their owner alone; remove the \

@@ -4,30 +4,41 @@ use sessile_core::{AnyStore, Config, StoreUrl};
 
 use super::ConnectError;
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(super) async fn open(
     url: &StoreUrl,
     table: String,
-    _schema: Option<String>,
+    schema: Option<String>,
     config: &Config,
 ) -> Result<AnyStore, ConnectError> {
-    if url.scheme() != "sqlite" {
-        return Err(super::no_driver(url));
-    }
-    super::ours_only(config, "sqlite")?;
-    let options = sessile_sql::Options { table, ..Default::default() };
-    match sessile_sql::SqlStore::connect(url.expose(), options).await {
+    use sessile_core::store::Layout;
+    use sessile_sql::{Options, SqlStore};
+
+    in_this_build(url)?;
+    let options = Options { table, schema, ..Options::of(Layout::of(config.profile)) };
+    match SqlStore::connect(url.expose(), options).await {
         Ok(store) => Ok(AnyStore::new(store)),
         Err(error) => Err(ConnectError::Store(Box::new(error))),
     }
 }
 
-#[cfg(not(feature = "sqlite"))]
+#[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
 pub(super) async fn open(
-    _url: &StoreUrl,
-    _table: String,
-    _schema: Option<String>,
-    _config: &Config,
+    url: &StoreUrl,
+    _: String,
+    _: Option<String>,
+    _: &Config,
 ) -> Result<AnyStore, ConnectError> {
-    Err(ConnectError::NoFeature { store: "sqlite", feature: "sqlite" })
+    in_this_build(url)?;
+    Err(super::no_driver(url))
+}
+
+/// Names the feature that would bring the driver.
+fn in_this_build(url: &StoreUrl) -> Result<(), ConnectError> {
+    let (there, feature) = match url.scheme() {
+        "sqlite" => (cfg!(feature = "sqlite"), "sqlite"),
+        "mysql" | "mariadb" => (cfg!(feature = "mysql"), "mysql"),
+        _ => (cfg!(feature = "postgres"), "postgres"),
+    };
+    if there { Ok(()) } else { Err(ConnectError::NoFeature { store: feature, feature }) }
 }
