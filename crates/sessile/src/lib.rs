@@ -38,6 +38,8 @@ mod next_page;
 mod slot;
 #[cfg(feature = "templates")]
 pub mod templates;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod typed;
 mod world;
 
