@@ -14,6 +14,7 @@
 //! # Ok::<(), sessile_testbed::Error>(())
 //! ```
 
+mod activity;
 mod backends;
 mod error;
 mod folder;
@@ -28,6 +29,7 @@ pub mod redis;
 mod server;
 mod tls;
 
+pub use activity::connections;
 pub use backends::{Backend, Started, start};
 pub use error::Error;
 pub use folder::Folder;

@@ -58,12 +58,17 @@ impl MariaDb {
     /// # Errors
     /// When `mariadb` is missing or the server refuses; the text is the server's.
     pub fn query(&self, sql: &str) -> Result<String, Error> {
-        let program = process::need("mariadb", "mariadb-client")?;
-        let port = format!("--port={}", self.port());
-        let fixed = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", &port];
-        let login = ["--user=sessile", "--password=sessile", "--batch", "--skip-column-names"];
-        client(&program, &[&fixed[..], &login, &["--execute", sql, "sessile"]].concat())
+        query(self.port(), sql)
     }
+}
+
+/// Runs SQL on the server at a port through `mariadb`.
+pub(crate) fn query(port: u16, sql: &str) -> Result<String, Error> {
+    let program = process::need("mariadb", "mariadb-client")?;
+    let port = format!("--port={port}");
+    let fixed = ["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", &port];
+    let login = ["--user=sessile", "--password=sessile", "--batch", "--skip-column-names"];
+    client(&program, &[&fixed[..], &login, &["--execute", sql, "sessile"]].concat())
 }
 
 impl Deref for MariaDb {

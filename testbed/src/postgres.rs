@@ -57,11 +57,15 @@ impl Postgres {
     /// # Errors
     /// When `psql` is missing or the server refuses; the text is the server's.
     pub fn query(&self, sql: &str) -> Result<String, Error> {
-        let psql = process::need("psql", "postgresql-client")?;
-        let url = self.url();
-        let arguments = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, &url];
-        client(&psql, &arguments)
+        query(&self.url(), sql)
     }
+}
+
+/// Runs SQL on the server of a URL through `psql`.
+pub(crate) fn query(url: &str, sql: &str) -> Result<String, Error> {
+    let psql = process::need("psql", "postgresql-client")?;
+    let arguments = ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql, url];
+    client(&psql, &arguments)
 }
 
 impl Deref for Postgres {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use sessile_testbed::Backend;
+
 use crate::counts::{Counts, Tally};
-use crate::servers::Servers;
+use crate::servers::Running;
 use crate::workspace::Workspace;
 
 /// The backends that need no server, and the words by which a test shows that it uses one.
@@ -15,17 +17,33 @@ const EMBEDDED: [(&str, &str, &[&str]); 3] = [
     ("file", "in the file system", &["FileStore"]),
 ];
 
-/// Which test files ran, and how their tests ended, as read off cargo's output.
+/// Which test programs ran, how their tests ended and which servers they reached.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
+pub(crate) struct Ledger<'a> {
+    servers: &'a [Running],
     package: String,
     /// The file of the test program that runs now.
     file: Option<String>,
+    /// Connections that each server had counted when the last program ended.
+    counted: Vec<Option<u64>>,
     /// By package (as rustc spells it, `sessile_sql`) and file (`tests/http.rs`).
-    ran: BTreeMap<(String, String), Counts>,
+    ran: BTreeMap<(String, String), Ran>,
 }
 
-impl Ledger {
+/// What one test program did.
+#[derive(Debug, Default)]
+struct Ran {
+    counts: Counts,
+    /// Connections to each server; `None` where that is not known.
+    connections: Vec<Option<u64>>,
+}
+
+impl<'a> Ledger<'a> {
+    /// For a run of tests beside these servers.
+    pub(crate) fn new(servers: &'a [Running]) -> Self {
+        Self { servers, counted: servers.iter().map(count).collect(), ..Self::default() }
+    }
+
     /// Takes one line of output.
     pub(crate) fn line(&mut self, line: &str) {
         let line = line.trim();
@@ -47,21 +65,33 @@ impl Ledger {
         {
             let mut tally = Tally::default();
             tally.line(line);
-            *self.ran.entry((self.package.clone(), file)).or_default() += tally.counts();
+            let before = std::mem::take(&mut self.counted);
+            self.counted = self.servers.iter().map(count).collect();
+            let made = self.counted.iter().zip(before).zip(self.servers);
+            let ran = Ran {
+                counts: tally.counts(),
+                connections: made.map(|((now, then), it)| made_by_it(*now, then, it)).collect(),
+            };
+            self.ran.insert((self.package.clone(), file), ran);
         }
     }
 
-    /// `sessile-sql: http.rs 12, sqlite.rs 30` of the test files that hold all `words`.
-    fn where_used(&self, workspace: &Workspace, words: &[&str]) -> Option<String> {
+    /// `sessile-sql: http.rs 12, sqlite.rs 30`: the test programs whose source holds all `words`
+    /// and that connected to the server, if it is one, by the server's own count.
+    fn where_used(&self, all: &Workspace, words: &[&str], server: Option<usize>) -> Option<String> {
         let mut packages: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        for ((package, file), counts) in &self.ran {
+        for ((package, file), ran) in &self.ran {
             let same = |name: &str| name.replace('-', "_") == *package;
-            let member = workspace.members.iter().find(|it| same(&it.name));
-            let Some(member) = member.filter(|_| counts.passed > 0) else { continue };
+            let Some(member) = all.members.iter().find(|it| same(&it.name)) else { continue };
+            let connections = server.and_then(|it| ran.connections.get(it).copied().flatten());
+            if ran.counts.passed == 0 || connections == Some(0) || !file.starts_with("tests/") {
+                continue;
+            }
             let text = source(&member.folder.join(file));
-            if file.starts_with("tests/") && words.iter().all(|word| text.contains(word)) {
+            if words.iter().all(|word| text.contains(word)) {
                 let name = file.trim_start_matches("tests/");
-                packages.entry(&member.name).or_default().push(format!("{name} {}", counts.passed));
+                let passed = ran.counts.passed;
+                packages.entry(&member.name).or_default().push(format!("{name} {passed}"));
             }
         }
         let parts: Vec<_> =
@@ -70,26 +100,37 @@ impl Ledger {
     }
 }
 
+fn count(server: &Running) -> Option<u64> {
+    sessile_testbed::connections(server.backend, &server.url)
+}
+
+/// Connections between two counts, without those that counting made.
+fn made_by_it(now: Option<u64>, then: Option<u64>, server: &Running) -> Option<u64> {
+    let ours = match server.backend {
+        // Each of its servers was asked.
+        Backend::Postgres | Backend::MySql | Backend::MongoDb => 1,
+        _ => u64::try_from(server.url.split(',').count()).unwrap_or(1),
+    };
+    // PostgreSQL counts a connection late: the question before may be among these too.
+    let late = u64::from(server.backend == Backend::Postgres);
+    Some(now?.saturating_sub(then?).saturating_sub(ours.saturating_add(late)))
+}
+
 /// One line for each backend: its name, what ran, and the test files with their numbers of tests.
 ///
 /// `embedded` is whether the tests ran of those that need no server.
-pub(crate) fn table(
-    workspace: &Workspace,
-    servers: &Servers,
-    ledger: &Ledger,
-    embedded: bool,
-) -> Vec<String> {
+pub(crate) fn table(workspace: &Workspace, ledger: &Ledger<'_>, embedded: bool) -> Vec<String> {
     let mut lines = vec!["tests that ran against each backend:".to_owned()];
-    let mut add = |name: &str, what: &str, words: &[&str]| {
-        let used = ledger.where_used(workspace, words);
+    let mut add = |name: &str, what: &str, words: &[&str], server: Option<usize>| {
+        let used = ledger.where_used(workspace, words, server);
         let used = used.as_deref().unwrap_or("NOTHING RAN AGAINST IT");
         lines.push(format!("  {name:<14} ({what}) {used}"));
     };
     for (name, what, words) in EMBEDDED.into_iter().filter(|_| embedded) {
-        add(name, what, words);
+        add(name, what, words, None);
     }
-    for server in &servers.running {
-        add(server.name, &server.what, &[&server.variable]);
+    for (index, server) in ledger.servers.iter().enumerate() {
+        add(server.backend.name(), &server.what, &[&server.variable], Some(index));
     }
     lines.push(String::new());
     lines
@@ -122,7 +163,7 @@ mod tests {
 
     #[test]
     fn cargos_lines_are_read_by_package_and_file() {
-        let mut ledger = Ledger::default();
+        let mut ledger = Ledger::new(&[]);
         let output = "     Running unittests src/lib.rs (target/debug/deps/sessile_sql-0a1b)\n\
             test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
                  Running tests/http.rs (target/debug/deps/http-0a1b)\n\
@@ -131,8 +172,11 @@ mod tests {
                Doc-tests sessile_sql\n\
             test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n";
         output.lines().for_each(|line| ledger.line(line));
-        let passed: Vec<_> =
-            ledger.ran.iter().map(|((a, b), it)| (a.as_str(), b.as_str(), it.passed)).collect();
+        let passed: Vec<_> = ledger
+            .ran
+            .iter()
+            .map(|((a, b), it)| (a.as_str(), b.as_str(), it.counts.passed))
+            .collect();
         let wanted = [("sessile_sql", "src/lib.rs", 1), ("sessile_sql", "tests/http.rs", 7)];
         assert_eq!(passed, wanted);
     }

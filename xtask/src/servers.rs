@@ -20,8 +20,9 @@ const KEEPER: &str = "servers-keeper";
 const USAGE: &str = "usage: cargo xtask servers [--only NAME,NAME…] [-- COMMAND…]";
 
 /// One backend that runs.
+#[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) name: &'static str,
+    pub(crate) backend: Backend,
     pub(crate) variable: String,
     pub(crate) url: String,
     /// What it is, in words.
@@ -78,7 +79,7 @@ impl Servers {
             for (backend, line) in backends.iter().zip(lines) {
                 let Some((url, what)) = line.split_once('\t') else { break };
                 running.push(Running {
-                    name: backend.name(),
+                    backend: *backend,
                     variable: backend.variable(),
                     url: url.to_owned(),
                     what: what.to_owned(),

@@ -17,7 +17,7 @@ pub(crate) fn unit(
     report: &mut Report,
     servers: Option<&Servers>,
 ) -> Result<(), Failure> {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new(servers.map_or(&[], |it| it.running.as_slice()));
     report.step("unit", || {
         let features = servers.map_or_else(String::new, |_| workspace.everywhere(FEATURE));
         let mut test = workspace.cargo(&["test", "--workspace", "--features", &features]);
@@ -32,8 +32,8 @@ pub(crate) fn unit(
         *workspace.tested.borrow_mut() = Some(features);
         Ok(Done::from(counts))
     })?;
-    if let Some(servers) = servers {
-        report.at_the_end(backends::table(workspace, servers, &ledger, true));
+    if servers.is_some() {
+        report.at_the_end(backends::table(workspace, &ledger, true));
     }
     Ok(())
 }
@@ -44,7 +44,7 @@ pub(crate) fn stores(
     report: &mut Report,
     servers: &Servers,
 ) -> Result<(), Failure> {
-    let mut ledger = Ledger::default();
+    let mut ledger = Ledger::new(&servers.running);
     report.step("stores", || {
         let mut test = workspace.cargo(&["test", "--features", &workspace.everywhere(FEATURE)]);
         test.args(workspace.declaring(FEATURE).flat_map(|it| ["-p", &it.name]));
@@ -57,7 +57,7 @@ pub(crate) fn stores(
         };
         stream(&mut test, shown, remedy).map(Done::from)
     })?;
-    report.at_the_end(backends::table(workspace, servers, &ledger, false));
+    report.at_the_end(backends::table(workspace, &ledger, false));
     Ok(())
 }
 
