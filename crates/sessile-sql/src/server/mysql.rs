@@ -1,20 +1,20 @@
 //! MySQL and MariaDB.
 //!
-//! The driver does not say what becomes of a connection whose call is dropped
-//! half-way. So every call runs to its end in a task of its own, whoever waits
-//! for it; one that takes too long closes its connection.
+//! The driver's pool takes a connection back whose call is dropped half-way, and
+//! the next caller reads the answer that comes late. So every call runs to its
+//! end in a task of its own, whoever waits for it, and one that takes too long
+//! closes its connection.
 
-use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{
-    Conn, Error, IsolationLevel, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts,
-    TxOpts, Value,
+    Conn, Error, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, TxOpts, Value,
 };
+use sessile_core::store::BoxFuture;
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::moment;
 use super::{
@@ -28,6 +28,9 @@ pub(crate) struct MySql {
     limit: Duration,
 }
 
+/// A connection that nobody uses is closed after this long.
+const IDLE: Duration = Duration::from_secs(300);
+
 /// A taken unique key (`ER_DUP_ENTRY`).
 const DUPLICATE: u16 = 1062;
 
@@ -39,12 +42,16 @@ impl MySql {
         let Some(rest) = rest else { return Err(wrong) };
         let Ok(opts) = Opts::from_url(&format!("mysql://{rest}")) else { return Err(wrong) };
         let limit = options.busy_timeout;
-        let seconds = limit.as_secs().max(1);
+        let (seconds, statement) = (limit.as_secs().max(1), limit.as_secs_f64().max(0.001));
         let most = options.connections.max(1);
         let Some(constraints) = PoolConstraints::new(0, most) else { return Err(wrong) };
         // Nothing of a connection's state is changed between calls, so that a
         // trip to reset it is not needed.
-        let pool = PoolOpts::default().with_constraints(constraints).with_reset_connection(false);
+        let pool = PoolOpts::default()
+            .with_constraints(constraints)
+            .with_reset_connection(false)
+            // Else one that comes back would be closed at once.
+            .with_inactive_connection_ttl(IDLE);
         let opts = OptsBuilder::from_opts(opts)
             .pool_opts(pool)
             // Rows that were found, not only those whose values differ.
@@ -55,21 +62,26 @@ impl MySql {
                 // Too long a value is an error, never cut; times are UTC.
                 "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_BACKSLASH_ESCAPES'".to_owned(),
                 "SET SESSION time_zone = '+00:00'".to_owned(),
-                format!("SET SESSION innodb_lock_wait_timeout = {seconds}"),
+                // The server gives up too, so that nothing goes on that nobody waits
+                // for: on rows, on tables, and (MariaDB alone can) on anything else.
+                format!(
+                    "SET SESSION innodb_lock_wait_timeout = {seconds}, \
+                     lock_wait_timeout = {seconds} /*M! , max_statement_time = {statement} */"
+                ),
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
             ]);
         Ok(Self { pool: Pool::new(opts), limit })
     }
 
-    /// Runs a call to its end, whoever waits for it.
-    async fn call<T, F>(&self, work: impl FnOnce(Conn) -> F + Send + 'static) -> Result<T, Refused>
-    where
-        T: Send + 'static,
-        F: Future<Output = (Conn, Result<T, Error>)> + Send + 'static,
-    {
+    /// Runs a call to its end, whoever waits for it, within one limit of time.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Refused> {
         let (pool, limit) = (self.pool.clone(), self.limit);
+        let until = Instant::now() + limit;
         let done = tokio::spawn(async move {
-            let connection = match timeout(limit, pool.get_conn()).await {
+            let mut connection = match timeout_at(until, pool.get_conn()).await {
                 Ok(Ok(connection)) => connection,
                 Ok(Err(error)) => return Err(said(&error)),
                 Err(_) => {
@@ -77,19 +89,16 @@ impl MySql {
                     return Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)));
                 }
             };
-            // What is dropped here when late is the call and its connection with
-            // it: the driver closes one that is in the middle of an answer.
-            match timeout(limit, work(connection)).await {
-                Ok((connection, Ok(done))) => {
-                    drop(connection);
-                    Ok(done)
-                }
-                Ok((connection, Err(error))) => {
-                    if !matches!(error, Error::Server(_)) {
-                        let _ = timeout(Duration::from_millis(100), connection.disconnect()).await;
-                    }
-                    Err(said(&error))
-                }
+            let done = timeout_at(until, work(&mut connection)).await;
+            if matches!(done, Ok(Ok(_) | Err(Error::Server(_)))) {
+                drop(connection);
+            } else {
+                // The pool would hand it on with an answer in it that nobody has
+                // read. From the first moment of this it no longer does.
+                let _ = timeout(Duration::from_millis(100), connection.disconnect()).await;
+            }
+            match done {
+                Ok(done) => done.map_err(|error| said(&error)),
                 Err(_) => {
                     let late = format!("no answer after {limit:?}");
                     Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)))
@@ -114,10 +123,7 @@ impl Database for MySql {
         let (text, columns) = (statement.text.clone(), statement.columns.clone());
         let params = places(statement, params);
         let found = self
-            .call(move |mut connection| async move {
-                let rows = connection.exec(&*text, params).await;
-                (connection, rows)
-            })
+            .call(move |connection| Box::pin(async move { connection.exec(&*text, params).await }))
             .await;
         let found: Vec<mysql_async::Row> = found.map_err(|refused| match refused {
             Refused::Failed(error) => error,
@@ -129,10 +135,11 @@ impl Database for MySql {
     async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {
         let text = statement.text.clone();
         let params = places(statement, params);
-        self.call(move |mut connection| async move {
-            let done = connection.exec_drop(&*text, params).await;
-            let changed = connection.affected_rows();
-            (connection, done.map(|()| changed))
+        self.call(move |connection| {
+            Box::pin(async move {
+                connection.exec_drop(&*text, params).await?;
+                Ok(connection.affected_rows())
+            })
         })
         .await
     }
@@ -145,10 +152,7 @@ impl Database for MySql {
     ) -> Result<Swapped, StoreError> {
         let texts = (swap.first.text.clone(), swap.second.text.clone());
         let (first, second) = (places(&swap.first, first), places(&swap.second, second));
-        let done = self.call(move |mut connection| async move {
-            let done = both(&mut connection, texts, first, second).await;
-            (connection, done)
-        });
+        let done = self.call(move |connection| Box::pin(both(connection, texts, first, second)));
         match done.await {
             Ok(swapped) => Ok(swapped),
             Err(Refused::Taken) => Ok(Swapped::Taken),
@@ -158,12 +162,14 @@ impl Database for MySql {
 
     async fn make(&self, making: Making, create: bool) -> Result<Option<i64>, StoreError> {
         let seconds = self.limit.as_secs().max(1);
-        let done = self.call(move |mut connection| async move {
-            let made = make(&mut connection, &making, create, seconds).await;
-            // It would end with the connection; the next process should not wait for that.
-            let unlocked =
-                connection.exec_drop("DO RELEASE_LOCK(?)", (lock_name(&making.lock),)).await;
-            (connection, made.and_then(|found| unlocked.map(|()| found)))
+        let done = self.call(move |connection| {
+            Box::pin(async move {
+                let made = make(connection, &making, create, seconds).await;
+                // It would end with the connection; the next process should not wait for that.
+                let name = (lock_name(&making.lock),);
+                let unlocked = connection.exec_drop("DO RELEASE_LOCK(?)", name).await;
+                made.and_then(|found| unlocked.map(|()| found))
+            })
         });
         done.await.map_err(|refused| match refused {
             Refused::Failed(error) => error,
@@ -183,9 +189,8 @@ async fn both(
     first_params: Params,
     second_params: Params,
 ) -> Result<Swapped, Error> {
-    let mut options = TxOpts::default();
-    options.with_isolation_level(IsolationLevel::ReadCommitted);
-    let mut step = connection.start_transaction(options).await?;
+    // READ COMMITTED is the connection's own: to say so here is a round trip more.
+    let mut step = connection.start_transaction(TxOpts::default()).await?;
     step.exec_drop(&*first, first_params).await?;
     if step.affected_rows() == 0 {
         step.rollback().await?;

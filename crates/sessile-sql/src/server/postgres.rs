@@ -11,7 +11,7 @@ use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, Error};
@@ -59,8 +59,10 @@ impl Postgres {
         Ok(Self { pool, limit })
     }
 
-    async fn connection(&self) -> Result<Object, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
+    async fn connection(&self, until: Instant) -> Result<Object, StoreError> {
+        let got = timeout_at(until, self.pool.get()).await;
+        let late = |_| Err(PoolError::Timeout(TimeoutType::Wait));
+        got.unwrap_or_else(late).map_err(|error| match error {
             PoolError::Timeout(TimeoutType::Wait) => {
                 failed(StoreErrorKind::Timeout, "no connection was free in time".into())
             }
@@ -72,14 +74,15 @@ impl Postgres {
         })
     }
 
-    /// Bounds a call. One that is late takes its connection with it: the
-    /// answers of others would wait behind it.
+    /// Bounds a call, the wait for a connection included. One that is late takes
+    /// its connection with it: the answers of others would wait behind it.
     async fn bounded<T>(
         &self,
-        connection: Object,
         call: impl AsyncFnOnce(&Object) -> Result<T, Error>,
     ) -> Result<Result<T, Error>, StoreError> {
-        match timeout(self.limit, call(&connection)).await {
+        let until = Instant::now() + self.limit;
+        let connection = self.connection(until).await?;
+        match timeout_at(until, call(&connection)).await {
             Ok(answer) => Ok(answer),
             Err(_) => {
                 drop(Object::take(connection));
@@ -89,9 +92,8 @@ impl Postgres {
     }
 
     async fn execute(&self, statement: &Statement, params: &[Param]) -> Result<u64, Refused> {
-        let connection = self.connection().await?;
         let done = self
-            .bounded(connection, async |connection: &Object| {
+            .bounded(async |connection: &Object| {
                 let prepared = connection.prepare_cached(&statement.text).await?;
                 connection.execute_raw(&prepared, params).await
             })
@@ -113,10 +115,9 @@ impl Database for Postgres {
         statement: &Statement,
         params: Vec<Param>,
     ) -> Result<Vec<Row>, StoreError> {
-        let connection = self.connection().await?;
         let params: Vec<_> = params.iter().map(|param| param as &(dyn ToSql + Sync)).collect();
         let found = self
-            .bounded(connection, async |connection: &Object| {
+            .bounded(async |connection: &Object| {
                 let prepared = connection.prepare_cached(&statement.text).await?;
                 connection.query(&prepared, &params).await
             })
@@ -148,8 +149,8 @@ impl Database for Postgres {
     }
 
     async fn make(&self, making: Making, create: bool) -> Result<Option<i64>, StoreError> {
-        let mut connection = self.connection().await?;
         let limit = self.limit * 4;
+        let mut connection = self.connection(Instant::now() + limit).await?;
         let made = timeout(limit, async {
             let step = connection.transaction().await?;
             // Held to the end of the transaction; waiting for it is what is wanted.
