@@ -11,6 +11,7 @@
 //! - `replace` makes the new entry before the old one stops working.
 
 mod any;
+mod cached;
 mod diagnose;
 mod error;
 mod layout;
@@ -24,6 +25,7 @@ use std::pin::Pin;
 
 pub use any::AnyStore;
 use bytes::Bytes;
+pub use cached::{Cached, CachedOptions};
 pub use diagnose::{Diagnose, Finding, Level};
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;

@@ -12,7 +12,7 @@ use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, W
 use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
 
 use crate::connection::{Item, Only, Stamp, Stored};
-use crate::fault::bad_entry;
+use crate::fault::{bad_entry, no_such_key};
 use crate::keys::{WireKey, expiry, now};
 use crate::store::Servers;
 
@@ -61,7 +61,9 @@ impl Foreign {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        let Some(item) = self.find(&WireKey::new(key, None)?).await? else { return Ok(None) };
+        // Nobody was given an id with such a key: who sends one is a new visitor.
+        let key = WireKey::new(key, None).map_err(|_| no_such_key())?;
+        let Some(item) = self.find(&key).await? else { return Ok(None) };
         if !self.whose.reads(item.flags) {
             return Err(bad_entry("its flags say that it is of another type"));
         }

@@ -14,7 +14,7 @@ use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, W
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::connection::{Only, Stamp, Stored};
-use crate::fault::{STORE, bad_entry};
+use crate::fault::{STORE, bad_entry, no_such_key};
 use crate::keys::{SLACK, WireKey, expiry, now};
 use crate::store::Servers;
 
@@ -71,7 +71,9 @@ impl Native {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        Ok(self.find(&self.key(key)?).await?.map(|found| match found {
+        // Nobody was given an id with such a key: who sends one is a new visitor.
+        let key = self.key(key).map_err(|_| no_such_key())?;
+        Ok(self.find(&key).await?.map(|found| match found {
             Found::Live { record, number, stamp } => Entry::Live(record, version(number, stamp)),
             Found::Moved { to, until } => Entry::Moved { to, until },
         }))

@@ -1,0 +1,262 @@
+//! A fast store in front of a durable one.
+
+mod front;
+mod kept;
+mod suspects;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::front::Front;
+use super::*;
+
+/// How a [`Cached`] store uses its front.
+#[derive(Clone)]
+pub struct CachedOptions {
+    /// How long what the front holds is believed after it was read from the back.
+    /// 5 seconds by default. See [`Cached`] for what hangs on it.
+    pub lease: Duration,
+    /// How far the clocks of the processes may be apart. 1 second by default.
+    pub skew: Duration,
+    /// How long a front that failed is not asked for sessions. 1 second by default.
+    pub rest: Duration,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+    pause: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
+    report: Arc<dyn Fn(&StoreError) + Send + Sync>,
+}
+
+impl CachedOptions {
+    /// With the caller's clock, and its way to wait: a runtime's sleep.
+    pub fn new(
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+        pause: impl Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            lease: Duration::from_secs(5),
+            skew: Duration::from_secs(1),
+            rest: Duration::from_secs(1),
+            clock: Arc::new(clock),
+            pause: Arc::new(pause),
+            report: Arc::new(|_| {}),
+        }
+    }
+
+    /// Told of every failure of the front, which no caller of the store hears of.
+    #[must_use]
+    pub fn report(mut self, report: impl Fn(&StoreError) + Send + Sync + 'static) -> Self {
+        self.report = Arc::new(report);
+        self
+    }
+}
+
+impl fmt::Debug for CachedOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedOptions").field("lease", &self.lease).finish_non_exhaustive()
+    }
+}
+
+/// Any fast store in front of any durable one, in any number of processes.
+///
+/// Everything is written to the back, and versions are the back's: an update of
+/// something stale meets `Conflict` there. Sessions are read from the front, and
+/// on a miss from the back, which then fills the front. The front fails no call:
+/// what it would have saved is read from the back.
+///
+/// # What the front is believed
+///
+/// - Only life, never death: a session that the front takes for missing or
+///   expired is looked up in the back.
+/// - Only for [`lease`](CachedOptions::lease) after the moment before it was read
+///   from the back, whoever put it there however late.
+/// - Nothing while a mark lies under the key, for a lease and the skew of the
+///   clocks. `delete` and `replace` put it there before they go to the back, an
+///   update that meets a conflict afterwards. Sessions read before the mark
+///   cannot be put in its place, and when it goes their leases are over.
+/// - Nothing of a session whose id is younger than a lease. So ending all of a
+///   user's sessions need not know of one that just got its id.
+///
+/// So from the answer to a logout on, no process finds the session. Where the
+/// mark cannot be put because the front cannot be reached, the logout waits a
+/// lease and the skew before it is answered. An update in that case is answered
+/// at once: other processes may read the data before it until the lease is over.
+///
+/// One window is left: a front that loses the mark within its time (it is evicted,
+/// or the server restarts) and is then filled by a reader that has been asleep
+/// since before the logout, within the lease of its reading.
+///
+/// The front must hold our own layout and be used for this alone.
+pub struct Cached<F, B> {
+    front: Front<F>,
+    back: B,
+}
+
+impl<F: SessionStore, B: SessionStore> Cached<F, B> {
+    /// `front` before `back`.
+    pub fn new(front: F, back: B, options: CachedOptions) -> Self {
+        Self { front: Front::new(front, options), back }
+    }
+
+    /// How often the front has failed.
+    pub fn front_failures(&self) -> u64 {
+        self.front.failures()
+    }
+
+    /// The store behind.
+    pub fn back(&self) -> &B {
+        &self.back
+    }
+}
+
+impl<F, B: fmt::Debug> fmt::Debug for Cached<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cached").field("back", &self.back).finish_non_exhaustive()
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        let place = match self.front.load(key).await {
+            front::Found::Live(record, version) => return Ok(Some(Entry::Live(record, version))),
+            front::Found::Nothing(place) => Some(place),
+            front::Found::Unknown => None,
+        };
+        let found = self.back.load(key).await?;
+        if let (Some(place), Some(Entry::Live(record, version))) = (place, &found) {
+            self.front.fill(key, place, record, version).await;
+        }
+        Ok(found)
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        self.back.create(key, record).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let suspicion = self.front.suspect(key);
+        let before = self.front.now();
+        let outcome = self.back.update(key, record, expected).await?;
+        let known = match &outcome {
+            WriteOutcome::Written(version) => {
+                self.front.follow(key, expected, record, version, before).await
+            }
+            WriteOutcome::Conflict | WriteOutcome::Gone => self.front.mark(key).await,
+        };
+        if known {
+            suspicion.clear();
+        }
+        Ok(outcome)
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        let suspicion = self.front.suspect(key);
+        let outcome = self.back.touch(key, seen, idle).await?;
+        let known = match outcome {
+            TouchOutcome::Touched => self.front.touch(key, seen, idle).await,
+            TouchOutcome::Gone => self.front.mark(key).await,
+        };
+        if known {
+            suspicion.clear();
+        }
+        Ok(outcome)
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let suspicion = self.front.suspect(old_key);
+        let before = self.front.now();
+        let marked = self.front.mark(old_key).await;
+        let outcome = self.back.replace(old_key, expected, new_key, record, grace).await?;
+        if self.front.still_marked(old_key, marked, before).await {
+            suspicion.clear();
+        } else if grace.is_none() && matches!(outcome, WriteOutcome::Written(_)) {
+            self.front.wait_out().await;
+        }
+        Ok(outcome)
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let suspicion = self.front.suspect(key);
+        let before = self.front.now();
+        let marked = self.front.mark(key).await;
+        self.back.delete(key).await?;
+        if self.front.still_marked(key, marked, before).await {
+            suspicion.clear();
+        } else {
+            self.front.wait_out().await;
+        }
+        Ok(())
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        self.back.as_sweep()
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        self.back.as_directory().map(|_| self as &dyn Directory)
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.back.as_scan()
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        self.back.as_diagnose()
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        match self.back.as_directory() {
+            Some(directory) => directory.by_subject(subject),
+            None => Box::pin(async { Err(unlisted()) }),
+        }
+    }
+
+    /// One that is not listed when it begins, or gets another id meanwhile, has an
+    /// id younger than a lease, and so nothing in the front.
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let directory = self.back.as_directory().ok_or_else(unlisted)?;
+            let (before, mut marked) = (self.front.now(), true);
+            for (key, _) in directory.by_subject(subject).await? {
+                if Some(&key) != keep {
+                    marked &= self.front.mark(&key).await;
+                }
+            }
+            let removed = directory.delete_by_subject(subject, keep).await?;
+            if !marked || self.front.is_late(before) {
+                self.front.wait_out().await;
+            }
+            Ok(removed)
+        })
+    }
+}
+
+fn unlisted() -> StoreError {
+    StoreError::new("cached", StoreErrorKind::Unsupported)
+        .because("the store behind the cache keeps no users")
+}
