@@ -107,7 +107,7 @@ pub(crate) fn name(choice: &StoreChoice) -> String {
             None => format!("{url}, table {table}"),
         },
         StoreChoice::File { dir, .. } => format!("file:{}", dir.display()),
-        StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url } => url.to_string(),
+        StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url, .. } => url.to_string(),
         StoreChoice::MongoDb { url, database, collection } => {
             format!("{url}, collection {database}.{collection}")
         }

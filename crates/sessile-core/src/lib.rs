@@ -64,7 +64,9 @@ pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
-pub use crate::settings::{Setting, SettingValue, Settings, SettingsError, StoreChoice, StoreUrl};
+pub use crate::settings::{
+    MemcachedClient, Setting, SettingValue, Settings, SettingsError, StoreChoice, StoreUrl,
+};
 pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::time::Timestamp;

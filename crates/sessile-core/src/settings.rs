@@ -19,7 +19,7 @@ use std::fmt;
 
 pub use error::SettingsError;
 pub use names::Setting;
-pub use store::{StoreChoice, StoreUrl};
+pub use store::{MemcachedClient, StoreChoice, StoreUrl};
 
 /// Settings by name, not yet checked.
 ///

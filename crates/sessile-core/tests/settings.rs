@@ -54,6 +54,9 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_CACHE_KEY_PREFIX" | "SESSION_CACHE_VERSION" => {
             ("7", &[("SESSION_TYPE", ""), ("SESSION_CACHE_URL", "redis://host")])
         }
+        "SESSION_MEMCACHED_CLIENT" => {
+            ("pylibmc_ketama", &[("SESSION_TYPE", ""), ("SESSION_URL", "memcached://host")])
+        }
         "SESSION_MEMCACHED" => ("host:11211", &[("SESSION_TYPE", "")]),
         "SESSION_MONGODB" => ("mongodb://host", &[("SESSION_TYPE", "")]),
         "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {

@@ -76,6 +76,7 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
         "SESSION_TABLE" | "SESSION_SQLALCHEMY_TABLE" => {
             settings.with("SESSION_URL", "postgres://host/db")
         }
+        "SESSION_MEMCACHED_CLIENT" => settings.with("SESSION_URL", "memcached://host"),
         "SESSION_REDIS_REPLICAS" => settings.with("SESSION_URL", "redis://host"),
         "SESSION_CACHE_VERSION" => settings.with("SESSION_CACHE_URL", "redis://host"),
         "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {

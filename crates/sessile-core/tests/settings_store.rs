@@ -43,7 +43,7 @@ fn said(choice: &StoreChoice) -> String {
             format!("file {} {mode:o}{threshold}", dir.display())
         }
         StoreChoice::Redis { url, .. } => format!("redis {}", url.expose()),
-        StoreChoice::Memcached { url } => format!("memcached {}", url.expose()),
+        StoreChoice::Memcached { url, .. } => format!("memcached {}", url.expose()),
         StoreChoice::MongoDb { url, database, collection } => {
             format!("mongodb {} {database}.{collection}", url.expose())
         }

@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod memcached;
 mod mongodb;
 mod redis;
 mod sql;
@@ -126,9 +127,11 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
         StoreChoice::MongoDb { url, database, collection } => {
             mongodb::open(&url, database, collection, config).await
         }
-        StoreChoice::Memcached { url } => Err(no_driver(&url)),
+        StoreChoice::Memcached { url, client } => memcached::open(&url, client, config).await,
         StoreChoice::Cached { front, .. } => match *front {
-            StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url } => Err(no_driver(&url)),
+            StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url, .. } => {
+                Err(no_driver(&url))
+            }
             _ => Err(ConnectError::NoDriver { scheme: String::new() }),
         },
         _ => Err(ConnectError::NoDriver { scheme: String::new() }),

@@ -59,6 +59,9 @@ pub use sessile_core::*;
 #[cfg(feature = "file")]
 #[doc(no_inline)]
 pub use sessile_file as file;
+#[cfg(feature = "memcached")]
+#[doc(no_inline)]
+pub use sessile_memcached as memcached;
 #[cfg(feature = "mongodb")]
 #[doc(no_inline)]
 pub use sessile_mongodb as mongodb;

@@ -174,7 +174,7 @@ fn place(choice: &StoreChoice) -> String {
         StoreChoice::Sql { url, table, .. } => format!("the table {table} of {url}"),
         StoreChoice::File { dir, .. } => format!("files, in {}", dir.display()),
         StoreChoice::Redis { url, .. } => format!("Redis, at {url}"),
-        StoreChoice::Memcached { url } => format!("Memcached, at {url}"),
+        StoreChoice::Memcached { url, .. } => format!("Memcached, at {url}"),
         StoreChoice::MongoDb { url, .. } => format!("MongoDB, at {url}"),
         StoreChoice::Cached { front, back, .. } => {
             format!("{}, behind {}", place(back), place(front))

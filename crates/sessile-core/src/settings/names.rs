@@ -89,6 +89,11 @@ pub(super) const KNOWN: &[Setting] = &[
     ),
     plain("SESSION_REDIS_REPLICAS", N | S | D, "1 or more, or \"none\""),
     secret("SESSION_MEMCACHED", N | S, "servers: host:11211,other:11211"),
+    plain(
+        "SESSION_MEMCACHED_CLIENT",
+        N | S | D,
+        "pymemcache, pylibmc, pylibmc_ketama or python_memcached",
+    ),
     secret("SESSION_MONGODB", N | S, "an address: mongodb:// or mongodb+srv://"),
     plain("SESSION_MONGODB_DB", N | S, "a database's name"),
     plain("SESSION_MONGODB_COLLECT", N | S, "a collection's name"),

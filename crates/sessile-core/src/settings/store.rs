@@ -53,6 +53,8 @@ pub enum StoreChoice {
     Memcached {
         /// `memcached://h:p,h:p`.
         url: StoreUrl,
+        /// Which client shares the servers.
+        client: MemcachedClient,
     },
     /// MongoDB.
     MongoDb {
@@ -72,6 +74,20 @@ pub enum StoreChoice {
         /// What the cache's keys begin with; `None` as in the store behind it.
         key_prefix: Option<String>,
     },
+}
+
+/// A client of Memcached, as far as it decides which of several servers has a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MemcachedClient {
+    /// pymemcache's `HashClient`: Django's `PyMemcacheCache`.
+    Pymemcache,
+    /// pylibmc as it is by default: Django's `PyLibMCCache`, Flask-Session's first choice.
+    Pylibmc,
+    /// pylibmc with the behaviour `ketama`.
+    PylibmcKetama,
+    /// python-memcached.
+    PythonMemcached,
 }
 
 const TYPES: &[(&str, Kind)] = &[
@@ -215,6 +231,7 @@ fn refuse_others(given: &Given) -> Result<(), SettingsError> {
         "SESSION_FILE_THRESHOLD",
         "SESSION_CACHELIB_NAMES",
         "SESSION_REDIS_REPLICAS",
+        "SESSION_MEMCACHED_CLIENT",
         CACHELIB,
     ];
     let named = parts::NAMED.iter().map(|(name, _)| name);

@@ -6,7 +6,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::given::{Given, count, is_none, text};
 
 use super::address::{self, Kind, StoreUrl};
-use super::{CACHE_URL, CACHELIB, ENGINE, StoreChoice, TYPE, URL};
+use super::{CACHE_URL, CACHELIB, ENGINE, MemcachedClient, StoreChoice, TYPE, URL};
 
 /// Where Flask-Session puts its client, and we the address.
 pub(super) const NAMED: &[(&str, Kind)] = &[
@@ -91,7 +91,7 @@ pub(super) fn by_url(
             if config.profile == Profile::Django {
                 django_cache(given, config)?;
             }
-            if kind == Kind::Redis { redis(given, url)? } else { StoreChoice::Memcached { url } }
+            if kind == Kind::Redis { redis(given, url)? } else { memcached(given, config, url)? }
         }
         Kind::MongoDb => mongodb(given, config, url)?,
         Kind::File => file(given, config, Some(url))?,
@@ -105,6 +105,25 @@ fn redis(given: &mut Given, url: StoreUrl) -> Result<StoreChoice, SettingsError>
         false => u32::try_from(count(value)?).ok().filter(|count| *count > 0).map(Some),
     })?;
     Ok(StoreChoice::Redis { url, replicas: replicas.flatten() })
+}
+
+fn memcached(
+    given: &mut Given,
+    config: &Config,
+    url: StoreUrl,
+) -> Result<StoreChoice, SettingsError> {
+    let clients = &[
+        ("pymemcache", MemcachedClient::Pymemcache),
+        ("pylibmc", MemcachedClient::Pylibmc),
+        ("pylibmc_ketama", MemcachedClient::PylibmcKetama),
+        ("python_memcached", MemcachedClient::PythonMemcached),
+    ];
+    let usual = match config.profile {
+        Profile::FlaskSession => MemcachedClient::Pylibmc,
+        _ => MemcachedClient::Pymemcache,
+    };
+    let client = given.choice("SESSION_MEMCACHED_CLIENT", clients)?.unwrap_or(usual);
+    Ok(StoreChoice::Memcached { url, client })
 }
 
 /// The address, under whichever name it was given.
@@ -277,7 +296,7 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
     let front = match kind {
         // What a cache loses is behind it.
         Kind::Redis => StoreChoice::Redis { url, replicas: None },
-        _ => StoreChoice::Memcached { url },
+        _ => memcached(given, config, url)?,
     };
     let mut key_prefix = None;
     let back = if config.profile == Profile::Django {
