@@ -1,0 +1,298 @@
+//! Redis of our own: killed, frozen, slow, cut off, out of memory.
+#![cfg(feature = "faults")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sessile_conformance::faults::{create, fill, is_live, key, record};
+use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::{Clock, Stage};
+use sessile_core::store::{CreateOutcome, Entry, Version, WriteOutcome};
+use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind};
+use sessile_redis::{Options, RedisStore};
+use sessile_testbed::proxy::{Faults, Proxy};
+use sessile_testbed::redis::{Redis, RedisOptions};
+
+const TIMEOUT: Duration = Duration::from_millis(500);
+/// What a busy machine may add to it.
+const SLACK: Duration = Duration::from_secs(2);
+
+async fn connect(url: &str) -> RedisStore {
+    let options = Options { timeout: TIMEOUT, connect_timeout: TIMEOUT, ..Options::default() };
+    RedisStore::connect(url, options).await.unwrap()
+}
+
+fn durable() -> Redis {
+    Redis::start(RedisOptions { appendonly: true, ..RedisOptions::default() }).unwrap()
+}
+
+fn behind_proxy() -> (Redis, Proxy, String) {
+    let redis = Redis::start(RedisOptions::default()).unwrap();
+    let proxy = Proxy::start(redis.address()).unwrap();
+    let url = proxy.instead_of(&redis.url());
+    (redis, proxy, url)
+}
+
+/// The length of a session's payload, by which the tests tell sessions and versions apart.
+async fn length(store: &RedisStore, number: u32) -> Option<usize> {
+    match store.load(&key(number)).await.unwrap() {
+        Some(Entry::Live(record, _)) => Some(record.payload.len()),
+        _ => None,
+    }
+}
+
+async fn made(store: &RedisStore, number: u32, bytes: usize) -> Version {
+    match store.create(&key(number), &record(bytes)).await.unwrap() {
+        CreateOutcome::Created(version) => version,
+        CreateOutcome::Exists => panic!("session {number} is there already"),
+    }
+}
+
+/// Until a load succeeds again; how long that took.
+async fn recovery(store: &RedisStore) -> Duration {
+    let started = Instant::now();
+    while store.load(&key(0)).await.is_err() {
+        assert!(started.elapsed() < Duration::from_secs(30), "it does not recover");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    started.elapsed()
+}
+
+/// Writes one session over and over, its length being the number of the write.
+struct Writer {
+    acknowledged: usize,
+    refused: usize,
+    longest: Duration,
+}
+
+async fn write(store: RedisStore, number: u32, stop: &AtomicBool, written: &AtomicUsize) -> Writer {
+    let mut version = made(&store, number, 0).await;
+    let mut writer = Writer { acknowledged: 0, refused: 0, longest: Duration::ZERO };
+    while !stop.load(Ordering::SeqCst) {
+        let started = Instant::now();
+        let next = record(writer.acknowledged + 1);
+        match store.update(&key(number), &next, &version).await {
+            Ok(WriteOutcome::Written(new)) => {
+                (version, writer.acknowledged) = (new, writer.acknowledged + 1);
+                written.fetch_add(1, Ordering::SeqCst);
+            }
+            // The one that was under way at the kill had been written after all.
+            Ok(WriteOutcome::Conflict) => break,
+            Ok(WriteOutcome::Gone) => panic!("session {number} is lost"),
+            Err(_) => writer.refused += 1,
+        }
+        writer.longest = writer.longest.max(started.elapsed());
+    }
+    writer
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_a_killed_server_loses_nothing_acknowledged() {
+    let mut redis = durable();
+    let store = connect(&redis.url()).await;
+    let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut writers = Vec::new();
+    for number in 0..8 {
+        let (store, stop, written) = (store.clone(), Arc::clone(&stop), Arc::clone(&written));
+        let writer = async move { write(store, number, &stop, &written).await };
+        writers.push(tokio::spawn(writer));
+    }
+    while written.load(Ordering::SeqCst) < 2000 {
+        tokio::task::yield_now().await;
+    }
+    redis.kill();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    redis.run().unwrap();
+    let recovered = recovery(&store).await;
+    stop.store(true, Ordering::SeqCst);
+    let (mut lost, mut all, mut refused, mut longest) = (0, 0, 0, Duration::ZERO);
+    for (number, writer) in (0..).zip(writers) {
+        let writer = writer.await.unwrap();
+        let found = length(&store, number).await.unwrap();
+        lost += writer.acknowledged.saturating_sub(found);
+        all += writer.acknowledged;
+        refused += writer.refused;
+        longest = longest.max(writer.longest);
+    }
+    println!(
+        "F01 kill -9 among 8 writers: of {all} acknowledged writes {lost} lost, {refused} calls \
+         refused, the longest after {longest:?}; answered {recovered:?} after its restart"
+    );
+    assert_eq!(lost, 0);
+    assert!(refused > 0, "nobody noticed");
+    assert!(longest < TIMEOUT + SLACK, "{longest:?}");
+    assert!(recovered < Duration::from_secs(1) + SLACK, "{recovered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
+    let redis = RefCell::new(durable());
+    let url = redis.borrow().url();
+    let store = connect(&url).await;
+    let kill = || redis.borrow_mut().kill();
+    let seen = store.clone();
+    let run = || {
+        redis.borrow_mut().run().unwrap();
+        // It tries again after a pause; visitors in it are told 503 still.
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::block_in_place(|| runtime.block_on(recovery(&seen)));
+    };
+    outage(store, Readers::Refused, kill, run).await.unwrap();
+    println!("F01 through HTTP: every visitor 503, no cookie changed, all as before afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f02_a_frozen_server_holds_nobody_and_its_late_replies_reach_nobody() {
+    let redis = Redis::start(RedisOptions::default()).unwrap();
+    let store = connect(&redis.url()).await;
+    for number in 0..20 {
+        made(&store, number, 100 + number as usize).await;
+    }
+    redis.freeze();
+    let started = Instant::now();
+    let (mut kinds, mut longest) = (BTreeMap::<String, usize>::new(), Duration::ZERO);
+    while started.elapsed() < Duration::from_secs(30) {
+        let mut calls = Vec::new();
+        for number in 0..200 {
+            let store = store.clone();
+            calls.push(tokio::spawn(async move {
+                let started = Instant::now();
+                let error = store.load(&key(number % 20)).await.unwrap_err();
+                (error.kind(), started.elapsed())
+            }));
+        }
+        for call in calls {
+            let (kind, time) = call.await.unwrap();
+            let expected = [StoreErrorKind::Timeout, StoreErrorKind::Unavailable];
+            assert!(expected.contains(&kind), "{kind:?}");
+            *kinds.entry(format!("{kind:?}")).or_default() += 1;
+            longest = longest.max(time);
+        }
+    }
+    let frozen = started.elapsed();
+    redis.thaw();
+    let recovered = recovery(&store).await;
+    for round in 0..400 {
+        let found = length(&store, round % 20).await;
+        assert_eq!(found, Some(100 + (round % 20) as usize), "a late reply reached another");
+    }
+    println!(
+        "F02 SIGSTOP for {frozen:?}: calls ended {kinds:?}, the longest after {longest:?}; \
+         answered {recovered:?} after it went on; no reply went astray"
+    );
+    assert!(longest < TIMEOUT + SLACK, "{longest:?}");
+    assert!(recovered < Duration::from_secs(1) + SLACK, "{recovered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f03_a_slow_network_costs_one_load_and_one_save() {
+    let (_redis, proxy, url) = behind_proxy();
+    let options = Options { timeout: Duration::from_secs(5), ..Options::default() };
+    let store = RedisStore::connect(&url, options).await.unwrap();
+    let stage =
+        Stage::over(AnyStore::new(store), sessile::Config::native(), Clock::default()).unwrap();
+    let mut visitor = stage.browser();
+    visitor.post("/set?k=a&v=1").await.unwrap().expect(200).unwrap();
+    visitor.post("/set?k=a&v=2").await.unwrap().expect(200).unwrap();
+    let (latency, jitter) = (Duration::from_millis(200), Duration::from_millis(100));
+    proxy.set(Faults { latency, jitter, ..Faults::default() });
+    let mut trips = Vec::new();
+    for path in ["/untouched", "/get?k=a", "/set?k=a&v=3"] {
+        let before = proxy.counts().round_trips;
+        let reply = match path.starts_with("/set") {
+            true => visitor.post(path).await.unwrap(),
+            false => visitor.get(path).await.unwrap(),
+        };
+        reply.expect(200).unwrap();
+        trips.push(proxy.counts().round_trips - before);
+    }
+    println!("F03 200 ± 100 ms: round trips untouched, read, changed: {trips:?}");
+    assert_eq!(trips, [0, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f04_broken_replies_cost_the_connection_and_nothing_else() {
+    let (_redis, proxy, url) = behind_proxy();
+    let store = connect(&url).await;
+    made(&store, 0, 10).await;
+    made(&store, 1, 20).await;
+    proxy.set(Faults { slice: 1, ..Faults::default() });
+    assert_eq!(length(&store, 0).await, Some(10), "byte by byte");
+    for bytes in [0, 1, 2, 5, 9, 20, 40] {
+        proxy.set(Faults { truncate_replies: Some(bytes), ..Faults::default() });
+        let started = Instant::now();
+        let cut = store.load(&key(0)).await;
+        assert!(started.elapsed() < TIMEOUT + SLACK, "cut at {bytes}: {:?}", started.elapsed());
+        let struck = proxy.counts().faults;
+        proxy.heal();
+        let recovered = recovery(&store).await;
+        assert_eq!(length(&store, 1).await, Some(20), "cut at {bytes}");
+        assert!(cut.is_err() || struck == 0, "cut at {bytes}, and it answered {cut:?}");
+        println!("F04 replies cut at {bytes} bytes: answered {recovered:?} after it healed");
+    }
+    assert!(proxy.counts().faults >= 5, "{:?}", proxy.counts());
+    proxy.reset_connections();
+    recovery(&store).await;
+    assert_eq!(length(&store, 0).await, Some(10), "after a reset");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
+    let (_redis, proxy, url) = behind_proxy();
+    let store = connect(&url).await;
+    // The server knows the scripts then: a call that has to send one first is not applied yet.
+    let other = made(&store, 1, 1).await;
+    store.update(&key(1), &record(2), &other).await.unwrap();
+    proxy.set(Faults { lose_replies: true, ..Faults::default() });
+    store.create(&key(0), &record(1)).await.unwrap_err();
+    proxy.heal();
+    recovery(&store).await;
+    // The visitor, told to try again, finds that it is taken, and all of it.
+    let again = store.create(&key(0), &record(2)).await.unwrap();
+    assert_eq!(again, CreateOutcome::Exists);
+    let Some(Entry::Live(found, version)) = store.load(&key(0)).await.unwrap() else {
+        panic!("the session is not there")
+    };
+    assert_eq!(found.payload.len(), 1);
+    proxy.set(Faults { lose_replies: true, ..Faults::default() });
+    store.update(&key(0), &record(3), &version).await.unwrap_err();
+    proxy.heal();
+    recovery(&store).await;
+    // The same change from the same version loses against itself.
+    let again = store.update(&key(0), &record(3), &version).await.unwrap();
+    assert_eq!(again, WriteOutcome::Conflict);
+    assert_eq!(length(&store, 0).await, Some(3));
+    let listed = store.as_scan().unwrap().scan(None, 10).await.unwrap();
+    assert_eq!(listed.entries.len(), 2);
+    println!("F05 lost replies to a creation and a change: each happened once");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f10_without_memory_old_sessions_stay_and_an_eviction_is_an_expiry() {
+    let redis = Redis::start(RedisOptions::default()).unwrap();
+    let store = connect(&redis.url()).await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "2mb"]).unwrap();
+    let (number, kind) = fill(&store).await.unwrap();
+    assert_eq!(kind, StoreErrorKind::Full);
+    println!("F10 noeviction: session {number} was refused as {kind:?}, all before it are there");
+    for freed in 0..100 {
+        store.delete(&key(freed)).await.unwrap();
+    }
+    create(&store, number).await.unwrap();
+    redis.command(&["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]).unwrap();
+    let mut gone = 0;
+    for more in number + 1..2 * number {
+        create(&store, more).await.unwrap();
+    }
+    for old in 100..2 * number {
+        // Whole or not at all.
+        gone += u32::from(!is_live(&store, old).await.unwrap());
+    }
+    println!("F10 allkeys-lru: {gone} sessions were evicted: as if they had expired");
+    assert!(gone > 0);
+    assert!(is_live(&store, 2 * number - 1).await.unwrap());
+}
