@@ -95,6 +95,15 @@ fn a_cluster_gives_a_killed_masters_slots_to_its_replica() {
 }
 
 #[test]
+fn slots_of_a_cluster_move_with_their_keys() {
+    let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
+    cluster.nodes[0].command(&["SET", "{06S}", "b"]).unwrap();
+    cluster.reshard(0, 1, 10).unwrap();
+    assert_eq!(cluster.nodes[1].command(&["GET", "{06S}"]).unwrap(), Reply::Text("b".into()));
+    assert!(cluster.nodes[0].command(&["GET", "{06S}"]).is_err());
+}
+
+#[test]
 fn memcached_lives_and_dies() {
     let options =
         MemcachedOptions { memory: Some(1), largest_item: Some(16_384), ..Default::default() };

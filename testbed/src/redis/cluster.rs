@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::folder::Folder;
-use crate::process::wait_until;
+use crate::process::{self, wait_until};
 use crate::redis::resp::{Reply, info_field};
 use crate::redis::{Redis, RedisOptions, plan};
-use crate::server::on_a_free_port;
+use crate::server::{client, on_a_free_port};
 
 const MASTERS: usize = 3;
 const NODES: usize = 6;
@@ -64,6 +64,22 @@ impl RedisCluster {
             Ok(reply.text().unwrap_or_default().to_owned())
         };
         self.nodes.iter().map(id).collect()
+    }
+
+    /// Moves so many slots, with their keys, from one master to another; takes as long as it takes.
+    ///
+    /// # Errors
+    /// When `redis-cli` is missing or refuses.
+    pub fn reshard(&self, from: usize, to: usize, slots: u32) -> Result<(), Error> {
+        let program = process::need("redis-cli", "redis-tools")?;
+        let ids = self.ids()?;
+        let none = || Error::new("there is no such node");
+        let (from, to) = (ids.get(from).ok_or_else(none)?, ids.get(to).ok_or_else(none)?);
+        let address = self.nodes.first().ok_or_else(none)?.address().to_string();
+        let slots = slots.to_string();
+        let fixed = ["--cluster", "reshard", &address, "--cluster-yes", "--cluster-slots", &slots];
+        let moved = ["--cluster-from", from, "--cluster-to", to];
+        client(&program, &[&fixed[..], &moved].concat()).map(|_| ())
     }
 
     /// Makes strangers a cluster. `redis-cli --cluster create` does the same and takes longer.
