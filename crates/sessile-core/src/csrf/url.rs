@@ -1,7 +1,7 @@
 //! Addresses as CPython 3.13's `urllib.parse.urlsplit` takes them apart: what Django and
 //! Flask-WTF decide with, oddities included.
 
-use std::net::Ipv6Addr;
+use core::net::Ipv6Addr;
 
 use unicode_normalization::UnicodeNormalization as _;
 
