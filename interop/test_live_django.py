@@ -84,6 +84,29 @@ class CacheOnRedisTest(Django, unittest.TestCase):
         return "cache", {"CACHE": url}, {"SESSION_CACHE_URL": url}
 
 
+class DbOnPostgresTest(Django, unittest.TestCase):
+    @staticmethod
+    def place():
+        url = server_url("postgres")
+        return "db", {"DATABASE": url}, {"SESSION_URL": url}
+
+
+class DbOnMariaDbTest(Django, unittest.TestCase):
+    @staticmethod
+    def place():
+        url = server_url("mysql")
+        return "db", {"DATABASE": url}, {"SESSION_URL": url}
+
+
+class DbOnSqliteTest(Django, unittest.TestCase):
+    @classmethod
+    def place(cls):
+        folder = tempfile.TemporaryDirectory(prefix="sessile-live-")
+        cls.addClassCleanup(folder.cleanup)
+        url = f"sqlite:///{folder.name}/site.db"
+        return "db", {"DATABASE": url}, {"SESSION_URL": url}
+
+
 class FileTest(Django, unittest.TestCase):
     @classmethod
     def place(cls):

@@ -104,6 +104,29 @@ class MongoDbTest(FlaskSession, unittest.TestCase):
         return [ours]
 
 
+class PostgresTest(FlaskSession, unittest.TestCase):
+    @staticmethod
+    def place():
+        url = server_url("postgres")
+        return url, {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": url}
+
+
+class MariaDbTest(FlaskSession, unittest.TestCase):
+    @staticmethod
+    def place():
+        url = server_url("mysql")
+        return url, {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": url}
+
+
+class SqliteTest(FlaskSession, unittest.TestCase):
+    @classmethod
+    def place(cls):
+        folder = tempfile.TemporaryDirectory(prefix="sessile-live-")
+        cls.addClassCleanup(folder.cleanup)
+        url = f"sqlite:///{folder.name}/sessions.db"
+        return url, {"SESSION_TYPE": "sqlalchemy", "SESSION_SQLALCHEMY": url}
+
+
 class FilesTest(FlaskSession, unittest.TestCase):
     @classmethod
     def place(cls):
