@@ -78,3 +78,25 @@ pub use typed::{Dict, Session};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// The guides' programs, compiled and run.
+#[cfg(all(doctest, feature = "testing"))]
+mod guides {
+    macro_rules! guide {
+        ($($name:ident: $file:literal,)*) => {$(
+            #[doc = include_str!(concat!("../../../docs/guides/", $file))]
+            struct $name;
+        )*};
+    }
+
+    guide! {
+        LogIn: "log-in.md",
+        RememberMe: "remember-me.md",
+        Devices: "devices.md",
+        BehindAProxy: "behind-a-proxy.md",
+        SeveralProcesses: "several-processes.md",
+        RotateAKey: "rotate-a-key.md",
+        ShareWithFlask: "share-with-flask.md",
+        ShareWithDjango: "share-with-django.md",
+    }
+}
