@@ -13,11 +13,13 @@
 mod any;
 mod cached;
 mod diagnose;
+mod dual;
 mod error;
 mod layout;
 mod memory;
 mod none;
 mod scan;
+mod shared_cache;
 
 use std::fmt;
 use std::future::Future;
@@ -27,11 +29,13 @@ pub use any::AnyStore;
 use bytes::Bytes;
 pub use cached::{Cached, CachedOptions};
 pub use diagnose::{Diagnose, Finding, Level};
+pub use dual::{Dual, DualOptions};
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
 pub use memory::{AtBound, MemoryStore};
 pub use none::NoStore;
 pub use scan::{Cursor, Page, Scan};
+pub use shared_cache::SharedCache;
 
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};

@@ -1,0 +1,396 @@
+//! Two stores while sessions move from one to the other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut as _, BytesMut};
+
+use super::*;
+
+/// A store and the one it takes over from, so that nobody is logged out meanwhile.
+///
+/// Sessions are looked up in the new store, then in the old one. New ones are
+/// made in the new store; one that is found in the old store moves with its next
+/// change, its key and bytes as they are. A logout ends it in both and leaves a mark
+/// in the new store, so that a change under way cannot bring it there afterwards.
+///
+/// Both stores have the same keys and payloads. All who write go through this:
+/// what a process of before writes to the old store alone after a session has
+/// moved is not seen. When the old store is empty, or all of its sessions have
+/// been moved (`sessile migrate`), the new one is used alone.
+pub struct Dual<N, O> {
+    new: N,
+    old: O,
+    options: DualOptions,
+}
+
+/// How a [`Dual`] store moves sessions.
+#[derive(Clone)]
+pub struct DualOptions {
+    /// How long the mark of a logout stays. 10 minutes by default; a process that is
+    /// suspended for longer in the middle of a move brings a session back that was ended meanwhile.
+    pub mark_for: Duration,
+    /// The payload of a mark. In a foreign layout it is to be what the original
+    /// takes for an empty session, such as `{}` in its format.
+    pub mark: Bytes,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
+}
+
+impl DualOptions {
+    /// With the caller's clock.
+    pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self {
+            mark_for: Duration::from_secs(600),
+            mark: Bytes::from_static(b"\0ended"),
+            clock: Arc::new(clock),
+        }
+    }
+}
+
+impl fmt::Debug for DualOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DualOptions").field("mark_for", &self.mark_for).finish_non_exhaustive()
+    }
+}
+
+impl<N: fmt::Debug, O: fmt::Debug> fmt::Debug for Dual<N, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Dual({:?}, before {:?})", self.new, self.old)
+    }
+}
+
+/// Begins the versions of the old store. No store's own version begins so.
+const OLD: &[u8; 16] = b"\0sessile, before";
+
+fn of_old(version: &Version) -> Version {
+    let mut bytes = BytesMut::from(&OLD[..]);
+    match version {
+        Version::Number(number) => {
+            bytes.put_u8(b'n');
+            bytes.put_u64(*number);
+        }
+        Version::Bytes(own) => {
+            bytes.put_u8(b'b');
+            bytes.put_slice(own);
+        }
+    }
+    Version::Bytes(bytes.freeze())
+}
+
+fn is_of_old(version: &Version) -> bool {
+    matches!(version, Version::Bytes(bytes) if bytes.starts_with(OLD))
+}
+
+/// What became of a session that was to move.
+enum Move {
+    Done(Version),
+    Refused(WriteOutcome),
+}
+
+impl<N: SessionStore, O: SessionStore> Dual<N, O> {
+    /// `new`, and `old` as long as sessions are there.
+    pub fn new(new: N, old: O, options: DualOptions) -> Self {
+        Self { new, old, options }
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.options.clock)()
+    }
+
+    fn is_mark(&self, record: &Record) -> bool {
+        record.payload == self.options.mark && record.subject.is_none() && record.created.is_none()
+    }
+
+    async fn load_new(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        self.new.load(key).await
+    }
+
+    fn unless_mark(&self, entry: Entry) -> Option<Entry> {
+        match entry {
+            Entry::Live(record, _) if self.is_mark(&record) => None,
+            entry => Some(entry),
+        }
+    }
+
+    /// What a write from a version of the old store answers, when the session is there no more.
+    async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
+        let found = self.load_new(key).await?.and_then(|entry| self.unless_mark(entry));
+        Ok(match found {
+            Some(Entry::Live(..)) => WriteOutcome::Conflict,
+            Some(Entry::Moved { .. }) | None => WriteOutcome::Gone,
+        })
+    }
+
+    /// Puts `record` into the new store in place of the expected one in the old.
+    async fn move_over(
+        &self,
+        key: &StoreKey,
+        expected: &Version,
+        record: Option<&Record>,
+    ) -> Result<Move, StoreError> {
+        let before = self.now();
+        let (found, version) = match self.old.load(key).await? {
+            Some(Entry::Live(found, version)) => (found, version),
+            _ => return Ok(Move::Refused(self.refused(key).await?)),
+        };
+        if of_old(&version) != *expected {
+            return Ok(Move::Refused(WriteOutcome::Conflict));
+        }
+        let CreateOutcome::Created(version) =
+            self.new.create(key, record.unwrap_or(&found)).await?
+        else {
+            return Ok(Move::Refused(self.refused(key).await?));
+        };
+        let slow = self.now() >= before + self.options.mark_for / 2;
+        let deleted = self.old.delete(key).await;
+        if slow || deleted.is_err() {
+            // A mark may have come and gone, or an older copy would stay: as it was.
+            self.new.delete(key).await?;
+            deleted?;
+            return Err(StoreError::new("dual", StoreErrorKind::Timeout));
+        }
+        Ok(Move::Done(version))
+    }
+
+    /// Whatever is in the new store under a key gives way to a mark.
+    async fn mark(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mark = Record {
+            payload: self.options.mark.clone(),
+            created: None,
+            seen: None,
+            rotated: None,
+            authenticated: None,
+            deadlines: crate::expiry::Deadlines {
+                idle: Some(self.now() + self.options.mark_for),
+                absolute: None,
+            },
+            permanent: false,
+            subject: None,
+        };
+        loop {
+            self.new.delete(key).await?;
+            if let CreateOutcome::Created(_) = self.new.create(key, &mark).await? {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        if let Some(entry) = self.load_new(key).await? {
+            return Ok(self.unless_mark(entry));
+        }
+        Ok(match self.old.load(key).await? {
+            Some(Entry::Live(record, version)) => Some(Entry::Live(record, of_old(&version))),
+            Some(moved) => Some(moved),
+            // It may have moved between the two.
+            None => self.load_new(key).await?.and_then(|entry| self.unless_mark(entry)),
+        })
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        if self.old.load(key).await?.is_some() {
+            return Ok(CreateOutcome::Exists);
+        }
+        match self.new.create(key, record).await? {
+            CreateOutcome::Exists => {}
+            created => return Ok(created),
+        }
+        // The key of an ended session may be used anew, as in any store.
+        match self.load_new(key).await? {
+            Some(Entry::Live(found, version)) if self.is_mark(&found) => {
+                Ok(match self.new.update(key, record, &version).await? {
+                    WriteOutcome::Written(version) => CreateOutcome::Created(version),
+                    WriteOutcome::Conflict | WriteOutcome::Gone => CreateOutcome::Exists,
+                })
+            }
+            _ => Ok(CreateOutcome::Exists),
+        }
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        if is_of_old(expected) {
+            return Ok(match self.move_over(key, expected, Some(record)).await? {
+                Move::Done(version) => WriteOutcome::Written(version),
+                Move::Refused(refused) => refused,
+            });
+        }
+        match self.new.update(key, record, expected).await? {
+            WriteOutcome::Conflict => self.refused(key).await,
+            WriteOutcome::Gone if self.load(key).await?.is_some_and(|it| is_live(&it)) => {
+                Ok(WriteOutcome::Conflict)
+            }
+            outcome => Ok(outcome),
+        }
+    }
+
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        match self.load_new(key).await? {
+            Some(Entry::Live(record, _)) if self.is_mark(&record) => return Ok(TouchOutcome::Gone),
+            Some(_) => return self.new.touch(key, seen, idle).await,
+            None => {}
+        }
+        match self.old.touch(key, seen, idle).await? {
+            TouchOutcome::Touched => Ok(TouchOutcome::Touched),
+            // It may have moved between the two.
+            TouchOutcome::Gone => match self.load_new(key).await? {
+                Some(Entry::Live(record, _)) if self.is_mark(&record) => Ok(TouchOutcome::Gone),
+                Some(_) => self.new.touch(key, seen, idle).await,
+                None => Ok(TouchOutcome::Gone),
+            },
+        }
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let mut here = expected.clone();
+        // A key that is taken moves nothing.
+        if self.load(new_key).await?.is_some() {
+            let live = self.load(old_key).await?.is_some_and(|it| is_live(&it));
+            return Ok(if live { WriteOutcome::Conflict } else { WriteOutcome::Gone });
+        }
+        if is_of_old(expected) {
+            match self.move_over(old_key, expected, None).await? {
+                Move::Done(version) => here = version,
+                Move::Refused(refused) => return Ok(refused),
+            }
+        }
+        match self.new.replace(old_key, &here, new_key, record, grace).await? {
+            WriteOutcome::Written(version) => Ok(WriteOutcome::Written(version)),
+            WriteOutcome::Conflict => self.refused(old_key).await,
+            WriteOutcome::Gone if self.load(old_key).await?.is_some_and(|it| is_live(&it)) => {
+                Ok(WriteOutcome::Conflict)
+            }
+            WriteOutcome::Gone => Ok(WriteOutcome::Gone),
+        }
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.old.delete(key).await?;
+        self.mark(key).await
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        (self.new.as_sweep().is_some() || self.old.as_sweep().is_some()).then_some(self)
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        (self.new.as_directory().is_some() && self.old.as_directory().is_some()).then_some(self)
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        (self.new.as_scan().is_some() && self.old.as_scan().is_some()).then_some(self)
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        self.new.as_diagnose()
+    }
+}
+
+fn is_live(entry: &Entry) -> bool {
+    matches!(entry, Entry::Live(..))
+}
+
+fn unsupported() -> StoreError {
+    StoreError::new("dual", StoreErrorKind::Unsupported)
+}
+
+impl<N: SessionStore, O: SessionStore> Sweep for Dual<N, O> {
+    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let mut removed = 0;
+            for sweep in [self.new.as_sweep(), self.old.as_sweep()].into_iter().flatten() {
+                removed += sweep.sweep(now, limit.saturating_sub(removed)).await?;
+            }
+            Ok(removed)
+        })
+    }
+}
+
+impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        Box::pin(async move {
+            let mut found = BTreeMap::new();
+            // The old one first: what moves meanwhile is found in the new one.
+            for directory in [self.old.as_directory(), self.new.as_directory()] {
+                found.extend(directory.ok_or_else(unsupported)?.by_subject(subject).await?);
+            }
+            let mut found: Vec<_> = found.into_iter().collect();
+            found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
+            Ok(found)
+        })
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let old = self.old.as_directory().ok_or_else(unsupported)?;
+            let new = self.new.as_directory().ok_or_else(unsupported)?;
+            let mut removed = 0;
+            for (key, _) in old.by_subject(subject).await? {
+                if Some(&key) != keep {
+                    self.delete(&key).await?;
+                    removed += 1;
+                }
+            }
+            Ok(removed + new.delete_by_subject(subject, keep).await?)
+        })
+    }
+}
+
+impl<N: SessionStore, O: SessionStore> Scan for Dual<N, O> {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(async move {
+            let (place, inner) = match after.map(|after| after.as_bytes().split_first()) {
+                None => (b'o', None),
+                Some(Some((place @ (b'o' | b'n'), []))) => (*place, None),
+                Some(Some((place @ (b'o' | b'n'), inner))) => {
+                    (*place, Some(Cursor::from_bytes(inner)))
+                }
+                _ => return Err(unsupported().because("the cursor is of another kind of store")),
+            };
+            // The old one first: what moves meanwhile is found in the new one.
+            let scan = if place == b'o' { self.old.as_scan() } else { self.new.as_scan() };
+            let mut page = scan.ok_or_else(unsupported)?.scan(inner.as_ref(), limit).await?;
+            page.entries.retain(|(_, record)| !self.is_mark(record));
+            let at = |place: u8, inner: &[u8]| {
+                Cursor::from_bytes([&[place], inner].concat().into_boxed_slice())
+            };
+            page.next = match page.next {
+                Some(next) => Some(at(place, next.as_bytes())),
+                None if place == b'o' => Some(at(b'n', &[])),
+                None => None,
+            };
+            Ok(page)
+        })
+    }
+}

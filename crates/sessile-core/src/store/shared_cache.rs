@@ -1,0 +1,167 @@
+//! A durable store whose sessions another program keeps in its cache: Django's `cached_db`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+
+/// A durable store before which another program has a cache: Django's `cached_db` engine.
+///
+/// Django reads its cache first and asks the database on a miss. So everything is
+/// read from and written to `back` here, and what is written is deleted from the
+/// cache, for Django to read it anew.
+///
+/// The cache itself is not read. Django deletes from it after the database, and
+/// ignores errors of it, so that an ended session may lie there: whoever believes
+/// it revives that session, which no invariant of this crate allows. For a cache
+/// of our own there is [`Cached`].
+///
+/// A cache that cannot be reached fails no call. Django may then go on with what it has
+/// there until that ends, as it does when it cannot reach it itself.
+pub struct SharedCache<F, B> {
+    front: F,
+    back: B,
+    prefix: Box<str>,
+    failures: AtomicU64,
+    report: Arc<dyn Fn(&StoreError) + Send + Sync>,
+}
+
+impl<F: SessionStore, B: SessionStore> SharedCache<F, B> {
+    /// `prefix` is what the cache's keys have before those of `back`:
+    /// `:1:django.contrib.sessions.cached_db` unless Django's `KEY_PREFIX` or
+    /// `VERSION` are set. `report` is told of every failure of the cache.
+    pub fn new(
+        front: F,
+        back: B,
+        prefix: impl Into<Box<str>>,
+        report: impl Fn(&StoreError) + Send + Sync + 'static,
+    ) -> Self {
+        let (prefix, report) = (prefix.into(), Arc::new(report));
+        Self { front, back, prefix, failures: AtomicU64::new(0), report }
+    }
+
+    /// How often the cache has failed.
+    pub fn front_failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
+    }
+
+    /// The cache has what was before this write, or is about to.
+    async fn forget(&self, key: &StoreKey) {
+        let name = StoreKey::from_text(format!("{}{}", self.prefix, key.to_text()));
+        if let Err(error) = self.front.delete(&name).await {
+            self.failures.fetch_add(1, Ordering::Relaxed);
+            (self.report)(&error);
+            tracing::warn!(%error, "a session stays in the cache of another program until it ends there");
+        }
+    }
+}
+
+impl<F, B: fmt::Debug> fmt::Debug for SharedCache<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedCache").field("back", &self.back).finish_non_exhaustive()
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
+    async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        self.back.load(key).await
+    }
+
+    async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        self.back.create(key, record).await
+    }
+
+    async fn update(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        expected: &Version,
+    ) -> Result<WriteOutcome, StoreError> {
+        let outcome = self.back.update(key, record, expected).await?;
+        if matches!(outcome, WriteOutcome::Written(_)) {
+            self.forget(key).await;
+        }
+        Ok(outcome)
+    }
+
+    /// The cache keeps its own time; what ends there is read from the database.
+    async fn touch(
+        &self,
+        key: &StoreKey,
+        seen: Timestamp,
+        idle: Option<Timestamp>,
+    ) -> Result<TouchOutcome, StoreError> {
+        self.back.touch(key, seen, idle).await
+    }
+
+    async fn replace(
+        &self,
+        old_key: &StoreKey,
+        expected: &Version,
+        new_key: &StoreKey,
+        record: &Record,
+        grace: Option<Timestamp>,
+    ) -> Result<WriteOutcome, StoreError> {
+        let outcome = self.back.replace(old_key, expected, new_key, record, grace).await?;
+        if matches!(outcome, WriteOutcome::Written(_)) {
+            self.forget(old_key).await;
+        }
+        Ok(outcome)
+    }
+
+    async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.back.delete(key).await?;
+        self.forget(key).await;
+        Ok(())
+    }
+
+    fn as_sweep(&self) -> Option<&dyn Sweep> {
+        self.back.as_sweep()
+    }
+
+    fn as_directory(&self) -> Option<&dyn Directory> {
+        self.back.as_directory().map(|_| self as &dyn Directory)
+    }
+
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        self.back.as_scan()
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        self.back.as_diagnose()
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
+    fn by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+        match self.back.as_directory() {
+            Some(directory) => directory.by_subject(subject),
+            None => Box::pin(async { Err(unsupported()) }),
+        }
+    }
+
+    fn delete_by_subject<'a>(
+        &'a self,
+        subject: &'a Subject,
+        keep: Option<&'a StoreKey>,
+    ) -> BoxFuture<'a, Result<usize, StoreError>> {
+        Box::pin(async move {
+            let directory = self.back.as_directory().ok_or_else(unsupported)?;
+            let ending = directory.by_subject(subject).await?;
+            let removed = directory.delete_by_subject(subject, keep).await?;
+            for (key, _) in ending.iter().filter(|(key, _)| Some(key) != keep) {
+                self.forget(key).await;
+            }
+            Ok(removed)
+        })
+    }
+}
+
+fn unsupported() -> StoreError {
+    StoreError::new("cached", StoreErrorKind::Unsupported)
+        .because("the store behind the cache keeps no users")
+}

@@ -1,0 +1,170 @@
+//! A new store beside the one it takes over from, under the suite.
+#![allow(clippy::unwrap_used)]
+
+use std::time::UNIX_EPOCH;
+
+use sessile_conformance::faults::record;
+use sessile_conformance::{Capabilities, Open, block_on, http_tests, store_tests};
+use sessile_core::store::{CreateOutcome, Dual, DualOptions, Entry, TouchOutcome, WriteOutcome};
+use sessile_core::{MemoryStore, SessionStore, StoreKey, Timestamp};
+use sessile_sql::{Options, SqlStore};
+use tempfile::TempDir;
+
+fn options() -> DualOptions {
+    DualOptions::new(|| Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap_or_default())
+}
+
+fn both_in_memory() -> impl Open {
+    let (new, old) = (MemoryStore::new(), MemoryStore::new());
+    move || {
+        let (new, old) = (new.clone(), old.clone());
+        async move { Ok(Dual::new(new, old, options())) }
+    }
+}
+
+fn sqlite_after_memory() -> impl Open {
+    let (folder, old) = (TempDir::new().unwrap(), MemoryStore::new());
+    move || {
+        let url = format!("sqlite:{}", folder.path().join("sessions.db").display());
+        let old = old.clone();
+        async move {
+            let new = SqlStore::connect(&url, Options::default()).await.unwrap();
+            Ok(Dual::new(new, old, options()))
+        }
+    }
+}
+
+mod memory_after_memory {
+    use super::*;
+
+    store_tests!(both_in_memory(), Capabilities::all());
+}
+
+mod sqlite_after_a_memory_store {
+    use super::*;
+
+    store_tests!(sqlite_after_memory(), Capabilities::all());
+    http_tests!(sqlite_after_memory(), Capabilities::all());
+}
+
+/// The suite with every session made in the old store.
+mod sessions_from_before {
+    use super::*;
+
+    /// Creates in the old store, as the deployment before did.
+    struct Before(Dual<MemoryStore, MemoryStore>, MemoryStore);
+
+    impl SessionStore for Before {
+        async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, sessile_core::StoreError> {
+            self.0.load(key).await
+        }
+
+        async fn create(
+            &self,
+            key: &StoreKey,
+            record: &sessile_core::store::Record,
+        ) -> Result<CreateOutcome, sessile_core::StoreError> {
+            if self.0.load(key).await?.is_some() {
+                return Ok(CreateOutcome::Exists);
+            }
+            match self.1.create(key, record).await? {
+                CreateOutcome::Exists => Ok(CreateOutcome::Exists),
+                // The version by which the new deployment knows it.
+                CreateOutcome::Created(_) => match self.0.load(key).await? {
+                    Some(Entry::Live(_, version)) => Ok(CreateOutcome::Created(version)),
+                    // The mark of a logout lies there.
+                    _ => {
+                        self.1.delete(key).await?;
+                        self.0.create(key, record).await
+                    }
+                },
+            }
+        }
+
+        async fn update(
+            &self,
+            key: &StoreKey,
+            record: &sessile_core::store::Record,
+            expected: &sessile_core::store::Version,
+        ) -> Result<WriteOutcome, sessile_core::StoreError> {
+            self.0.update(key, record, expected).await
+        }
+
+        async fn touch(
+            &self,
+            key: &StoreKey,
+            seen: Timestamp,
+            idle: Option<Timestamp>,
+        ) -> Result<TouchOutcome, sessile_core::StoreError> {
+            self.0.touch(key, seen, idle).await
+        }
+
+        async fn replace(
+            &self,
+            old_key: &StoreKey,
+            expected: &sessile_core::store::Version,
+            new_key: &StoreKey,
+            record: &sessile_core::store::Record,
+            grace: Option<Timestamp>,
+        ) -> Result<WriteOutcome, sessile_core::StoreError> {
+            self.0.replace(old_key, expected, new_key, record, grace).await
+        }
+
+        async fn delete(&self, key: &StoreKey) -> Result<(), sessile_core::StoreError> {
+            self.0.delete(key).await
+        }
+
+        fn as_sweep(&self) -> Option<&dyn sessile_core::store::Sweep> {
+            self.0.as_sweep()
+        }
+
+        fn as_directory(&self) -> Option<&dyn sessile_core::store::Directory> {
+            self.0.as_directory()
+        }
+
+        fn as_scan(&self) -> Option<&dyn sessile_core::store::Scan> {
+            self.0.as_scan()
+        }
+    }
+
+    fn before() -> impl Open {
+        let (new, old) = (MemoryStore::new(), MemoryStore::new());
+        move || {
+            let (new, old) = (new.clone(), old.clone());
+            async move { Ok(Before(Dual::new(new, old.clone(), options()), old)) }
+        }
+    }
+
+    store_tests!(before(), Capabilities::all());
+}
+
+#[test]
+fn a_session_from_before_moves_with_its_next_change_and_a_logout_ends_it_in_both() {
+    let (new, old) = (MemoryStore::new(), MemoryStore::new());
+    let store = Dual::new(new.clone(), old.clone(), options());
+    let (key, other) = (StoreKey::from_hash([1; 32]), StoreKey::from_hash([2; 32]));
+    block_on(async {
+        for key in [&key, &other] {
+            old.create(key, &record(10)).await.unwrap();
+        }
+        let Some(Entry::Live(found, version)) = store.load(&key).await.unwrap() else { panic!() };
+        assert!(new.is_empty(), "reading moves nothing");
+        let written = store.update(&key, &found, &version).await.unwrap();
+        assert!(matches!(written, WriteOutcome::Written(_)));
+        assert_eq!((old.len(), new.len()), (1, 1));
+        // Of two changes that loaded it in the old store, the second must look again.
+        let again = store.update(&key, &found, &version).await.unwrap();
+        assert_eq!(again, WriteOutcome::Conflict);
+
+        let Some(Entry::Live(found, late)) = store.load(&other).await.unwrap() else { panic!() };
+        store.delete(&other).await.unwrap();
+        store.delete(&key).await.unwrap();
+        for key in [&key, &other] {
+            assert_eq!(store.update(key, &found, &late).await.unwrap(), WriteOutcome::Gone);
+            assert_eq!(store.load(key).await.unwrap(), None);
+        }
+        // A mover that had looked before the logout finds its place taken.
+        assert_eq!(new.create(&other, &found).await.unwrap(), CreateOutcome::Exists);
+    })
+    .unwrap();
+}
