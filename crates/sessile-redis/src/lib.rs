@@ -10,6 +10,7 @@
 //! ```
 
 mod address;
+mod diagnose;
 mod entry;
 mod fault;
 mod foreign;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use redis::cmd;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Layout, Page, Record, Scan, TouchOutcome,
-    Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
+    Scan, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
+use crate::diagnose::Diagnosis;
 use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
@@ -24,6 +25,7 @@ struct Inner {
     server: Server,
     layout: Layout,
     names: Names,
+    durable: bool,
 }
 
 /// Where the sessions are, by layout and topology.
@@ -59,11 +61,12 @@ impl RedisStore {
         let server = Server::new(url, &options)?;
         server.one(b"", &cmd("PING"), Effect::Reads).await.map_err(StoreError::from)?;
         let names = Names::new(options.prefix());
-        Ok(Self(Arc::new(Inner { server, layout: options.layout, names })))
+        let durable = Diagnosis::durable(&options);
+        Ok(Self(Arc::new(Inner { server, layout: options.layout, names, durable })))
     }
 
     fn kind(&self) -> Kind<'_> {
-        let Inner { server, layout, names } = &*self.0;
+        let Inner { server, layout, names, .. } = &*self.0;
         match layout {
             Layout::Native => Kind::Native(Native { server, names }),
             Layout::FlaskSession | Layout::Django => Kind::Foreign(Foreign { server }),
@@ -129,6 +132,20 @@ impl SessionStore for RedisStore {
     fn as_scan(&self) -> Option<&dyn Scan> {
         Some(self)
     }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
+    }
+}
+
+impl Diagnose for RedisStore {
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        let Inner { server, durable, .. } = &*self.0;
+        Box::pin(async move { Diagnosis { server, durable: *durable }.findings(clock).await })
+    }
 }
 
 impl Directory for RedisStore {
@@ -164,7 +181,7 @@ impl Scan for RedisStore {
         after: Option<&'a Cursor>,
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        let Inner { server, layout, names } = &*self.0;
+        let Inner { server, layout, names, .. } = &*self.0;
         Box::pin(crate::scan::scan(server, names, layout.is_foreign(), after, limit))
     }
 }

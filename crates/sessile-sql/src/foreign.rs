@@ -42,6 +42,10 @@ pub(crate) struct Foreign<D> {
 }
 
 impl<D: Database> Foreign<D> {
+    pub(crate) fn database(&self) -> &D {
+        &self.database
+    }
+
     pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
         let dialect = database.dialect();
         let table = options.quoted_table(dialect);

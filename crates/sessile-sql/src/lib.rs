@@ -19,6 +19,7 @@
 // Without a database there is nothing to offer.
 #![cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
+mod diagnose;
 mod foreign;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod native;

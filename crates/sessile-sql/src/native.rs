@@ -175,6 +175,10 @@ fn typed(first: usize) -> String {
 }
 
 impl<D: Database> Native<D> {
+    pub(crate) fn database(&self) -> &D {
+        &self.database
+    }
+
     pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
         let dialect = database.dialect();
         let table = options.quoted_table(dialect);

@@ -78,6 +78,10 @@ impl Sqlite {
         Ok(store)
     }
 
+    pub(crate) fn database(&self) -> &Self {
+        self
+    }
+
     async fn call<T: Send + 'static>(
         queue: &Queue,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,

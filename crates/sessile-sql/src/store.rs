@@ -1,13 +1,15 @@
 //! One type for every database and layout.
 
 use std::fmt;
+use std::sync::Arc;
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Layout, Record, Scan, Sweep, TouchOutcome, Version,
-    WriteOutcome,
+    BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Finding, Layout, Record, Scan, Sweep,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Timestamp};
 
+use crate::diagnose::{Table, diagnose};
 use crate::foreign::Foreign;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 use crate::native::Native;
@@ -21,7 +23,7 @@ use crate::{ConnectError, Options};
 
 /// Sessions in a SQL database. Clones share its connections.
 #[derive(Clone)]
-pub struct SqlStore(Backend);
+pub struct SqlStore(Backend, Arc<Table>);
 
 #[derive(Clone)]
 enum Backend {
@@ -83,7 +85,8 @@ impl SqlStore {
         options.checked_table()?;
         let foreign = options.layout != Layout::Native;
         let (scheme, rest) = url.split_once(':').unwrap_or_default();
-        Ok(Self(match scheme {
+        let table = Table::of(&options);
+        let backend = match scheme {
             #[cfg(feature = "sqlite")]
             "sqlite" => {
                 let sqlite = Sqlite::open(sqlite::path_in(rest)?, options.clone()).await?;
@@ -112,7 +115,8 @@ impl SqlStore {
                 let _ = (foreign, rest);
                 return Err(ConnectError::Url("this build has no driver for its scheme"));
             }
-        }))
+        };
+        Ok(Self(backend, table))
     }
 }
 
@@ -178,5 +182,18 @@ impl SessionStore for SqlStore {
 
     fn as_scan(&self) -> Option<&dyn Scan> {
         each!(self, backend => Some(backend))
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
+    }
+}
+
+impl Diagnose for SqlStore {
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        each!(self, backend => Box::pin(diagnose(backend.database(), &self.1, clock)))
     }
 }
