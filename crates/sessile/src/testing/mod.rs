@@ -32,6 +32,7 @@
 //! # }
 //! ```
 
+mod exchange;
 mod jar;
 
 use std::convert::Infallible;
@@ -42,14 +43,12 @@ use std::time::SystemTime;
 use axum::Router;
 use axum_core::body::Body;
 use axum_core::response::Response;
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use sessile_core::{Session as Core, Timestamp};
 use tower_layer::Layer as _;
 use tower_service::Service;
 
+pub use exchange::{TestError, TestRequest, TestResponse};
 pub use jar::CookieJar;
 
 use crate::failure::Failure;
@@ -72,8 +71,6 @@ pub struct TestClient {
 
 /// How much of a response is kept; more is an error.
 const MAX_BODY: usize = 64 << 20;
-/// How many redirects are followed.
-const MAX_REDIRECTS: usize = 20;
 
 impl TestClient {
     /// Somebody who was never at `https://localhost`, where `app` is.
@@ -292,142 +289,3 @@ where
         })
     }
 }
-
-/// A request that is being made.
-pub struct TestRequest<'a> {
-    client: &'a mut TestClient,
-    method: Method,
-    path: String,
-    headers: HeaderMap,
-    body: Result<Vec<u8>, TestError>,
-}
-
-impl TestRequest<'_> {
-    /// Adds a field, in place of one by the same name.
-    #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    /// Sends these fields as a form does.
-    #[must_use]
-    pub fn form<N: AsRef<str>, V: AsRef<str>>(mut self, fields: &[(N, V)]) -> Self {
-        let pairs = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref()));
-        let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        self.body = Ok(form.into_bytes());
-        let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
-        self.header(header::CONTENT_TYPE, kind)
-    }
-
-    /// Sends a value as JSON.
-    #[must_use]
-    pub fn json<T: Serialize>(mut self, value: &T) -> Self {
-        self.body = serde_json::to_vec(value).map_err(TestError::Json);
-        self.header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
-    }
-
-    /// Sends these bytes.
-    #[must_use]
-    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
-        self.body = Ok(body.into());
-        self
-    }
-
-    /// Sends it; the response's cookies are kept.
-    ///
-    /// # Errors
-    ///
-    /// [`TestError`]: the request could not be made, or its answer not be read.
-    pub async fn send(self) -> Result<TestResponse, TestError> {
-        let Self { client, method, path, headers, body } = self;
-        let mut response = client.once(method, &path, headers.clone(), body?).await?;
-        for _ in 0..MAX_REDIRECTS {
-            let location = response.headers.get(header::LOCATION).cloned();
-            let Some(location) = location.filter(|_| client.follow && response.is_redirect())
-            else {
-                return Ok(response);
-            };
-            let location = location.to_str().unwrap_or_default();
-            let path = location.strip_prefix(&*client.base).unwrap_or(location).to_owned();
-            let mut headers = headers.clone();
-            headers.remove(header::CONTENT_TYPE);
-            response = client.once(Method::GET, &path, headers, Vec::new()).await?;
-        }
-        Err(TestError::Redirects)
-    }
-}
-
-/// What came back.
-#[derive(Debug)]
-pub struct TestResponse {
-    /// The status.
-    pub status: StatusCode,
-    /// The fields.
-    pub headers: HeaderMap,
-    /// The body.
-    pub body: Bytes,
-}
-
-impl TestResponse {
-    /// The body as text.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    /// The body as JSON.
-    ///
-    /// # Errors
-    ///
-    /// [`TestError::Json`] when it is none of a `T`.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, TestError> {
-        serde_json::from_slice(&self.body).map_err(TestError::Json)
-    }
-
-    /// A field's value; empty when it is missing.
-    pub fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-    }
-
-    /// Whether it sends the browser elsewhere.
-    pub fn is_redirect(&self) -> bool {
-        self.status.is_redirection() && self.headers.contains_key(header::LOCATION)
-    }
-
-    /// Panics when the status is another, quoting the body.
-    #[track_caller]
-    pub fn assert_status(self, status: u16) -> Self {
-        assert_eq!(self.status.as_u16(), status, "{}", self.text());
-        self
-    }
-}
-
-/// Why a test's request came to nothing.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum TestError {
-    /// This is no path.
-    Address(String),
-    /// The session could not be opened or saved.
-    Session(Failure),
-    /// The response's body broke off, or has over 64 MiB.
-    Body,
-    /// What should be JSON is none, or cannot be.
-    Json(serde_json::Error),
-    /// One redirect led to the next, twenty times.
-    Redirects,
-}
-
-impl fmt::Display for TestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Address(path) => write!(f, "{path:?} cannot be asked for"),
-            Self::Session(failure) => failure.fmt(f),
-            Self::Body => f.write_str("the response's body cannot be read"),
-            Self::Json(error) => write!(f, "no JSON: {error}"),
-            Self::Redirects => f.write_str("one redirect led to the next, twenty times"),
-        }
-    }
-}
-
-impl std::error::Error for TestError {}
