@@ -25,6 +25,8 @@
 mod bounded;
 mod connect;
 mod cookies;
+#[cfg(feature = "csrf")]
+pub mod csrf;
 #[cfg(feature = "axum")]
 mod extract;
 mod failure;
@@ -47,6 +49,9 @@ mod world;
 pub use connect::from_toml;
 pub use connect::{ConnectError, connect_store, from_env};
 pub use cookies::Cookies;
+#[cfg(feature = "csrf")]
+#[doc(inline)]
+pub use csrf::{Csrf, CsrfLayer};
 pub use failure::Failure;
 pub use g::G;
 pub use layer::{SessionFuture, SessionLayer, SessionService};

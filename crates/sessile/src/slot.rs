@@ -57,6 +57,9 @@ struct Place {
     cookies_read: OnceLock<()>,
     /// What handlers and middleware share; absent until one asks.
     scope: OnceLock<Box<Scope>>,
+    /// What the CSRF layer knows of the request.
+    #[cfg(feature = "csrf")]
+    csrf: OnceLock<crate::csrf::Visit>,
 }
 
 /// A session, and whether it may be saved.
@@ -77,7 +80,23 @@ enum Mode {
 impl Slot {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         let (session, cookies, cookies_read, scope) = Default::default();
-        Self(Arc::new(Place { shared, session, cookies, cookies_read, scope }))
+        #[cfg(feature = "csrf")]
+        let csrf = OnceLock::new();
+        Self(Arc::new(Place {
+            shared,
+            session,
+            cookies,
+            cookies_read,
+            scope,
+            #[cfg(feature = "csrf")]
+            csrf,
+        }))
+    }
+
+    /// What the CSRF layer noted of this request, if there is one.
+    #[cfg(feature = "csrf")]
+    pub(crate) fn csrf(&self) -> &OnceLock<crate::csrf::Visit> {
+        &self.0.csrf
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -163,6 +182,10 @@ impl Slot {
         if let Some(Opened { session, mode }) = self.0.session.get() {
             match mode {
                 Mode::Normal => {
+                    #[cfg(feature = "csrf")]
+                    if let Some(visit) = self.0.csrf.get() {
+                        visit.before_saving(self, session);
+                    }
                     let mut world = Live(&shared.surroundings);
                     match drive::prepare(&shared.engine, session, server_error, &mut world) {
                         Ok(Prepared::Committed(committed)) => headers::write(response, &committed),
@@ -258,17 +281,21 @@ impl Shared {
     }
 
     fn came_in_the_clear(&self, headers: &HeaderMap, extensions: &Extensions) -> bool {
+        self.scheme(headers, extensions) == Some(Scheme::Http)
+    }
+
+    /// How the request left the visitor, as far as somebody trusted says.
+    pub(crate) fn scheme(&self, headers: &HeaderMap, extensions: &Extensions) -> Option<Scheme> {
         if let Some(scheme) = extensions.get::<Scheme>() {
-            return *scheme == Scheme::Http;
+            return Some(*scheme);
         }
         if !self.trust_forwarded_proto {
-            return false;
+            return None;
         }
         // The last value is the nearest proxy's; earlier ones may be the visitor's.
-        let forwarded = headers.get_all("x-forwarded-proto").iter().next_back();
-        forwarded.is_some_and(|value| {
-            let last = value.as_bytes().rsplit(|&byte| byte == b',').next();
-            !last.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"https")
-        })
+        let forwarded = headers.get_all("x-forwarded-proto").iter().next_back()?;
+        let last = forwarded.as_bytes().rsplit(|&byte| byte == b',').next();
+        let secure = last.unwrap_or_default().trim_ascii().eq_ignore_ascii_case(b"https");
+        Some(if secure { Scheme::Https } else { Scheme::Http })
     }
 }

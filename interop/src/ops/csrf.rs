@@ -111,7 +111,7 @@ fn decide(input: &Input<'_>) -> Answer {
 }
 
 fn tokens(secret: &str) -> Result<flask_wtf::Tokens, Raised> {
-    flask_wtf::Tokens::new(&key(secret)?).ok_or_else(|| missing("key"))
+    Ok(flask_wtf::Tokens::new(&key(secret)?))
 }
 
 /// What the session holds; `null` stands for no such key.

@@ -7,8 +7,9 @@ use subtle::ConstantTimeEq as _;
 
 use super::url::{Malformed, Split};
 use crate::format::error::BadData;
-use crate::format::itsdangerous::{SignerOptions, UrlSafeTimedSerializer};
-use crate::format::json::Style;
+use crate::format::itsdangerous::{self, Derivation, TimestampSigner, pack, unpack};
+use crate::format::json::{self, Style};
+use crate::format::zlib::MAX_INFLATED;
 use crate::keys::{KeyRing, SecretKey};
 use crate::{Timestamp, Value};
 
@@ -19,20 +20,26 @@ const SALT: &[u8] = b"wtf-csrf-token";
 
 /// Signs and reads tokens.
 #[derive(Clone, Debug)]
-pub struct Tokens(UrlSafeTimedSerializer<Style>);
+pub struct Tokens(TimestampSigner);
 
 impl Tokens {
     /// With `WTF_CSRF_SECRET_KEY` or `SECRET_KEY`. Flask-WTF tries no older keys.
-    pub fn new(key: &SecretKey) -> Option<Self> {
+    pub fn new(key: &SecretKey) -> Self {
         let keys = KeyRing::new(key.clone());
-        let options = SignerOptions::salted(SALT);
-        UrlSafeTimedSerializer::url_safe(&keys, options, Style::COMPACT_UTF8).ok().map(Self)
+        Self(TimestampSigner::dotted(
+            &keys,
+            SALT,
+            Derivation::DjangoConcat,
+            itsdangerous::Digest::Sha1,
+        ))
     }
 
     /// `generate_csrf`: the token for what the session holds. `None` where
-    /// that cannot be written as JSON: the session gets a [`new secret`](new_secret) then.
+    /// that cannot be written as JSON: the session gets a [`new_secret`] then.
     pub fn generate(&self, in_session: &Value, now: Timestamp) -> Option<String> {
-        self.0.dumps(in_session, now).ok().and_then(|token| String::from_utf8(token).ok())
+        let mut token = pack(&Style::COMPACT_UTF8.write(in_session).ok()?);
+        self.0.sign_in_place(&mut token, now);
+        String::from_utf8(token).ok()
     }
 
     /// `validate_csrf`. `in_session` is `None` where the session has no such
@@ -52,14 +59,17 @@ impl Tokens {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Refusal::Invalid);
         }
-        let signed = match self.0.loads(token, time_limit, now) {
-            Ok((signed, _)) => signed,
+        let stamped = match self.0.unsign(token.as_bytes(), time_limit, now) {
+            Ok(stamped) => stamped,
             Err(BadData::SignatureExpired { .. }) => return Err(Refusal::Expired),
             Err(error @ BadData::TimeOutOfRange { .. }) => {
                 return Err(Refusal::Raised(error.python_class()));
             }
             Err(_) => return Err(Refusal::Invalid),
         };
+        stamped.signed_at().map_err(|error| Refusal::Raised(error.python_class()))?;
+        let payload = unpack(stamped.value, MAX_INFLATED).map_err(|_| Refusal::Invalid)?;
+        let signed = json::read(&payload).map_err(|_| Refusal::Invalid)?;
         // `hmac.compare_digest` takes two texts of ASCII, or fails.
         match (&signed, expected) {
             (Value::Str(signed), Value::Str(expected))

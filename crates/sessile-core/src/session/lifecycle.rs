@@ -91,6 +91,13 @@ impl Session {
         }
     }
 
+    /// Whether this request logged in, asked for a new id or ended the session:
+    /// what was bound to the session before no longer is.
+    pub fn begins_anew(&self) -> bool {
+        let state = self.lock();
+        state.changes.ended || state.changes.rotation.is_some()
+    }
+
     /// Ends the session: everything is dropped, the record deleted, the cookie
     /// removed. No save in flight brings it back. What is set afterwards begins
     /// a new session.

@@ -1,0 +1,40 @@
+//! Forms that cannot be forged: [`CsrfLayer`] refuses requests that other sites
+//! send in a visitor's name, [`Csrf`] gives pages their tokens.
+//!
+//! ```
+//! use axum::{Form, Router, response::Html, routing::get};
+//! use sessile::{Config, Csrf, CsrfLayer, MemoryStore, Session, SessionLayer};
+//!
+//! async fn form(csrf: Csrf) -> Html<String> {
+//!     let field = csrf.field();
+//!     Html(format!("<form method=post>{field}<input name=to><button>Pay</button></form>"))
+//! }
+//!
+//! async fn pay(session: Session, Form(form): Form<Vec<(String, String)>>) -> String {
+//!     format!("paid, with {} fields", form.len())
+//! }
+//!
+//! # fn main() -> Result<(), sessile::ConfigError> {
+//! let app: Router = Router::new()
+//!     .route("/pay", get(form).post(pay))
+//!     .layer(CsrfLayer::native())
+//!     .layer(SessionLayer::new(Config::native(), MemoryStore::default())?);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules are in [`native`], [`django`] and [`flask_wtf`].
+
+mod extract;
+mod form;
+mod guard;
+mod layer;
+mod refusal;
+mod visit;
+
+pub use extract::Csrf;
+pub use guard::{CsrfLayer, DjangoCookie};
+pub use layer::{CsrfFuture, CsrfService};
+pub use refusal::Refusal;
+pub use sessile_core::csrf::{django, flask_wtf, native};
+pub(crate) use visit::Visit;

@@ -1,0 +1,191 @@
+//! What a CSRF layer is told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum_core::response::Response;
+use http::request::Parts;
+use sessile_core::cookie::SameSite;
+use sessile_core::csrf::native::BadOrigin;
+use sessile_core::csrf::{django, flask_wtf, native};
+use sessile_core::{SecretKey, Value};
+
+use super::refusal::Refusal;
+
+/// Bytes of a form that are read in search of its token, unless set.
+const FORM_LIMIT: usize = 1 << 20;
+
+type Answer = dyn Fn(&Refusal, &Parts) -> Response + Send + Sync;
+
+/// Refuses requests that may have been sent by another site in the visitor's
+/// name. Put it within the [`SessionLayer`](crate::SessionLayer), so that it is
+/// added first. Cheap to clone.
+///
+/// Requests that only look (GET, HEAD, OPTIONS, TRACE) pass freely, so nothing
+/// may change because of them.
+#[derive(Clone)]
+pub struct CsrfLayer {
+    pub(super) guard: Arc<Guard>,
+}
+
+/// The settings behind a [`CsrfLayer`].
+#[derive(Clone)]
+pub(crate) struct Guard {
+    pub(super) mode: Mode,
+    pub(super) form_limit: usize,
+    /// Routes as they were written, such as `/hooks/{id}`.
+    pub(super) exempt: Vec<String>,
+    pub(super) answer: Option<Arc<Answer>>,
+}
+
+/// Whose rules hold.
+#[derive(Clone)]
+pub(super) enum Mode {
+    Native(native::Rules),
+    FlaskWtf(flask_wtf::Rules, Box<flask_wtf::Tokens>),
+    Django(django::Rules, DjangoCookie),
+}
+
+/// The cookie of Django's profile (`CSRF_COOKIE_*`). [`Default`] is Django's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DjangoCookie {
+    /// `CSRF_COOKIE_NAME`.
+    pub name: String,
+    /// `CSRF_COOKIE_AGE` in seconds; `None`: until the browser closes.
+    pub age: Option<i64>,
+    /// `CSRF_COOKIE_DOMAIN`.
+    pub domain: Option<String>,
+    /// `CSRF_COOKIE_PATH`.
+    pub path: String,
+    /// `CSRF_COOKIE_SECURE`.
+    pub secure: bool,
+    /// `CSRF_COOKIE_HTTPONLY`.
+    pub http_only: bool,
+    /// `CSRF_COOKIE_SAMESITE`.
+    pub same_site: SameSite,
+}
+
+impl Default for DjangoCookie {
+    fn default() -> Self {
+        Self {
+            name: "csrftoken".to_owned(),
+            age: Some(31_449_600),
+            domain: None,
+            path: "/".to_owned(),
+            secure: false,
+            http_only: false,
+            same_site: SameSite::Lax,
+        }
+    }
+}
+
+impl CsrfLayer {
+    /// Our own rules, strict: a request must come from this site, and show a
+    /// token made for its session.
+    pub fn native() -> Self {
+        Self::with_rules(native::Rules::default())
+    }
+
+    /// Our own rules, changed.
+    pub fn with_rules(rules: native::Rules) -> Self {
+        Self::of(Mode::Native(rules))
+    }
+
+    /// Flask-WTF's rules and tokens, for sessions shared with a Flask
+    /// application. `key` is its `WTF_CSRF_SECRET_KEY` or `SECRET_KEY`.
+    pub fn flask_wtf(key: &SecretKey, rules: flask_wtf::Rules) -> Self {
+        Self::of(Mode::FlaskWtf(rules, Box::new(flask_wtf::Tokens::new(key))))
+    }
+
+    /// Django's rules and tokens, for sites shared with a Django application.
+    pub fn django(rules: django::Rules, cookie: DjangoCookie) -> Self {
+        Self::of(Mode::Django(rules, cookie))
+    }
+
+    fn of(mode: Mode) -> Self {
+        let guard = Guard { mode, form_limit: FORM_LIMIT, exempt: Vec::new(), answer: None };
+        Self { guard: Arc::new(guard) }
+    }
+
+    /// Trusts the forms and scripts of another origin, in our own rules:
+    /// `https://pay.example`. Scheme, host and port must agree.
+    ///
+    /// # Errors
+    ///
+    /// [`BadOrigin`], also in the other profiles, whose rules have trusted
+    /// origins of their own.
+    pub fn trust(self, origin: &str) -> Result<Self, BadOrigin> {
+        match &self.guard.mode {
+            Mode::Native(rules) => {
+                let rules = rules.clone().trust(origin)?;
+                Ok(self.change(|guard| guard.mode = Mode::Native(rules)))
+            }
+            _ => Err(BadOrigin(origin.to_owned())),
+        }
+    }
+
+    /// Leaves a route unchecked: one that is called by programs, which prove
+    /// themselves by a signature or token of their own. `route` is written as
+    /// in `Router::route`, with what it is nested under: `/hooks/{id}`. What
+    /// counts is the route that axum chose, not the address that was sent, so
+    /// `//`, `%2f` or `..` in an address widen nothing.
+    pub fn exempt_route(self, route: impl Into<String>) -> Self {
+        let route = route.into();
+        self.change(|guard| guard.exempt.push(route))
+    }
+
+    /// How many bytes of a form are read in search of its token. Default: 1 MiB.
+    /// A form whose token comes later is answered 413.
+    pub fn form_limit(self, bytes: usize) -> Self {
+        self.change(|guard| guard.form_limit = bytes)
+    }
+
+    /// Answers refused requests in place of the short page, JSON or text. The
+    /// reason is traced in any case. Do not show it: it is for the operator.
+    pub fn on_refusal(
+        self,
+        answer: impl Fn(&Refusal, &Parts) -> Response + Send + Sync + 'static,
+    ) -> Self {
+        self.change(|guard| guard.answer = Some(Arc::new(answer)))
+    }
+
+    fn change(self, change: impl FnOnce(&mut Guard)) -> Self {
+        let mut guard = Arc::unwrap_or_clone(self.guard);
+        change(&mut guard);
+        Self { guard: Arc::new(guard) }
+    }
+}
+
+impl fmt::Debug for CsrfLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules = match self.guard.mode {
+            Mode::Native(_) => "native",
+            Mode::FlaskWtf(..) => "flask_wtf",
+            Mode::Django(..) => "django",
+        };
+        f.debug_struct("CsrfLayer")
+            .field("rules", &rules)
+            .field("form_limit", &self.guard.form_limit)
+            .field("exempt", &self.guard.exempt)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Guard {
+    /// The form field that carries the token.
+    pub(super) fn field(&self) -> &str {
+        match &self.mode {
+            Mode::Native(_) => native::FIELD,
+            Mode::FlaskWtf(rules, _) => &rules.field_name,
+            Mode::Django(..) => "csrfmiddlewaretoken",
+        }
+    }
+}
+
+/// A text in a session.
+pub(super) fn as_text(value: Option<&Value>) -> Option<&str> {
+    match value {
+        Some(Value::Str(text)) => Some(text.as_str()),
+        _ => None,
+    }
+}

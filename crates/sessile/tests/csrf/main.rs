@@ -1,0 +1,8 @@
+//! The CSRF layer.
+#![cfg(feature = "csrf")]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod forms;
+mod native;
+mod profiles;
+mod support;

@@ -1,0 +1,100 @@
+//! Flask-WTF's and Django's rules through the layer.
+
+use axum::http::StatusCode;
+use sessile::csrf::{DjangoCookie, django, flask_wtf};
+use sessile::{Config, CsrfLayer, KeyRing, MemoryStore, SecretKey, SessionLayer};
+
+use crate::support::{Browser, FORM, site_with};
+
+fn key() -> SecretKey {
+    SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94").unwrap()
+}
+
+#[tokio::test]
+async fn r45_flask_wtf_forms_and_headers() {
+    let rules = flask_wtf::Rules { ssl_strict: false, ..flask_wtf::Rules::default() };
+    let config = Config::flask_session(None);
+    let site = site_with(CsrfLayer::flask_wtf(&key(), rules), config, MemoryStore::default());
+    let mut ada = Browser::default();
+    let token = ada.token(&site).await;
+    assert_eq!(token.matches('.').count(), 2);
+    for (header, form, expected) in [
+        (token.as_str(), "", 200),
+        ("", &*format!("p-csrf_token={token}"), 200),
+        // The form wins over the header.
+        (token.as_str(), "csrf_token=wrong", 400),
+        ("wrong", "", 400),
+        ("", "", 400),
+    ] {
+        let fields = [FORM, ("x-csrf-token", header)];
+        let answer = ada.send(&site, "POST", "/echo", &fields, form.to_owned()).await;
+        assert_eq!((answer.status.as_u16()), expected, "{header} {form}");
+    }
+    let mut eve = Browser::default();
+    let eves = eve.token(&site).await;
+    let answer = ada.send(&site, "POST", "/echo", &[("x-csrftoken", &*eves)], "").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+}
+
+async fn django_site(rules: django::Rules) -> axum::Router {
+    let csrf = CsrfLayer::django(rules, DjangoCookie::default());
+    site_with(csrf, Config::django(KeyRing::new(key())), MemoryStore::default())
+}
+
+#[tokio::test]
+async fn r45_django_in_a_cookie_rotates_at_login() {
+    let site = django_site(django::Rules::default()).await;
+    let mut ada = Browser::default();
+    let token = ada.token(&site).await;
+    assert_eq!(token.len(), 64);
+    assert_eq!(ada.cookies[0].0, "csrftoken");
+    let secret = ada.cookies[0].1.clone();
+    let post = async |ada: &mut Browser, path: &str, form: String| {
+        ada.send(&site, "POST", path, &[FORM], form).await.status
+    };
+    for token in [&token, &secret] {
+        let form = format!("csrfmiddlewaretoken={token}");
+        assert_eq!(post(&mut ada, "/echo", form).await, StatusCode::OK);
+    }
+    // Of several in a form Django takes the last.
+    let two = format!("csrfmiddlewaretoken={token}&csrfmiddlewaretoken=x");
+    assert_eq!(post(&mut ada, "/echo", two).await, StatusCode::FORBIDDEN);
+    let form = format!("csrfmiddlewaretoken={token}");
+    assert_eq!(post(&mut ada, "/login", form.clone()).await, StatusCode::OK);
+    assert_ne!(ada.cookies.iter().find(|(name, _)| name == "csrftoken").unwrap().1, secret);
+    assert_eq!(post(&mut ada, "/echo", form).await, StatusCode::FORBIDDEN);
+    assert_eq!(post(&mut Browser::default(), "/echo", String::new()).await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn r45_django_in_the_session_rotates_at_login() {
+    let mut rules = django::Rules::default();
+    rules.use_sessions = true;
+    let site = django_site(rules).await;
+    let mut ada = Browser::default();
+    let token = ada.token(&site).await;
+    assert!(ada.cookies.iter().all(|(name, _)| name != "csrftoken"));
+    let origin = ("origin", "http://shop.example");
+    let send = async |ada: &mut Browser, path: &str| {
+        let fields = [origin, ("x-csrftoken", token.as_str())];
+        ada.send(&site, "POST", path, &fields, "").await.status
+    };
+    assert_eq!(send(&mut ada, "/echo").await, StatusCode::OK);
+    assert_eq!(send(&mut ada, "/login").await, StatusCode::OK);
+    assert_eq!(send(&mut ada, "/echo").await, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn without_a_session_layer_nothing_passes() {
+    use axum::Router;
+    use axum::routing::post;
+    let site: Router = Router::new().route("/", post(async || "x")).layer(CsrfLayer::native());
+    let answer = Browser::default().send(&site, "POST", "/", &[], "").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    // And the wrong way round, too.
+    let inside = SessionLayer::new(Config::native(), MemoryStore::default()).unwrap();
+    let site: Router =
+        Router::new().route("/", post(async || "x")).layer(inside).layer(CsrfLayer::native());
+    let answer = Browser::default().send(&site, "POST", "/", &[], "").await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
