@@ -114,6 +114,7 @@ pub(crate) fn name(choice: &StoreChoice) -> String {
         StoreChoice::Cached { front, back, .. } => {
             format!("{} behind {}", name(back), name(front))
         }
+        StoreChoice::Moving { new, old } => format!("{} taking over from {}", name(new), name(old)),
         StoreChoice::Memory => "this process’s memory".to_owned(),
         _ => "cookies".to_owned(),
     }

@@ -48,6 +48,9 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SECRET_KEY_FALLBACKS" => (OLD, &[("SECRET_KEY", KEY)]),
         "SESSION_ENGINE" => ("signed_cookies", &[("SESSION_TYPE", "")]),
         "SESSION_URL" | "SESSION_REDIS" => ("redis://host", &[("SESSION_TYPE", "")]),
+        "SESSION_MIGRATE_FROM" => {
+            ("sqlite:old.db", &[("SESSION_TYPE", ""), ("SESSION_URL", "sqlite:a.db")])
+        }
         "SESSION_CACHE_URL" => {
             ("redis://host", &[("SESSION_TYPE", ""), ("SESSION_URL", "sqlite:a.db")])
         }

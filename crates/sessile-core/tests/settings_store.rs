@@ -51,6 +51,7 @@ fn said(choice: &StoreChoice) -> String {
             let prefix = key_prefix.as_ref().map(|p| format!(" {p}")).unwrap_or_default();
             format!("{} | {}{prefix}", said(front), said(back))
         }
+        StoreChoice::Moving { new, old } => format!("{} <- {}", said(new), said(old)),
         other => format!("{other:?}"),
     }
 }
@@ -92,6 +93,10 @@ fn the_store_follows_from_type_address_and_directory() {
         (
             &[at("mongodb://h"), ("SESSION_CACHE_URL", "memcached://c")],
             "memcached memcached://c | mongodb mongodb://h sessile.sessions",
+        ),
+        (
+            &[at("postgres://h/d"), ("SESSION_MIGRATE_FROM", "sqlite:a.db")],
+            "sql postgres://h/d sessile_sessions <- sql sqlite:a.db sessile_sessions",
         ),
         (
             &[kind("cached"), ("SESSION_FILE_DIR", "d"), ("SESSION_CACHE_URL", "redis://c")],
@@ -140,6 +145,9 @@ fn flask_sessions_stores_have_its_names_and_values() {
     }
     let cached = [FLASK_SESSION, kind("cached"), at("sqlite:a.db")];
     assert!(matches!(refused(&cached), SettingsError::Contradiction { .. }));
+    let from = ("SESSION_MIGRATE_FROM", "file:old");
+    let pickled = [FLASK_SESSION, kind("redis"), at("redis://h"), from];
+    assert!(matches!(refused(&pickled), SettingsError::Contradiction { .. }));
     let client = [FLASK_SESSION, kind("cachelib"), ("SESSION_CACHELIB", "redis://h")];
     assert!(matches!(refused(&client), SettingsError::Invalid { .. }));
 }

@@ -1,9 +1,11 @@
 //! From settings to a layer: reads the environment or a file, opens the store.
 
+mod cached;
 mod error;
 mod file;
 mod memcached;
 mod mongodb;
+mod moving;
 mod redis;
 mod sql;
 mod sweeping;
@@ -128,16 +130,14 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
             mongodb::open(&url, database, collection, config).await
         }
         StoreChoice::Memcached { url, client } => memcached::open(&url, client, config).await,
-        StoreChoice::Cached { front, .. } => match *front {
-            StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url, .. } => {
-                Err(no_driver(&url))
-            }
-            _ => Err(ConnectError::NoDriver { scheme: String::new() }),
-        },
+        StoreChoice::Cached { front, back, key_prefix } => {
+            let back = Box::pin(open(*back, config)).await?;
+            cached::open(*front, back, key_prefix, config).await
+        }
+        StoreChoice::Moving { new, old } => {
+            let new = Box::pin(open(*new, config)).await?;
+            moving::open(new, Box::pin(open(*old, config)).await?, config)
+        }
         _ => Err(ConnectError::NoDriver { scheme: String::new() }),
     }
-}
-
-fn no_driver(url: &StoreUrl) -> ConnectError {
-    ConnectError::NoDriver { scheme: url.scheme().to_owned() }
 }

@@ -176,3 +176,21 @@ async fn expired_sessions_are_removed_behind_the_requests() {
         tokio::time::timeout(limit, emptied).await.unwrap_or_else(|_| panic!("{name}"));
     }
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn nobody_is_logged_out_while_sessions_move_to_another_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("sqlite:{}", dir.path().join(name).display());
+    for profile in ["native", "flask_session", "django"] {
+        let settings = Settings::new().with("SESSION_PROFILE", profile).with("SECRET_KEY", KEY);
+        let (from, to) = (url(&format!("{profile}-a")), url(&format!("{profile}-b")));
+        let old = settings.clone().with("SESSION_URL", from.clone());
+        let new = settings.with("SESSION_URL", to);
+        let both = new.clone().with("SESSION_MIGRATE_FROM", from);
+        let old = SessionLayer::connect(old).await.unwrap();
+        let both = SessionLayer::connect(both).await.unwrap();
+        let new = SessionLayer::connect(new).await.unwrap();
+        assert_eq!(visits([old, both, new]).await, ["1", "2", "3"], "{profile}");
+    }
+}

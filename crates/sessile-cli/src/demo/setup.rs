@@ -179,6 +179,7 @@ fn place(choice: &StoreChoice) -> String {
         StoreChoice::Cached { front, back, .. } => {
             format!("{}, behind {}", place(back), place(front))
         }
+        StoreChoice::Moving { new, old } => format!("{}, and still {}", place(new), place(old)),
         _ => "a store".to_owned(),
     }
 }

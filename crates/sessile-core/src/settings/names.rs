@@ -108,6 +108,7 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_FILE_THRESHOLD", S, "a number of files; 0 for no limit"),
     plain("SESSION_CACHELIB", S, "cachelib's directory"),
     plain("SESSION_CACHELIB_NAMES", S, "sha256 or md5"),
+    secret("SESSION_MIGRATE_FROM", N | S | D, "the old store's address, as SESSION_URL takes it"),
     plain("SESSION_STORAGE", ALL, "store, signed_cookie or encrypted_cookie"),
     plain("SESSION_COOKIE_NAME", ALL, TEXT),
     plain("SESSION_COOKIE_DOMAIN", ALL, "a host name, or false for none"),

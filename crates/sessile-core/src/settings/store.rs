@@ -71,8 +71,15 @@ pub enum StoreChoice {
         front: Box<StoreChoice>,
         /// What decides.
         back: Box<StoreChoice>,
-        /// What the cache's keys begin with; `None` as in the store behind it.
+        /// What the keys of Django's cache begin with; `None` where the cache is ours.
         key_prefix: Option<String>,
+    },
+    /// A store beside the one it takes over from, with the same layout.
+    Moving {
+        /// Where new sessions go.
+        new: Box<StoreChoice>,
+        /// Where sessions still are.
+        old: Box<StoreChoice>,
     },
 }
 
@@ -118,6 +125,7 @@ const TYPE: &str = "SESSION_TYPE";
 const ENGINE: &str = "SESSION_ENGINE";
 const URL: &str = "SESSION_URL";
 const CACHE_URL: &str = "SESSION_CACHE_URL";
+const FROM: &str = "SESSION_MIGRATE_FROM";
 const CACHELIB: &str = "SESSION_CACHELIB";
 
 /// Reads which store is wanted, and sets where the data live.
@@ -125,6 +133,13 @@ pub(super) fn choose(given: &mut Given, config: &mut Config) -> Result<StoreChoi
     let kind = kind(given, config)?;
     if config.storage != Storage::Store {
         refuse_others(given)?;
+        if given.has(FROM) {
+            return Err(SettingsError::Contradiction {
+                setting: FROM,
+                with: TYPE,
+                because: "sessions in cookies take over from no store",
+            });
+        }
         return Ok(StoreChoice::Cookie);
     }
     let kind = kind.or_else(|| implied(given, config));
@@ -155,7 +170,10 @@ pub(super) fn choose(given: &mut Given, config: &mut Config) -> Result<StoreChoi
         }
     };
     refuse_others(given)?;
-    Ok(choice)
+    match parts::old(given, config)? {
+        Some(old) => Ok(StoreChoice::Moving { new: Box::new(choice), old: Box::new(old) }),
+        None => Ok(choice),
+    }
 }
 
 /// The kind that other settings speak for where none is named.

@@ -30,7 +30,7 @@ pub(super) async fn open(
     _: &Config,
 ) -> Result<AnyStore, ConnectError> {
     in_this_build(url)?;
-    Err(super::no_driver(url))
+    Err(ConnectError::NoDriver { scheme: url.scheme().to_owned() })
 }
 
 /// Names the feature that would bring the driver.

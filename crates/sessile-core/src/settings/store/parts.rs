@@ -6,7 +6,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::given::{Given, count, is_none, text};
 
 use super::address::{self, Kind, StoreUrl};
-use super::{CACHE_URL, CACHELIB, ENGINE, MemcachedClient, StoreChoice, TYPE, URL};
+use super::{CACHE_URL, CACHELIB, ENGINE, FROM, MemcachedClient, StoreChoice, TYPE, URL};
 
 /// Where Flask-Session puts its client, and we the address.
 pub(super) const NAMED: &[(&str, Kind)] = &[
@@ -315,4 +315,33 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
         });
     }
     Ok(StoreChoice::Cached { front: Box::new(front), back: Box::new(back), key_prefix })
+}
+
+/// The store that sessions are moving away from.
+pub(super) fn old(
+    given: &mut Given,
+    config: &Config,
+) -> Result<Option<StoreChoice>, SettingsError> {
+    let Some(url) = given
+        .take(FROM, |value| address::parse(value, None).map(|(_, url)| url.expose().to_owned()))?
+    else {
+        return Ok(None);
+    };
+    // With all that its kind has as defaults in this profile.
+    let mut alone = Given::new(vec![(URL.to_owned(), SettingValue::Text(url))])?;
+    let mut theirs = config.clone();
+    theirs.stored_pickled = false;
+    if config.profile == Profile::Django {
+        theirs.key_prefix.clear();
+    }
+    let old = by_url(&mut alone, &mut theirs, None)?;
+    let same = theirs.key_prefix == config.key_prefix;
+    if same && theirs.stored_pickled == config.stored_pickled {
+        return Ok(Some(old));
+    }
+    Err(SettingsError::Contradiction {
+        setting: FROM,
+        with: TYPE,
+        because: "keys or values differ between the two; move them with `sessile migrate` instead",
+    })
 }

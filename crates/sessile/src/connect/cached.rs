@@ -1,0 +1,58 @@
+//! A cache in front of a durable store.
+
+use sessile_core::store::{Cached, CachedOptions, SharedCache};
+use sessile_core::{AnyStore, Config, StoreChoice, StoreError};
+
+use super::ConnectError;
+use crate::world::system_time;
+
+/// What the keys of a cache of our own begin with.
+#[cfg(any(feature = "redis", feature = "memcached"))]
+const PREFIX: &str = "sessile:cache:";
+
+pub(super) async fn open(
+    front: StoreChoice,
+    back: AnyStore,
+    django: Option<String>,
+    config: &Config,
+) -> Result<AnyStore, ConnectError> {
+    if let Some(prefix) = django {
+        let front = Box::pin(super::open(front, config)).await?;
+        return Ok(AnyStore::new(SharedCache::new(front, back, prefix, warn)));
+    }
+    let options = CachedOptions::new(system_time, |it| Box::pin(tokio::time::sleep(it)));
+    let front = ours(front).await?;
+    Ok(AnyStore::new(Cached::new(front, back, options.report(warn))))
+}
+
+fn warn(error: &StoreError) {
+    tracing::warn!(target: "sessile", %error, "the cache in front of the session store failed");
+}
+
+async fn ours(front: StoreChoice) -> Result<AnyStore, ConnectError> {
+    match front {
+        #[cfg(feature = "redis")]
+        StoreChoice::Redis { url, .. } => {
+            let prefix = Some(PREFIX.to_owned());
+            let options = sessile_redis::Options { prefix, ..Default::default() };
+            let front = sessile_redis::RedisStore::connect(url.expose(), options).await;
+            front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+        }
+        #[cfg(feature = "memcached")]
+        StoreChoice::Memcached { url, .. } => {
+            let prefix = PREFIX.to_owned();
+            let options = sessile_memcached::Options { prefix, ..Default::default() };
+            let front = sessile_memcached::MemcachedStore::at(url.expose(), options);
+            front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+        }
+        #[cfg(not(feature = "redis"))]
+        StoreChoice::Redis { .. } => {
+            Err(ConnectError::NoFeature { store: "redis", feature: "redis" })
+        }
+        #[cfg(not(feature = "memcached"))]
+        StoreChoice::Memcached { .. } => {
+            Err(ConnectError::NoFeature { store: "memcached", feature: "memcached" })
+        }
+        _ => Err(ConnectError::NoDriver { scheme: String::new() }),
+    }
+}
