@@ -18,7 +18,8 @@ fn f27_requests_in_flight_are_finished_after_sigterm() {
     let mut stream = site.connect();
     write!(
         stream,
-        "POST /login HTTP/1.1\r\nHost: {}\r\nExpect: 100-continue\r\nConnection: close\r\n\
+        "POST /login HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\n\
+         Expect: 100-continue\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         site.address,
         form.len(),

@@ -35,6 +35,7 @@ async fn send(app: &Router, method: &str, path: &str, cookie: &str, form: &str) 
         .method(method)
         .uri(path)
         .header(header::COOKIE, cookie)
+        .header("sec-fetch-site", "same-origin")
         .header(header::ACCEPT, "text/html,*/*")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body(Body::from(form.to_owned()))
@@ -182,5 +183,34 @@ impl SessionStore for Broken {
     }
     async fn delete(&self, _: &StoreKey) -> Result<(), StoreError> {
         broken()
+    }
+}
+
+#[tokio::test]
+async fn r46_r47_forms_of_other_sites_are_refused() {
+    let app = app(AnyStore::new(MemoryStore::default()));
+    for (name, value, expected) in [
+        ("sec-fetch-site", "same-origin", StatusCode::SEE_OTHER),
+        ("origin", "http://localhost:8000", StatusCode::SEE_OTHER),
+        ("referer", "http://localhost:8000/login?a", StatusCode::SEE_OTHER),
+        ("sec-fetch-site", "cross-site", StatusCode::FORBIDDEN),
+        // Another port of this host is another site's to us.
+        ("sec-fetch-site", "same-site", StatusCode::FORBIDDEN),
+        ("origin", "http://localhost:8001", StatusCode::FORBIDDEN),
+        ("origin", "https://localhost:8000", StatusCode::FORBIDDEN),
+        ("origin", "null", StatusCode::FORBIDDEN),
+        ("referer", "http://localhost:8000@evil.example/", StatusCode::FORBIDDEN),
+        ("accept", "text/html", StatusCode::FORBIDDEN),
+    ] {
+        let request = Request::builder()
+            .method("POST")
+            .uri("/login")
+            .header(header::HOST, "localhost:8000")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(name, value)
+            .body(Body::from("username=ada&password=engine"))
+            .unwrap();
+        let response = app.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), expected, "{name}: {value}");
     }
 }
