@@ -137,8 +137,13 @@ impl Database for MySql {
         let params = places(statement, params);
         self.call(move |connection| {
             Box::pin(async move {
-                connection.exec_drop(&*text, params).await?;
-                Ok(connection.affected_rows())
+                let mut tries = 0;
+                loop {
+                    match connection.exec_drop(&*text, params.clone()).await {
+                        Err(error) if is_deadlock(&error) && tries < DEADLOCKS => tries += 1,
+                        done => return done.map(|()| connection.affected_rows()),
+                    }
+                }
             })
         })
         .await
@@ -152,7 +157,18 @@ impl Database for MySql {
     ) -> Result<Swapped, StoreError> {
         let texts = (swap.first.text.clone(), swap.second.text.clone());
         let (first, second) = (places(&swap.first, first), places(&swap.second, second));
-        let done = self.call(move |connection| Box::pin(both(connection, texts, first, second)));
+        let done = self.call(move |connection| {
+            Box::pin(async move {
+                let mut tries = 0;
+                loop {
+                    let (texts, first, second) = (texts.clone(), first.clone(), second.clone());
+                    match both(connection, texts, first, second).await {
+                        Err(error) if is_deadlock(&error) && tries < DEADLOCKS => tries += 1,
+                        done => return done,
+                    }
+                }
+            })
+        });
         match done.await {
             Ok(swapped) => Ok(swapped),
             Err(Refused::Taken) => Ok(Swapped::Taken),
@@ -178,6 +194,14 @@ impl Database for MySql {
     }
 }
 
+/// How often a statement is tried again that the server undid to end a deadlock.
+const DEADLOCKS: u32 = 10;
+
+/// Whether the server undid the whole transaction, so that trying again is safe.
+fn is_deadlock(error: &Error) -> bool {
+    matches!(error, Error::Server(server) if server.code == 1213)
+}
+
 /// Names of locks have at most 64 characters.
 fn lock_name(name: &str) -> String {
     name.chars().take(64).collect()
@@ -191,7 +215,10 @@ async fn both(
 ) -> Result<Swapped, Error> {
     // READ COMMITTED is the connection's own: to say so here is a round trip more.
     let mut step = connection.start_transaction(TxOpts::default()).await?;
-    step.exec_drop(&*first, first_params).await?;
+    if let Err(error) = step.exec_drop(&*first, first_params).await {
+        step.rollback().await?;
+        return Err(error);
+    }
     if step.affected_rows() == 0 {
         step.rollback().await?;
         return Ok(Swapped::NotThere);
