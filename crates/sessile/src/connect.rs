@@ -11,7 +11,7 @@ mod sql;
 mod sweeping;
 
 use sessile_core::store::NoStore;
-use sessile_core::{AnyStore, Config, Engine, MemoryStore, Settings, StoreChoice, StoreUrl};
+use sessile_core::{AnyStore, Config, Engine, MemoryStore, Settings, StoreChoice};
 
 pub use self::error::ConnectError;
 use crate::SessionLayer;
