@@ -3,9 +3,9 @@
 //! | offset | bytes | what |
 //! |-------:|------:|------|
 //! | 0      | 2     | `s1`: ours, first format |
-//! | 2      | 1     | `L` live, `M` moved |
+//! | 2      | 1     | `L` live, `M` moved, `P` live once the old key has moved (cluster), `T` moved, no longer followed (cluster) |
 //!
-//! A live one goes on (numbers big-endian, moments in milliseconds
+//! A live or pending one goes on (numbers big-endian, moments in milliseconds
 //! since 1970, the smallest number for none):
 //!
 //! | offset | bytes | what |
@@ -19,7 +19,7 @@
 //! | 51     | 8     | authenticated |
 //! | 59     | 1     | 1 when permanent |
 //! | 60     | 1     | length of the subject, 0 for none |
-//! | 61     | …     | subject, then payload |
+//! | 61     | …     | subject, then payload; in a pending one the old key's name comes between, its length in two bytes |
 //!
 //! A moved one: the end of its grace in 8 bytes, and the new key's name
 //! without the prefix.
@@ -40,14 +40,25 @@ const FIXED: usize = 61;
 /// A value as it is stored.
 pub(crate) enum Stored {
     Live(Record, u64),
-    Moved { to: StoreKey, until: Timestamp },
+    Moved {
+        to: StoreKey,
+        until: Timestamp,
+    },
+    /// Live if the key named has moved here.
+    Pending(Record, u64, StoreKey),
+    /// Moved, and not to be followed by readers.
+    Tombstone {
+        to: StoreKey,
+    },
 }
 
 impl Stored {
-    pub(crate) fn into_entry(self) -> Entry {
+    /// What a caller sees of it, where no second look is needed.
+    pub(crate) fn into_entry(self) -> Option<Entry> {
         match self {
-            Self::Live(record, version) => Entry::Live(record, Version::Number(version)),
-            Self::Moved { to, until } => Entry::Moved { to, until },
+            Self::Live(record, version) => Some(Entry::Live(record, Version::Number(version))),
+            Self::Moved { to, until } => Some(Entry::Moved { to, until }),
+            Self::Pending(..) | Self::Tombstone { .. } => None,
         }
     }
 }
@@ -57,10 +68,18 @@ pub(crate) fn millis(moment: Option<Timestamp>) -> [u8; 8] {
 }
 
 pub(crate) fn live(record: &Record, version: u64) -> Vec<u8> {
+    written(record, version, None)
+}
+
+pub(crate) fn pending(record: &Record, version: u64, old: &StoreKey) -> Vec<u8> {
+    written(record, version, Some(&member(old)))
+}
+
+fn written(record: &Record, version: u64, old: Option<&str>) -> Vec<u8> {
     let subject = record.subject.as_ref().map_or("", Subject::as_str).as_bytes();
     let mut value = Vec::with_capacity(FIXED + subject.len() + record.payload.len() + 80);
     value.extend(MAGIC);
-    value.push(b'L');
+    value.push(if old.is_some() { b'P' } else { b'L' });
     value.extend(version.to_be_bytes());
     for moment in [
         record.deadlines.idle,
@@ -76,15 +95,27 @@ pub(crate) fn live(record: &Record, version: u64) -> Vec<u8> {
     // A subject is no longer than 200 bytes.
     value.push(u8::try_from(subject.len()).unwrap_or(0));
     value.extend(subject);
+    if let Some(old) = old {
+        value.extend(u16::try_from(old.len()).unwrap_or(u16::MAX).to_be_bytes());
+        value.extend(old.as_bytes());
+    }
     value.extend_from_slice(&record.payload);
     value
 }
 
 pub(crate) fn moved(to: &StoreKey, until: Timestamp) -> Vec<u8> {
+    pointer(b'M', to, until)
+}
+
+pub(crate) fn tombstone(to: &StoreKey, until: Timestamp) -> Vec<u8> {
+    pointer(b'T', to, until)
+}
+
+fn pointer(kind: u8, to: &StoreKey, until: Timestamp) -> Vec<u8> {
     let name = member(to);
     let mut value = Vec::with_capacity(11 + name.len());
     value.extend(MAGIC);
-    value.push(b'M');
+    value.push(kind);
     value.extend(until.as_millis().to_be_bytes());
     value.extend(name.as_bytes());
     value
@@ -106,13 +137,16 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
     };
     let cut_off = || bad_entry("a session's entry is cut off");
     let [kind] = take(&mut rest).ok_or_else(cut_off)?;
-    if kind == b'M' {
+    if matches!(kind, b'M' | b'T') {
         let until =
             Timestamp::from_millis(i64::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?));
         let to = member_key(rest).ok_or_else(|| bad_entry("a pointer names no key of ours"))?;
-        return Ok(Stored::Moved { to, until });
+        return Ok(match kind {
+            b'M' => Stored::Moved { to, until },
+            _ => Stored::Tombstone { to },
+        });
     }
-    if kind != b'L' {
+    if !matches!(kind, b'L' | b'P') {
         return Err(bad_entry("a newer release wrote a session; upgrade"));
     }
     let mut number = || take(&mut rest).ok_or_else(cut_off);
@@ -131,6 +165,13 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
             name.and_then(Subject::new).ok_or_else(|| bad_entry("a session's user is no name"))?,
         ),
     };
+    let old = if kind == b'P' {
+        let length = u16::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?);
+        let name = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
+        Some(member_key(name).ok_or_else(|| bad_entry("a session's old key is none of ours"))?)
+    } else {
+        None
+    };
     let record = Record {
         payload: value.slice_ref(rest),
         created,
@@ -141,7 +182,10 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
         permanent: permanent == 1,
         subject,
     };
-    Ok(Stored::Live(record, version))
+    Ok(match old {
+        None => Stored::Live(record, version),
+        Some(old) => Stored::Pending(record, version, old),
+    })
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -173,6 +217,10 @@ mod tests {
         let Ok(Stored::Live(found, 7)) = read(live(&record(), 7)) else { panic!() };
         assert!(found == record());
         let old = StoreKey::from_text("session:old");
+        let Ok(Stored::Pending(found, 8, from)) = read(pending(&record(), 8, &old)) else {
+            panic!()
+        };
+        assert!(found == record() && from == old);
         let until = Timestamp::from_secs(9);
         let Ok(Stored::Moved { to, until: at }) = read(moved(&old, until)) else { panic!() };
         assert!(to == old && at == until);

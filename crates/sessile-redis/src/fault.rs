@@ -51,6 +51,18 @@ impl Fault {
         }
     }
 
+    /// Whether the server says that it did not do it, and that another one or
+    /// a later moment may.
+    pub(crate) fn was_not_done(&self) -> bool {
+        use ServerErrorKind::{
+            Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly, TryAgain,
+        };
+        matches!(
+            self.server(),
+            Some(Ask | BusyLoading | ClusterDown | MasterDown | Moved | ReadOnly | TryAgain)
+        )
+    }
+
     /// Whether the connection was lost with the answer under way.
     pub(crate) fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Redis(error) if error.is_io_error() || error.is_unrecoverable_error())

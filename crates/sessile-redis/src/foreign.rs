@@ -18,6 +18,8 @@ use crate::server::{Effect, Script, Server};
 script!(UPDATE = "foreign_update");
 script!(TOUCH = "foreign_touch");
 script!(REPLACE = "foreign_replace");
+script!(END = "foreign_end");
+script!(TAKE_BACK = "foreign_take_back");
 
 /// Sessions of somebody else's layout.
 pub(crate) struct Foreign<'a> {
@@ -116,10 +118,35 @@ impl Foreign<'_> {
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new) = (name(old_key), name(new_key));
         let Version::Bytes(loaded) = expected else { return self.is_there(&old).await };
+        if self.server.is_cluster() {
+            return self.move_between(&old, loaded, new_key, record).await;
+        }
         let seconds = text(foreign_seconds(record.deadlines, now()));
         let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
         let keys = [old.as_bytes(), new.as_bytes()];
         let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
+        outcome(&answer, || Version::Bytes(record.payload.clone()))
+    }
+
+    /// In a cluster, where no script reaches both: the new one is made, then the
+    /// old one deleted if it is unchanged, else the new one taken back.
+    async fn move_between(
+        &self,
+        old: &str,
+        loaded: &[u8],
+        new_key: &StoreKey,
+        record: &Record,
+    ) -> Result<WriteOutcome, StoreError> {
+        if self.create(new_key, record).await? == CreateOutcome::Exists {
+            return self.is_there(old).await;
+        }
+        let keys = [old.as_bytes()];
+        let answer = self.server.script(&END, &keys, &[loaded], Effect::Lasts).await?;
+        if number(&answer)? != 2 {
+            let name = name(new_key);
+            let (keys, arguments) = ([name.as_bytes()], [&record.payload[..]]);
+            self.server.script(&TAKE_BACK, &keys, &arguments, Effect::Writes).await?;
+        }
         outcome(&answer, || Version::Bytes(record.payload.clone()))
     }
 

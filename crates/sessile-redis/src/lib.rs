@@ -10,6 +10,7 @@
 //! ```
 
 mod address;
+mod cluster;
 mod diagnose;
 mod entry;
 mod fault;
@@ -21,6 +22,7 @@ mod node;
 mod options;
 mod scan;
 mod server;
+mod spread;
 mod store;
 mod target;
 

@@ -37,11 +37,11 @@ pub(crate) struct Native<'a> {
 }
 
 /// What a write tells the index of the session's user.
-struct Listing {
-    index: String,
-    ttl: String,
-    value: String,
-    now: String,
+pub(crate) struct Listing {
+    pub(crate) index: String,
+    pub(crate) ttl: String,
+    pub(crate) value: String,
+    pub(crate) now: String,
 }
 
 impl Native<'_> {
@@ -49,7 +49,7 @@ impl Native<'_> {
         self.names.prefix().len().to_string()
     }
 
-    fn listing(&self, record: &Record, now: Timestamp) -> Option<Listing> {
+    pub(crate) fn listing(&self, record: &Record, now: Timestamp) -> Option<Listing> {
         let index = self.names.subject(record.subject.as_ref()?);
         // Activity moves the idle deadline without telling the index.
         let end = record.deadlines.absolute;
@@ -69,7 +69,7 @@ impl Native<'_> {
         let get = cmd("GET").arg(&name).take();
         match self.server.one(name.as_bytes(), &get, Effect::Reads).await? {
             Value::Nil => Ok(None),
-            Value::BulkString(value) => Ok(Some(entry::read(value)?.into_entry())),
+            Value::BulkString(value) => Ok(entry::read(value)?.into_entry()),
             _ => Err(Fault::Strange.into()),
         }
     }

@@ -2,8 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use redis::{Cmd, Pipeline, Value, cmd, pipe};
+use tokio::time::Instant;
+
 use crate::Options;
-use crate::link::Link;
+use crate::fault::Fault;
+use crate::link::{Link, checked};
 use crate::target::Target;
 
 /// One server: a connection for what is answered at once, and a few for what
@@ -16,6 +20,29 @@ pub(crate) struct Node {
 
 const SLOW_LINKS: usize = 4;
 
+/// What is sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Request<'a> {
+    One(&'a Cmd),
+    Several(&'a Pipeline),
+}
+
+/// What came back. Among several, errors are values.
+pub(crate) enum Reply {
+    One(Value),
+    Several(Vec<Value>),
+}
+
+/// How it is sent.
+#[derive(Clone, Copy)]
+pub(crate) struct Manner {
+    /// It ends in `WAIT`.
+    pub(crate) slow: bool,
+    /// To a server that is about to own the key (`ASKING`).
+    pub(crate) asking: bool,
+    pub(crate) deadline: Instant,
+}
+
 impl Node {
     pub(crate) fn new(options: &Options, target: impl Fn() -> Target) -> Self {
         let slow = if options.durable.is_some() { SLOW_LINKS } else { 0 };
@@ -23,12 +50,72 @@ impl Node {
         Self { link: open(), slow: (0..slow).map(|_| open()).collect(), next: AtomicUsize::new(0) }
     }
 
-    pub(crate) fn link(&self) -> &Link {
-        &self.link
+    pub(crate) async fn send(&self, request: Request<'_>, manner: Manner) -> Result<Reply, Fault> {
+        let Manner { slow, asking, deadline } = manner;
+        let link = if slow { self.slow_link() } else { &self.link };
+        if asking {
+            return asked(link, request, deadline).await;
+        }
+        match request {
+            Request::One(command) => link.one(command, deadline).await.map(Reply::One),
+            Request::Several(commands) => {
+                link.several(commands, deadline).await.map(Reply::Several)
+            }
+        }
     }
 
-    pub(crate) fn slow_link(&self) -> &Link {
+    fn slow_link(&self) -> &Link {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.slow.get(next % self.slow.len().max(1)).unwrap_or(&self.link)
+    }
+}
+
+/// `ASKING` holds for the one command after it.
+async fn asked(link: &Link, request: Request<'_>, deadline: Instant) -> Result<Reply, Fault> {
+    let mut commands = pipe();
+    let mut push = |command: Cmd| {
+        commands.add_command(cmd("ASKING"));
+        commands.add_command(command);
+    };
+    match request {
+        Request::One(command) => push(command.clone()),
+        Request::Several(several) => several.cmd_iter().cloned().for_each(push),
+    }
+    let answers = link.several(&commands, deadline).await?;
+    let mut answers = answers.into_iter().skip(1).step_by(2);
+    Ok(match request {
+        Request::One(_) => Reply::One(checked(answers.next().ok_or(Fault::Strange)?)?),
+        Request::Several(_) => Reply::Several(answers.collect()),
+    })
+}
+
+impl Reply {
+    /// The error that says the key is elsewhere, or not to be had just now.
+    pub(crate) fn redirected(self) -> Result<Self, Fault> {
+        let first = match &self {
+            Self::Several(values) => values.first(),
+            Self::One(_) => None,
+        };
+        match first {
+            Some(Value::ServerError(error)) => {
+                let fault = Fault::Redis(error.clone().into());
+                if fault.was_not_done() { Err(fault) } else { Ok(self) }
+            }
+            _ => Ok(self),
+        }
+    }
+
+    pub(crate) fn one(self) -> Result<Value, Fault> {
+        match self {
+            Self::One(value) => Ok(value),
+            Self::Several(_) => Err(Fault::Strange),
+        }
+    }
+
+    pub(crate) fn several(self) -> Result<Vec<Value>, Fault> {
+        match self {
+            Self::Several(values) => Ok(values),
+            Self::One(_) => Err(Fault::Strange),
+        }
     }
 }

@@ -1,20 +1,32 @@
 //! Going through all sessions, in pages of `SCAN`.
 
 use redis::{Value, cmd, pipe};
-use sessile_core::store::{Cursor, Page, Record};
+use sessile_core::store::{Cursor, Entry, Page, Record};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey};
 
 use crate::entry::{self, Stored};
 use crate::fault::{Fault, failed};
-use crate::foreign;
+use crate::foreign::{self, Foreign};
 use crate::keys::{Names, now};
 use crate::link::checked;
+use crate::node::Node;
 use crate::server::{Effect, Server};
 
 /// What a cursor begins with, so that another store's is refused.
 const MARK: &[u8; 2] = b"R1";
 
-/// A page of `SCAN`, and what is under its keys. Redis may name a key twice.
+/// Where `SCAN` goes on: at a server of those that the mark stands for.
+#[derive(Default)]
+struct Place {
+    mark: u64,
+    node: u16,
+    cursor: u64,
+}
+
+/// A page of `SCAN` at one server, and what is under its keys.
+///
+/// When the servers are others than on the page before, keys may have moved
+/// from one not seen yet to one that was: it begins anew.
 pub(crate) async fn scan(
     server: &Server,
     names: &Names,
@@ -22,70 +34,151 @@ pub(crate) async fn scan(
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page, StoreError> {
-    let cursor = after.map_or(Ok(0), place)?;
+    let mut at = after.map_or(Ok(Place::default()), place)?;
+    let (masters, mark) = server.masters().await?;
+    if at.mark != mark {
+        at = Place { mark, ..Place::default() };
+    }
+    let Some(node) = masters.get(usize::from(at.node)) else { return Ok(Page::default()) };
     let pattern = glob(names.prefix(), if foreign { "*" } else { "[ht]:*" });
     let mut scan = cmd("SCAN");
-    scan.arg(cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit.clamp(10, 1000));
-    let answer = server.one(b"", &scan, Effect::Reads).await?;
-    let (next, keys) = page(answer)?;
-    let mut entries = Vec::with_capacity(keys.len());
-    for name in keys {
-        let entry = if foreign {
-            foreign_entry(server, &name).await?
-        } else {
-            native_entry(server, names, &name).await?
-        };
-        entries.extend(entry);
-    }
-    let next = (next != 0).then(|| Cursor::from_bytes([&MARK[..], &next.to_be_bytes()].concat()));
-    Ok(Page { entries, next })
+    scan.arg(at.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit.clamp(10, 1000));
+    let mut commands = pipe();
+    commands.add_command(scan);
+    let answer = server.at(node, &commands).await?.pop().ok_or(Fault::Strange)?;
+    let (cursor, keys) = page(checked(answer)?)?;
+    let entries = if foreign {
+        foreign_entries(server, node, &keys).await?
+    } else {
+        native_entries(server, names, node, &keys).await?
+    };
+    let (node, cursor) = if cursor == 0 { (at.node + 1, 0) } else { (at.node, cursor) };
+    let more = usize::from(node) < masters.len();
+    Ok(Page { entries, next: more.then(|| kept(&Place { mark, node, cursor })) })
 }
 
-async fn native_entry(
+async fn native_entries(
     server: &Server,
     names: &Names,
-    name: &[u8],
-) -> Result<Option<(StoreKey, Record)>, StoreError> {
-    let Some(key) = names.key_of(name) else { return Ok(None) };
-    let get = cmd("GET").arg(name).take();
-    match server.one(name, &get, Effect::Reads).await.map_err(StoreError::from) {
-        Ok(Value::BulkString(value)) => Ok(match entry::read(value) {
-            Ok(Stored::Live(record, _)) => Some((key, record)),
-            // One that cannot be read is nobody's session, and the others still are.
-            Ok(Stored::Moved { .. }) | Err(_) => None,
-        }),
-        Ok(_) => Ok(None),
-        Err(error) if error.kind() == StoreErrorKind::BadEntry => Ok(None),
-        Err(error) => Err(error),
+    node: &Node,
+    keys: &[Vec<u8>],
+) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut all = pipe();
+    for name in keys {
+        all.add_command(cmd("GET").arg(name).take());
+    }
+    let mut entries = Vec::with_capacity(keys.len());
+    for (name, value) in keys.iter().zip(server.at(node, &all).await?) {
+        let Some(key) = names.key_of(name) else { continue };
+        let value = match checked(value) {
+            // It is just moving to another server.
+            Err(fault) if fault.was_not_done() => {
+                let get = cmd("GET").arg(name).take();
+                server.one(name, &get, Effect::Reads).await.map_err(StoreError::from)
+            }
+            value => value.map_err(StoreError::from),
+        };
+        match value {
+            Ok(Value::BulkString(value)) => {
+                match entry::read(value) {
+                    Ok(Stored::Live(record, _)) => entries.push((key, record)),
+                    Ok(Stored::Pending(record, _, old)) => {
+                        if has_moved(server, names, &old, &key).await? {
+                            entries.push((key, record));
+                        }
+                    }
+                    // One that cannot be read is nobody's session, and the others still are.
+                    Ok(Stored::Moved { .. } | Stored::Tombstone { .. }) | Err(_) => {}
+                }
+            }
+            Err(error) if error.kind() != StoreErrorKind::BadEntry => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(entries)
 }
 
-async fn foreign_entry(
+/// Whether the old key of a pending entry points to it.
+pub(crate) async fn has_moved(
     server: &Server,
-    name: &[u8],
-) -> Result<Option<(StoreKey, Record)>, StoreError> {
-    let Ok(text) = std::str::from_utf8(name) else { return Ok(None) };
-    let mut both = pipe();
-    both.add_command(cmd("GET").arg(name).take());
-    both.add_command(cmd("PTTL").arg(name).take());
-    let answers = server.several(name, &both, Effect::Reads).await?;
-    let Ok([value, left]) = <[Value; 2]>::try_from(answers) else {
-        return Err(Fault::Strange.into());
-    };
-    Ok(match (value, checked(left)?) {
-        (Value::BulkString(_), Value::Int(-2)) => None,
-        (Value::BulkString(value), Value::Int(left)) => {
-            Some((StoreKey::from_text(text), foreign::record(value, left, now()).0))
-        }
-        // Gone meanwhile, or no string and so no session.
-        _ => None,
+    names: &Names,
+    old: &StoreKey,
+    new: &StoreKey,
+) -> Result<bool, StoreError> {
+    let name = names.session(old);
+    let get = cmd("GET").arg(&name).take();
+    Ok(match server.one(name.as_bytes(), &get, Effect::Reads).await? {
+        Value::BulkString(value) => match entry::read(value) {
+            Ok(Stored::Moved { to, .. } | Stored::Tombstone { to }) => to == *new,
+            _ => false,
+        },
+        _ => false,
     })
 }
 
-fn place(cursor: &Cursor) -> Result<u64, StoreError> {
-    let place = cursor.as_bytes().strip_prefix(MARK).and_then(|place| place.try_into().ok());
+async fn foreign_entries(
+    server: &Server,
+    node: &Node,
+    keys: &[Vec<u8>],
+) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut all = pipe();
+    for name in keys {
+        all.add_command(cmd("GET").arg(name).take());
+        all.add_command(cmd("PTTL").arg(name).take());
+    }
+    let now = now();
+    let mut answers = server.at(node, &all).await?.into_iter();
+    let mut entries = Vec::with_capacity(keys.len());
+    for name in keys {
+        let (Some(value), Some(left)) = (answers.next(), answers.next()) else {
+            return Err(Fault::Strange.into());
+        };
+        let Ok(text) = std::str::from_utf8(name) else { continue };
+        let key = StoreKey::from_text(text);
+        match (checked(value), checked(left)) {
+            (Ok(Value::BulkString(_)), Ok(Value::Int(-2))) => {}
+            (Ok(Value::BulkString(value)), Ok(Value::Int(left))) => {
+                entries.push((key, foreign::record(value, left, now).0));
+            }
+            (Err(fault), _) | (_, Err(fault)) if fault.was_not_done() => {
+                if let Some(Entry::Live(record, _)) = (Foreign { server }).load(&key).await? {
+                    entries.push((key, record));
+                }
+            }
+            // Gone meanwhile, or no string and so no session.
+            _ => {}
+        }
+    }
+    Ok(entries)
+}
+
+fn kept(place: &Place) -> Cursor {
+    let mut bytes = MARK.to_vec();
+    bytes.extend(place.mark.to_be_bytes());
+    bytes.extend(place.node.to_be_bytes());
+    bytes.extend(place.cursor.to_be_bytes());
+    Cursor::from_bytes(bytes)
+}
+
+fn place(cursor: &Cursor) -> Result<Place, StoreError> {
+    let parts = || {
+        let rest = cursor.as_bytes().strip_prefix(MARK)?;
+        let (mark, rest) = rest.split_first_chunk()?;
+        let (node, cursor) = rest.split_first_chunk()?;
+        Some(Place {
+            mark: u64::from_be_bytes(*mark),
+            node: u16::from_be_bytes(*node),
+            cursor: u64::from_be_bytes(cursor.try_into().ok()?),
+        })
+    };
     let other = "the cursor is of another kind of store";
-    place.map(u64::from_be_bytes).ok_or_else(|| failed(StoreErrorKind::Unsupported, other))
+    parts().ok_or_else(|| failed(StoreErrorKind::Unsupported, other))
 }
 
 fn page(answer: Value) -> Result<(u64, Vec<Vec<u8>>), StoreError> {

@@ -1,7 +1,7 @@
 //! Commands and scripts, sent to the server that holds a key.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, ServerErrorKind, Value, cmd, pipe};
@@ -9,8 +9,10 @@ use sha1::{Digest as _, Sha1};
 use tokio::time::Instant;
 
 use crate::address::{self, Address};
+use crate::cluster::Cluster;
 use crate::fault::Fault;
-use crate::node::Node;
+use crate::link::checked;
+use crate::node::{Manner, Node, Reply, Request};
 use crate::target::{Sentinels, Target};
 use crate::{ConnectError, Durable, Options};
 
@@ -24,7 +26,8 @@ pub(crate) struct Server {
 }
 
 enum Kind {
-    One(Node),
+    One(Arc<Node>),
+    Cluster(Cluster),
 }
 
 /// What a command does, and so what may be done when its connection is lost.
@@ -41,15 +44,17 @@ pub(crate) enum Effect {
 impl Server {
     pub(crate) fn new(url: &str, options: &Options) -> Result<Self, ConnectError> {
         let kind = match address::parse(url, options)? {
-            Address::One(info) => Kind::One(Node::new(options, || Target::Server((*info).clone()))),
+            Address::One(info) => {
+                Kind::One(Arc::new(Node::new(options, || Target::Server((*info).clone()))))
+            }
             Address::Sentinel { sentinels, master, of_master } => {
-                Kind::One(Node::new(options, || {
+                Kind::One(Arc::new(Node::new(options, || {
                     Target::Master(Sentinels::new(&sentinels, &master, &of_master))
-                }))
+                })))
             }
             Address::Cluster { seeds } => {
-                drop(seeds);
-                return Err(ConnectError::Url("clusters are not supported"));
+                let none = ConnectError::Url("it names no server");
+                Kind::Cluster(Cluster::new(&seeds, options).ok_or(none)?)
             }
         };
         Ok(Self {
@@ -59,6 +64,34 @@ impl Server {
             under_way: AtomicUsize::new(0),
             durable: options.durable,
         })
+    }
+
+    /// Whether keys lie on several servers, so that no script reaches two of them.
+    pub(crate) fn is_cluster(&self) -> bool {
+        matches!(self.kind, Kind::Cluster(_))
+    }
+
+    /// Every server that owns keys, and a number that differs when these do.
+    pub(crate) async fn masters(&self) -> Result<(Vec<Arc<Node>>, u64), Fault> {
+        match &self.kind {
+            Kind::One(node) => Ok((vec![Arc::clone(node)], 0)),
+            Kind::Cluster(cluster) => {
+                let map = cluster.map(self.deadline()).await?;
+                Ok((map.masters.clone(), map.mark))
+            }
+        }
+    }
+
+    /// Sends several commands that only read to one server; errors are among the answers.
+    pub(crate) async fn at(&self, node: &Node, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
+        let _place = self.place()?;
+        let manner = Manner { slow: false, asking: false, deadline: self.deadline() };
+        match node.send(Request::Several(commands), manner).await {
+            Err(fault) if fault.is_lost_connection() => {
+                node.send(Request::Several(commands), manner).await?.several()
+            }
+            reply => reply?.several(),
+        }
     }
 
     /// Sends a command to where `key` lies.
@@ -80,7 +113,8 @@ impl Server {
         effect: Effect,
     ) -> Result<Vec<Value>, Fault> {
         let _place = self.place()?;
-        self.several_until(key, commands, effect, self.deadline()).await
+        let request = Request::Several(commands);
+        self.send(key, request, effect, false, self.deadline()).await?.several()
     }
 
     /// Runs a script. The first of `keys` says where.
@@ -114,34 +148,27 @@ impl Server {
         if let (Some(durable), Effect::Lasts) = (self.durable, effect) {
             return self.confirmed(key, command, durable, deadline).await;
         }
-        match &self.kind {
-            Kind::One(node) => {
-                let answer = node.link().one(command, deadline).await;
-                match answer {
-                    Err(fault) if fault.is_lost_connection() && effect == Effect::Reads => {
-                        node.link().one(command, deadline).await
-                    }
-                    answer => answer,
-                }
-            }
-        }
+        self.send(key, Request::One(command), effect, false, deadline).await?.one()
     }
 
-    async fn several_until(
+    async fn send(
         &self,
-        _key: &[u8],
-        commands: &Pipeline,
+        key: &[u8],
+        request: Request<'_>,
         effect: Effect,
+        slow: bool,
         deadline: Instant,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<Reply, Fault> {
         match &self.kind {
+            Kind::Cluster(cluster) => cluster.send(key, request, effect, slow, deadline).await,
             Kind::One(node) => {
-                let link = if effect == Effect::Lasts { node.slow_link() } else { node.link() };
-                match link.several(commands, deadline).await {
+                let manner = Manner { slow, asking: false, deadline };
+                match node.send(request, manner).await {
+                    // A server that was restarted is met by whoever comes first.
                     Err(fault) if fault.is_lost_connection() && effect == Effect::Reads => {
-                        link.several(commands, deadline).await
+                        node.send(request, manner).await
                     }
-                    answers => answers,
+                    reply => reply,
                 }
             }
         }
@@ -160,12 +187,13 @@ impl Server {
         both.add_command(command.clone());
         both.add_command(cmd("WAIT").arg(durable.replicas).arg(millis).take());
         let deadline = deadline + durable.timeout;
-        let answers = self.several_until(key, &both, Effect::Lasts, deadline).await?;
+        let request = Request::Several(&both);
+        let answers = self.send(key, request, Effect::Lasts, true, deadline).await?.several()?;
         let Ok([answer, waited]) = <[Value; 2]>::try_from(answers) else {
             return Err(Fault::Strange);
         };
-        let answer = crate::link::checked(answer)?;
-        match crate::link::checked(waited)? {
+        let answer = checked(answer)?;
+        match checked(waited)? {
             Value::Int(replicas) if replicas >= i64::from(durable.replicas) => Ok(answer),
             _ => Err(Fault::NotConfirmed),
         }

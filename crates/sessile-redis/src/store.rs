@@ -15,6 +15,7 @@ use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
 use crate::server::{Effect, Server};
+use crate::spread::Spread;
 use crate::{ConnectError, Options};
 
 /// Sessions in Redis. Clones share its connections.
@@ -22,15 +23,16 @@ use crate::{ConnectError, Options};
 pub struct RedisStore(Arc<Inner>);
 
 struct Inner {
-    server: Server,
+    server: Arc<Server>,
     layout: Layout,
-    names: Names,
+    names: Arc<Names>,
     durable: bool,
 }
 
 /// Where the sessions are, by layout and topology.
 enum Kind<'a> {
     Native(Native<'a>),
+    Spread(Spread),
     Foreign(Foreign<'a>),
 }
 
@@ -39,6 +41,7 @@ macro_rules! each {
     ($store:expr, $kind:ident => $call:expr) => {
         match $store.kind() {
             Kind::Native($kind) => $call,
+            Kind::Spread($kind) => $call,
             Kind::Foreign($kind) => $call,
         }
     };
@@ -60,14 +63,18 @@ impl RedisStore {
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
         let server = Server::new(url, &options)?;
         server.one(b"", &cmd("PING"), Effect::Reads).await.map_err(StoreError::from)?;
-        let names = Names::new(options.prefix());
+        let names = Arc::new(Names::new(options.prefix()));
+        let (server, layout) = (Arc::new(server), options.layout);
         let durable = Diagnosis::durable(&options);
-        Ok(Self(Arc::new(Inner { server, layout: options.layout, names, durable })))
+        Ok(Self(Arc::new(Inner { server, layout, names, durable })))
     }
 
     fn kind(&self) -> Kind<'_> {
         let Inner { server, layout, names, .. } = &*self.0;
         match layout {
+            Layout::Native if server.is_cluster() => {
+                Kind::Spread(Spread { server: Arc::clone(server), names: Arc::clone(names) })
+            }
             Layout::Native => Kind::Native(Native { server, names }),
             Layout::FlaskSession | Layout::Django => Kind::Foreign(Foreign { server }),
         }
@@ -117,6 +124,7 @@ impl SessionStore for RedisStore {
     ) -> Result<WriteOutcome, StoreError> {
         match self.kind() {
             Kind::Native(native) => native.replace(old_key, expected, new_key, record, grace).await,
+            Kind::Spread(spread) => spread.replace(old_key, expected, new_key, record, grace).await,
             Kind::Foreign(foreign) => foreign.replace(old_key, expected, new_key, record).await,
         }
     }
@@ -156,6 +164,7 @@ impl Directory for RedisStore {
         Box::pin(async move {
             match self.kind() {
                 Kind::Native(native) => native.by_subject(subject).await,
+                Kind::Spread(spread) => spread.by_subject(subject).await,
                 Kind::Foreign(_) => Ok(Vec::new()),
             }
         })
@@ -169,6 +178,7 @@ impl Directory for RedisStore {
         Box::pin(async move {
             match self.kind() {
                 Kind::Native(native) => native.delete_by_subject(subject, keep).await,
+                Kind::Spread(spread) => spread.delete_by_subject(subject, keep).await,
                 Kind::Foreign(_) => Ok(0),
             }
         })
