@@ -76,6 +76,11 @@ impl RedisCluster {
         let none = || Error::new("there is no such node");
         let (from, to) = (ids.get(from).ok_or_else(none)?, ids.get(to).ok_or_else(none)?);
         let address = self.nodes.first().ok_or_else(none)?.address().to_string();
+        // After an earlier move the nodes take a while to agree, and are refused until then.
+        let check = ["--cluster", "check", &address];
+        if !wait_until(Duration::from_secs(30), || client(&program, &check).is_ok()) {
+            return Err(Error::new("the nodes of the cluster do not agree about it"));
+        }
         let slots = slots.to_string();
         let fixed = ["--cluster", "reshard", &address, "--cluster-yes", "--cluster-slots", &slots];
         let moved = ["--cluster-from", from, "--cluster-to", to];

@@ -1,0 +1,93 @@
+//! A cluster whose slots move while it is in use.
+#![cfg(feature = "faults")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use sessile_conformance::faults::{key, record};
+use sessile_core::store::{CreateOutcome, Entry, Record, WriteOutcome};
+use sessile_core::{SessionStore as _, Subject};
+use sessile_redis::{Options, RedisStore};
+use sessile_testbed::redis::{RedisCluster, RedisOptions};
+
+const SESSIONS: u32 = 40;
+
+fn of_alice(bytes: usize) -> Record {
+    Record { subject: Some(Subject::new("alice").unwrap()), ..record(bytes) }
+}
+
+/// Changes one session over and over: the acknowledged changes, those refused, and the longest.
+async fn write(store: RedisStore, number: u32, stop: &AtomicBool) -> (usize, usize, Duration) {
+    let CreateOutcome::Created(mut version) =
+        store.create(&key(number), &of_alice(0)).await.unwrap()
+    else {
+        panic!("session {number} is there already")
+    };
+    let (mut written, mut refused, mut longest) = (0, 0, Duration::ZERO);
+    while !stop.load(Ordering::SeqCst) {
+        let started = Instant::now();
+        match store.update(&key(number), &of_alice(written + 1), &version).await {
+            Ok(WriteOutcome::Written(new)) => (version, written) = (new, written + 1),
+            // One whose answer did not come had been written: go on from there.
+            Ok(WriteOutcome::Conflict) => match store.load(&key(number)).await {
+                Ok(Some(Entry::Live(found, now))) => {
+                    (version, written) = (now, found.payload.len())
+                }
+                Ok(other) => panic!("session {number} is {other:?}"),
+                Err(_) => {}
+            },
+            Ok(WriteOutcome::Gone) => panic!("session {number} is lost"),
+            Err(_) => refused += 1,
+        }
+        longest = longest.max(started.elapsed());
+    }
+    (written, refused, longest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f09_slots_that_move_under_load_lose_nothing_and_indexes_stay_whole() {
+    let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
+    let store = RedisStore::connect(&cluster.url(), Options::default()).await.unwrap();
+    let (stop, ready) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let mut writers = Vec::new();
+    for number in 0..SESSIONS {
+        let (store, stop, ready) = (store.clone(), Arc::clone(&stop), Arc::clone(&ready));
+        writers.push(tokio::spawn(async move {
+            ready.fetch_add(1, Ordering::SeqCst);
+            write(store, number, &stop).await
+        }));
+    }
+    while ready.load(Ordering::SeqCst) < SESSIONS as usize {
+        tokio::task::yield_now().await;
+    }
+    let started = Instant::now();
+    let moved = tokio::task::spawn_blocking(move || {
+        // Whole masters' worth, so that every session moves at least once.
+        cluster.reshard(0, 1, 5461).unwrap();
+        cluster.reshard(1, 2, 5461).unwrap();
+        cluster
+    });
+    let _cluster = moved.await.unwrap();
+    let took = started.elapsed();
+    stop.store(true, Ordering::SeqCst);
+    let (mut all, mut refused, mut longest, mut lost) = (0, 0, Duration::ZERO, 0);
+    for (number, writer) in (0..).zip(writers) {
+        let (written, no, time) = writer.await.unwrap();
+        let Some(Entry::Live(found, _)) = store.load(&key(number)).await.unwrap() else {
+            panic!("session {number} is lost")
+        };
+        lost += written.saturating_sub(found.payload.len());
+        (all, refused, longest) = (all + written, refused + no, longest.max(time));
+    }
+    let subject = Subject::new("alice").unwrap();
+    let directory = store.as_directory().unwrap();
+    let listed = directory.by_subject(&subject).await.unwrap().len();
+    let ended = directory.delete_by_subject(&subject, None).await.unwrap();
+    println!(
+        "F09 10922 slots moved in {took:?}: of {all} acknowledged changes {lost} lost, {refused} \
+         refused, the longest took {longest:?}; {listed} of {SESSIONS} sessions listed, {ended} ended"
+    );
+    assert_eq!((lost, listed, ended), (0, SESSIONS as usize, SESSIONS as usize));
+}
