@@ -84,6 +84,21 @@ class CacheOnRedisTest(Django, unittest.TestCase):
         return "cache", {"CACHE": url}, {"SESSION_CACHE_URL": url}
 
 
+class CacheOnMemcachedTest(Django, unittest.TestCase):
+    @staticmethod
+    def place():
+        url = server_url("memcached")
+        return "cache", {"CACHE": url}, {"SESSION_CACHE_URL": url}
+
+
+class CachedDbTest(Django, unittest.TestCase):
+    @staticmethod
+    def place():
+        cache, database = server_url("redis"), server_url("postgres")
+        ours = {"SESSION_URL": database, "SESSION_CACHE_URL": cache}
+        return "cached_db", {"DATABASE": database, "CACHE": cache}, ours
+
+
 class DbOnPostgresTest(Django, unittest.TestCase):
     @staticmethod
     def place():

@@ -93,6 +93,16 @@ class RedisTest(FlaskSession, unittest.TestCase):
         return url, {"SESSION_TYPE": "redis", "SESSION_REDIS": url}
 
 
+class MemcachedTest(FlaskSession, unittest.TestCase):
+    """Three servers, where pymemcache chooses among them."""
+
+    @staticmethod
+    def place():
+        url = server_url("memcached")
+        settings = {"SESSION_MEMCACHED": url, "SESSION_MEMCACHED_CLIENT": "pymemcache"}
+        return url, {"SESSION_TYPE": "memcached", **settings}
+
+
 class MongoDbTest(FlaskSession, unittest.TestCase):
     @staticmethod
     def place():
