@@ -90,6 +90,15 @@ impl Sql {
 /// first migration of `sessions` makes its own, unless it is there.
 pub(crate) fn ddl(dialect: Dialect, options: &Options) -> Vec<String> {
     let table = options.quoted_table(dialect);
+    // Django's own names for its own table; another's would clash with them,
+    // since PostgreSQL and SQLite keep the names of indexes per schema.
+    let (expire_date, like) = match options.table.as_str() {
+        "django_session" => (
+            "django_session_expire_date_a5c62663".to_owned(),
+            "django_session_session_key_c0390e0f_like".to_owned(),
+        ),
+        other => (format!("{other}_expire_date"), format!("{other}_session_key_like")),
+    };
     match (options.layout, dialect.name()) {
         (Layout::Django, "postgres") => vec![
             format!(
@@ -97,18 +106,18 @@ pub(crate) fn ddl(dialect: Dialect, options: &Options) -> Vec<String> {
                  session_data text NOT NULL, expire_date timestamp with time zone NOT NULL)"
             ),
             format!(
-                "CREATE INDEX IF NOT EXISTS django_session_session_key_c0390e0f_like \
+                "CREATE INDEX IF NOT EXISTS {like} \
                  ON {table} (session_key varchar_pattern_ops)"
             ),
             format!(
-                "CREATE INDEX IF NOT EXISTS django_session_expire_date_a5c62663 \
+                "CREATE INDEX IF NOT EXISTS {expire_date} \
                  ON {table} (expire_date)"
             ),
         ],
         (Layout::Django, "mysql") => vec![format!(
             "CREATE TABLE IF NOT EXISTS {table} (`session_key` varchar(40) NOT NULL PRIMARY KEY, \
              `session_data` longtext NOT NULL, `expire_date` datetime(6) NOT NULL, \
-             INDEX `django_session_expire_date_a5c62663` (`expire_date`))"
+             INDEX `{expire_date}` (`expire_date`))"
         )],
         (Layout::Django, _) => vec![
             format!(
@@ -116,7 +125,7 @@ pub(crate) fn ddl(dialect: Dialect, options: &Options) -> Vec<String> {
                  PRIMARY KEY, \"session_data\" text NOT NULL, \"expire_date\" datetime NOT NULL)"
             ),
             format!(
-                "CREATE INDEX IF NOT EXISTS \"django_session_expire_date_a5c62663\" \
+                "CREATE INDEX IF NOT EXISTS \"{expire_date}\" \
                  ON {table} (\"expire_date\")"
             ),
         ],
