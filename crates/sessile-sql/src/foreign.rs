@@ -17,7 +17,7 @@ use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use self::tables::Sql;
 pub(crate) use self::tables::ddl;
-use crate::server::{Database, Making, Param, Refused, Row, Statement, Swapped};
+use crate::server::{Database, Making, Param, Refused, Row, Swapped};
 use crate::{ConnectError, Options};
 
 /// A sweep gives other writers a turn after this many rows.
@@ -113,14 +113,14 @@ impl<D: Database> Foreign<D> {
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
         let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-        let (_, record) = self.record(&mut row)?;
+        key_in(&mut row)?;
+        let record = self.record(&mut row)?;
         let version = Version::Bytes(record.payload.clone());
         Ok(Some(Entry::Live(record, version)))
     }
 
-    fn record(&self, row: &mut Row) -> Result<(StoreKey, Record), StoreError> {
-        let key = row.text()?;
-        let key = StoreKey::from_text(row.needed(key)?);
+    /// What follows the key.
+    fn record(&self, row: &mut Row) -> Result<Record, StoreError> {
         let payload = match self.is_django() {
             true => row.text()?.map(|text| Bytes::from(text.into_bytes())),
             false => row.bytes()?,
@@ -132,17 +132,7 @@ impl<D: Database> Foreign<D> {
         let deadlines = Deadlines { idle, absolute: None };
         let (created, seen, rotated, authenticated, subject) = Default::default();
         let permanent = false;
-        let record = Record {
-            payload,
-            created,
-            seen,
-            rotated,
-            authenticated,
-            deadlines,
-            permanent,
-            subject,
-        };
-        Ok((key, record))
+        Ok(Record { payload, created, seen, rotated, authenticated, deadlines, permanent, subject })
     }
 
     pub(crate) async fn create(
@@ -167,23 +157,15 @@ impl<D: Database> Foreign<D> {
         let data = self.data(&record.payload)?;
         let Some(expected) = self.expected(expected) else { return self.refused(key).await };
         let params = vec![self.key(key)?, expected, data, Self::end(record.deadlines)];
-        match self.change(&self.sql.update, params).await? {
+        match self.database.change_alone(&self.sql.update, params).await? {
             0 => self.refused(key).await,
             _ => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
         }
     }
 
-    async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, StoreError> {
-        self.database.change(statement, params).await.map_err(|refused| match refused {
-            Refused::Failed(error) => error,
-            Refused::Taken => self.error(StoreErrorKind::Corrupt, "a key that is taken"),
-        })
-    }
-
     /// Why no row was the expected one.
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
-        Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+        self.database.refused(&self.sql.load, self.key(key)?).await
     }
 
     pub(crate) async fn touch(
@@ -194,7 +176,7 @@ impl<D: Database> Foreign<D> {
     ) -> Result<TouchOutcome, StoreError> {
         let params =
             vec![self.key(key)?, Param::Time(Some(seen)), Param::Time(Some(idle.unwrap_or(seen)))];
-        Ok(match self.change(&self.sql.touch, params).await? {
+        Ok(match self.database.change_alone(&self.sql.touch, params).await? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
         })
@@ -222,7 +204,7 @@ impl<D: Database> Foreign<D> {
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.change(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+        self.database.change_alone(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
     }
 }
 
@@ -234,7 +216,7 @@ impl<D: Database> Sweep for Foreign<D> {
                 let at_once = (limit - removed).min(SWEEP_AT_ONCE);
                 let count = i64::try_from(at_once).unwrap_or(i64::MAX);
                 let params = vec![Param::Time(Some(now)), Param::Int(Some(count))];
-                let some = self.change(&self.sql.sweep, params).await?;
+                let some = self.database.change_alone(&self.sql.sweep, params).await?;
                 let some = usize::try_from(some).unwrap_or(at_once);
                 removed += some;
                 if some < at_once {
@@ -263,12 +245,18 @@ impl<D: Database> Scan for Foreign<D> {
             let (full, mut entries, mut last) = (rows.len() >= limit, Vec::new(), None);
             for mut row in rows {
                 // One that is not what the original writes must not hide the others.
-                if let Ok((key, record)) = self.record(&mut row) {
-                    last = Some(Cursor::after_key(&key));
+                let Ok(key) = key_in(&mut row) else { continue };
+                last = Some(Cursor::after_key(&key));
+                if let Ok(record) = self.record(&mut row) {
                     entries.push((key, record));
                 }
             }
             Ok(Page { entries, next: last.filter(|_| full) })
         })
     }
+}
+
+fn key_in(row: &mut Row) -> Result<StoreKey, StoreError> {
+    let key = row.text()?;
+    Ok(StoreKey::from_text(row.needed(key)?))
 }

@@ -16,7 +16,7 @@ use sessile_core::store::{
 use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
-use crate::server::{Database, Param, Refused, Row, Statement, Swapped};
+use crate::server::{Database, Param, Refused, Row, Swapped};
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.
@@ -111,24 +111,15 @@ impl<D: Database> Native<D> {
     ) -> Result<WriteOutcome, StoreError> {
         let expected = number(expected);
         let params = self.row(key, expected, record)?;
-        match self.change(&self.sql.update, params).await? {
+        match self.database.change_alone(&self.sql.update, params).await? {
             0 => self.refused(key).await,
             _ => Ok(WriteOutcome::Written(Version::Number(expected.unsigned_abs() + 1))),
         }
     }
 
-    /// A change that meets no unique key.
-    async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, StoreError> {
-        self.database.change(statement, params).await.map_err(|refused| match refused {
-            Refused::Failed(error) => error,
-            Refused::Taken => self.error(StoreErrorKind::Corrupt, "a key that is taken"),
-        })
-    }
-
     /// Why no row was the expected one.
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        let rows = self.database.rows(&self.sql.is_live, vec![self.key(key)?]).await?;
-        Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+        self.database.refused(&self.sql.is_live, self.key(key)?).await
     }
 
     pub(crate) async fn touch(
@@ -142,7 +133,7 @@ impl<D: Database> Native<D> {
             Param::Int(Some(seen.as_millis())),
             Param::Int(idle.map(Timestamp::as_millis)),
         ];
-        Ok(match self.change(&self.sql.touch, params).await? {
+        Ok(match self.database.change_alone(&self.sql.touch, params).await? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
         })
@@ -180,7 +171,7 @@ impl<D: Database> Native<D> {
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.change(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+        self.database.change_alone(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
     }
 }
 
@@ -191,7 +182,7 @@ impl<D: Database> Sweep for Native<D> {
             while removed < limit {
                 let at_once = (limit - removed).min(SWEEP_AT_ONCE);
                 let params = vec![Param::Int(Some(now.as_millis())), bound(at_once)];
-                let some = self.change(&self.sql.sweep, params).await?;
+                let some = self.database.change_alone(&self.sql.sweep, params).await?;
                 let some = usize::try_from(some).unwrap_or(at_once);
                 removed += some;
                 if some < at_once {
@@ -229,7 +220,8 @@ impl<D: Database> Directory for Native<D> {
             let mut removed = 0;
             for _ in 0..MAX_PASSES {
                 let params = vec![subject.clone(), keep.clone()];
-                let some = self.change(&self.sql.delete_by_subject, params.clone()).await?;
+                let some =
+                    self.database.change_alone(&self.sql.delete_by_subject, params.clone()).await?;
                 removed += usize::try_from(some).unwrap_or(0);
                 // A session that changed its id meanwhile was skipped under its old
                 // one, and its new one came after the statement had looked.

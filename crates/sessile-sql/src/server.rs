@@ -21,6 +21,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sessile_core::store::WriteOutcome;
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
 
 /// Which database it is, where its SQL differs.
@@ -85,6 +86,8 @@ pub(crate) enum Cell {
     Bytes(Bytes),
     Text(String),
     Time(Timestamp),
+    /// What the layout never writes there.
+    Strange,
 }
 
 /// What a column holds, which some drivers must be told.
@@ -271,6 +274,34 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
         statement: &Statement,
         params: Vec<Param>,
     ) -> impl Future<Output = Result<u64, Refused>> + Send;
+
+    /// A change that meets no unique key.
+    fn change_alone(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async {
+            self.change(statement, params).await.map_err(|refused| match refused {
+                Refused::Failed(error) => error,
+                Refused::Taken => {
+                    self.dialect().error(StoreErrorKind::Corrupt, "a key that is taken")
+                }
+            })
+        }
+    }
+
+    /// Why a write changed nothing: whether `looks`, given the key, finds a row.
+    fn refused(
+        &self,
+        looks: &Statement,
+        key: Param,
+    ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send {
+        async {
+            let rows = self.rows(looks, vec![key]).await?;
+            Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+        }
+    }
 
     fn swap(
         &self,

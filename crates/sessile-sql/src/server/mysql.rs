@@ -129,7 +129,7 @@ impl Database for MySql {
             Refused::Failed(error) => error,
             Refused::Taken => failed(StoreErrorKind::Corrupt, "a key that is taken".into()),
         })?;
-        found.into_iter().map(|row| read(row, &columns)).collect()
+        Ok(found.into_iter().map(|row| read(row, &columns)).collect())
     }
 
     async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {
@@ -285,29 +285,25 @@ fn places(statement: &Statement, params: Vec<Param>) -> Params {
     }
 }
 
-fn read(row: mysql_async::Row, columns: &[Kind]) -> Result<Row, StoreError> {
-    let bad = || failed(StoreErrorKind::BadEntry, "a row is not what the layout writes".into());
-    let cells = row.unwrap().into_iter().zip(columns).map(|(value, kind)| {
-        Ok(match (kind, value) {
-            (_, Value::NULL) => Cell::Null,
-            (Kind::Int | Kind::Bool, Value::Int(number)) => Cell::Int(number),
-            (Kind::Int | Kind::Bool, Value::UInt(number)) => {
-                Cell::Int(i64::try_from(number).map_err(|_| bad())?)
-            }
-            (Kind::Bytes, Value::Bytes(bytes)) => Cell::Bytes(Bytes::from(bytes)),
-            (Kind::Text, Value::Bytes(bytes)) => {
-                Cell::Text(String::from_utf8(bytes).map_err(|_| bad())?)
-            }
-            (Kind::Time, Value::Date(year, month, day, hour, minute, second, micros)) => {
-                Cell::Time(
-                    date([year.into(), month.into(), day.into()], [hour, minute, second], micros)
-                        .ok_or_else(bad)?,
-                )
-            }
-            _ => return Err(bad()),
-        })
-    });
-    Ok(Row::new(Dialect::MySql, cells.collect::<Result<_, StoreError>>()?))
+fn read(row: mysql_async::Row, columns: &[Kind]) -> Row {
+    let cells = row.unwrap().into_iter().zip(columns);
+    Row::new(Dialect::MySql, cells.map(|(value, kind)| cell(value, *kind)).collect())
+}
+
+fn cell(value: Value, kind: Kind) -> Cell {
+    let cell = match (kind, value) {
+        (_, Value::NULL) => Some(Cell::Null),
+        (Kind::Int | Kind::Bool, Value::Int(number)) => Some(Cell::Int(number)),
+        (Kind::Int | Kind::Bool, Value::UInt(number)) => i64::try_from(number).ok().map(Cell::Int),
+        (Kind::Bytes, Value::Bytes(bytes)) => Some(Cell::Bytes(Bytes::from(bytes))),
+        (Kind::Text, Value::Bytes(bytes)) => String::from_utf8(bytes).ok().map(Cell::Text),
+        (Kind::Time, Value::Date(year, month, day, hour, minute, second, micros)) => {
+            date([year.into(), month.into(), day.into()], [hour, minute, second], micros)
+                .map(Cell::Time)
+        }
+        _ => None,
+    };
+    cell.unwrap_or(Cell::Strange)
 }
 
 fn date([year, month, day]: [i64; 3], time: [u8; 3], micros: u32) -> Option<Timestamp> {

@@ -17,7 +17,9 @@ use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped};
+use super::{
+    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned,
+};
 use crate::{ConnectError, Options, tls};
 
 #[derive(Clone)]
@@ -123,7 +125,7 @@ impl Database for Postgres {
             })
             .await?
             .map_err(|error| said(&error))?;
-        found.iter().map(|row| read(row, &statement.columns)).collect()
+        Ok(found.iter().map(|row| read(row, &statement.columns)).collect())
     }
 
     async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {
@@ -191,28 +193,25 @@ impl Database for Postgres {
     }
 }
 
-use super::Versioned;
+fn read(row: &tokio_postgres::Row, columns: &[Kind]) -> Row {
+    let cells = columns.iter().enumerate();
+    let cells = cells.map(|(place, kind)| cell(row, place, *kind).unwrap_or(Cell::Strange));
+    Row::new(Dialect::Postgres, cells.collect())
+}
 
-fn read(row: &tokio_postgres::Row, columns: &[Kind]) -> Result<Row, StoreError> {
-    let cells = columns.iter().enumerate().map(|(place, kind)| {
-        Ok(match kind {
-            Kind::Int => row.try_get::<_, Option<i64>>(place)?.map_or(Cell::Null, Cell::Int),
-            Kind::Bool => row
-                .try_get::<_, Option<bool>>(place)?
-                .map_or(Cell::Null, |value| Cell::Int(value.into())),
-            Kind::Bytes => row
-                .try_get::<_, Option<&[u8]>>(place)?
-                .map_or(Cell::Null, |bytes| Cell::Bytes(Bytes::copy_from_slice(bytes))),
-            Kind::Text => row.try_get::<_, Option<String>>(place)?.map_or(Cell::Null, Cell::Text),
-            Kind::Time => {
-                let moment = row.try_get::<_, Option<SystemTime>>(place)?;
-                moment.map_or(Cell::Null, |moment| Cell::Time(from_system(moment)))
-            }
-        })
-    });
-    let cells = cells.collect::<Result<Vec<_>, Error>>();
-    let bad = |_| failed(StoreErrorKind::BadEntry, "a row is not what the layout writes".into());
-    Ok(Row::new(Dialect::Postgres, cells.map_err(bad)?))
+fn cell(row: &tokio_postgres::Row, place: usize, kind: Kind) -> Result<Cell, Error> {
+    let cell = match kind {
+        Kind::Int => row.try_get::<_, Option<i64>>(place)?.map(Cell::Int),
+        Kind::Bool => row.try_get::<_, Option<bool>>(place)?.map(|value| Cell::Int(value.into())),
+        Kind::Bytes => row
+            .try_get::<_, Option<&[u8]>>(place)?
+            .map(|bytes| Cell::Bytes(Bytes::copy_from_slice(bytes))),
+        Kind::Text => row.try_get::<_, Option<String>>(place)?.map(Cell::Text),
+        Kind::Time => row
+            .try_get::<_, Option<SystemTime>>(place)?
+            .map(|moment| Cell::Time(from_system(moment))),
+    };
+    Ok(cell.unwrap_or(Cell::Null))
 }
 
 impl ToSql for Param {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ToSql, params_from_iter};
-use sessile_core::{StoreError, StoreErrorKind};
+use sessile_core::StoreError;
 
 use super::moment;
 use super::{Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped};
@@ -26,17 +26,12 @@ impl Database for Sqlite {
                 let mut statement = db.connection.prepare_cached(&text)?;
                 let rows = statement.query_map(params_from_iter(&params), |row| {
                     let cells = columns.iter().enumerate();
-                    cells.map(|(place, kind)| cell(row.get_ref(place)?, *kind)).collect()
+                    cells.map(|(place, kind)| Ok(cell(row.get_ref(place)?, *kind))).collect()
                 })?;
-                rows.collect::<rusqlite::Result<Vec<Vec<Option<Cell>>>>>()
+                rows.collect::<rusqlite::Result<Vec<Vec<Cell>>>>()
             })
             .await?;
-        let rows = cells.into_iter().map(|cells| {
-            let bad = || Dialect::Sqlite.error(StoreErrorKind::BadEntry, "a row of another kind");
-            let cells = cells.into_iter().map(|cell| cell.ok_or_else(bad));
-            Ok(Row::new(Dialect::Sqlite, cells.collect::<Result<_, StoreError>>()?))
-        });
-        rows.collect()
+        Ok(cells.into_iter().map(|cells| Row::new(Dialect::Sqlite, cells)).collect())
     }
 
     async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {
@@ -99,23 +94,21 @@ fn is_taken(code: i32) -> bool {
     matches!(code, 2067 | 1555)
 }
 
-/// `None` for what is of another kind.
-fn cell(value: ValueRef<'_>, kind: Kind) -> rusqlite::Result<Option<Cell>> {
-    Ok(match (kind, value) {
+fn cell(value: ValueRef<'_>, kind: Kind) -> Cell {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let cell = match (kind, value) {
         (_, ValueRef::Null) => Some(Cell::Null),
         (Kind::Int | Kind::Bool, ValueRef::Integer(number)) => Some(Cell::Int(number)),
         (Kind::Bytes, ValueRef::Blob(bytes) | ValueRef::Text(bytes)) => {
             Some(Cell::Bytes(Bytes::copy_from_slice(bytes)))
         }
-        (Kind::Text, ValueRef::Text(bytes)) => {
-            std::str::from_utf8(bytes).ok().map(|text| Cell::Text(text.to_owned()))
-        }
+        (Kind::Text, ValueRef::Text(bytes)) => text(bytes).map(|text| Cell::Text(text.to_owned())),
         (Kind::Time, ValueRef::Text(bytes)) => {
-            let text = std::str::from_utf8(bytes).ok();
-            text.and_then(moment::from_text).map(Cell::Time)
+            text(bytes).and_then(moment::from_text).map(Cell::Time)
         }
         _ => None,
-    })
+    };
+    cell.unwrap_or(Cell::Strange)
 }
 
 impl ToSql for Param {
