@@ -24,6 +24,12 @@ pub struct Csrf {
 }
 
 impl Csrf {
+    /// For a session that is there.
+    #[cfg(feature = "templates")]
+    pub(crate) fn new(slot: Slot, session: Session) -> Self {
+        Self { slot, session }
+    }
+
     /// The tokens of a request that came through a
     /// [`CsrfLayer`](crate::CsrfLayer), for services that are no axum handlers.
     ///

@@ -1,10 +1,17 @@
 //! Pages from templates that know the session, whatever they are called escaped.
 //!
 //! The names are those a Flask user knows: `session`, `request`, `g`,
-//! `current_user`, `get_flashed_messages()`, `url_for()`. A template that asks
-//! for none of them costs no store trip; one that asks for the session has it
-//! loaded as a handler would.
+//! `current_user`, `get_flashed_messages()`, `url_for()`, `csrf_token()`. A template
+//! that asks for none of them costs no store trip; one that asks for the session
+//! has it loaded as a handler would.
+//!
+//! Within a `CsrfLayer`, whichever its rules are, a form needs one line more:
+//! `{{ csrf_field() }}`, the hidden field, or Django's `{{ csrf_input }}`, which is
+//! the same. `{{ csrf_token() }}` is its value alone, and `{{ csrf_meta_tag() }}`
+//! Flask-WTF's element for scripts.
 
+#[cfg(feature = "csrf")]
+mod csrf;
 mod error_pages;
 mod lint;
 mod page;
@@ -141,6 +148,8 @@ impl Templates {
         // Printing what is not there is a mistake; asking whether it is there is not.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.add_filter("safe_url", |url: &str| safe_url(url).to_owned());
+        #[cfg(feature = "csrf")]
+        environment.set_formatter(csrf::formatter);
         let (urls, processors) = Default::default();
         Self { environment, urls, processors, show_errors: false }
     }

@@ -1,4 +1,5 @@
-//! What templates see of a request: `session`, `request`, `g`, `current_user`, flashed messages.
+//! What templates see of a request: `session`, `request`, `g`, `current_user`, flashed messages,
+//! and tokens for forms.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,8 +11,11 @@ use minijinja::{Error, ErrorKind, State, Value, context};
 use sessile_core::cookie::{self, Pick};
 use sessile_core::{FlashedMessage, Session, Value as Stored};
 
+#[cfg(feature = "csrf")]
+use super::csrf::{CsrfView, Shows};
 use super::page::Asked;
 use crate::g::G;
+use crate::slot::Slot;
 
 /// One request, as its templates come to know it.
 pub(super) struct Current {
@@ -36,7 +40,12 @@ impl Current {
             && self.request.slot().is_some()
     }
 
-    fn session(&self) -> Option<&Session> {
+    #[cfg(feature = "csrf")]
+    pub(super) fn slot(&self) -> Option<&Slot> {
+        self.request.slot()
+    }
+
+    pub(super) fn session(&self) -> Option<&Session> {
         let session = self.session.get();
         if session.is_none() {
             self.asked_for_session.store(true, Ordering::Relaxed);
@@ -61,14 +70,31 @@ impl<'a> Globals<'a> {
 
     pub(super) fn into_value(self) -> Value {
         let current = self.0;
-        context! {
+        let globals = context! {
             session => Value::from_object(SessionView(current.clone())),
             request => Value::from_object(RequestView(current.clone())),
             g => Value::from_object(GView(current.clone())),
             current_user => Value::from_object(UserView(current.clone())),
             get_flashed_messages => Value::from_object(Flashes(current.clone())),
-        }
+        };
+        #[cfg(feature = "csrf")]
+        let globals = {
+            let field = csrf(current, Shows::Field);
+            context! {
+                csrf_token => csrf(current, Shows::Token),
+                csrf_field => field.clone(),
+                csrf_input => field,
+                csrf_meta_tag => csrf(current, Shows::Meta),
+                ..globals
+            }
+        };
+        globals
     }
+}
+
+#[cfg(feature = "csrf")]
+fn csrf(current: &Arc<Current>, shows: Shows) -> Value {
+    Value::from_object(CsrfView { current: current.clone(), shows })
 }
 
 /// A stored value as templates take it: `Markup` stays what it is, all else is escaped.

@@ -6,3 +6,4 @@ mod forms;
 mod native;
 mod profiles;
 mod support;
+mod templates;
