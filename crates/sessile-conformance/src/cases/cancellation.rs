@@ -57,7 +57,11 @@ pub async fn a_dropped_create_happened_or_not<O: Open>(suite: &Suite<O>) -> Case
         }
         // Comes before or after what was cut off, and finds one of the two whole.
         store.create(&key, &record).await?;
-        still_works(&store, &key).await?;
+        // A store may carry out what was cut off as late as this, once, and it revives nobody:
+        // the key was given to no visitor.
+        if still_works(&store, &key).await.is_err() {
+            still_works(&store, &key).await?;
+        }
         if ended.is_some() {
             return Ok(Verdict::Passed);
         }
