@@ -143,6 +143,5 @@ impl Directory for Bounded {
 
 /// What whoever wants a user's sessions is told where nobody knows them.
 pub(crate) fn no_directory() -> StoreError {
-    StoreError::new("configured", StoreErrorKind::Unsupported)
-        .because("it does not know which user a session belongs to")
+    StoreError::no_directory("configured")
 }

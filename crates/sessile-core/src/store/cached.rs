@@ -228,7 +228,7 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
     ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
         match self.back.as_directory() {
             Some(directory) => directory.by_subject(subject),
-            None => Box::pin(async { Err(unlisted()) }),
+            None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
         }
     }
 
@@ -240,7 +240,8 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let directory = self.back.as_directory().ok_or_else(unlisted)?;
+            let directory =
+                self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
             let (before, mut marked) = (self.front.now(), true);
             for (key, _) in directory.by_subject(subject).await? {
                 if Some(&key) != keep {
@@ -254,9 +255,4 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
             Ok(removed)
         })
     }
-}
-
-fn unlisted() -> StoreError {
-    StoreError::new("cached", StoreErrorKind::Unsupported)
-        .because("the store behind the cache keeps no users")
 }

@@ -103,10 +103,6 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
         record.payload == self.options.mark && record.subject.is_none() && record.created.is_none()
     }
 
-    async fn load_new(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        self.new.load(key).await
-    }
-
     fn unless_mark(&self, entry: Entry) -> Option<Entry> {
         match entry {
             Entry::Live(record, _) if self.is_mark(&record) => None,
@@ -116,7 +112,7 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
 
     /// What a write from a version of the old store answers, when the session is there no more.
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        let found = self.load_new(key).await?.and_then(|entry| self.unless_mark(entry));
+        let found = self.new.load(key).await?.and_then(|entry| self.unless_mark(entry));
         Ok(match found {
             Some(Entry::Live(..)) => WriteOutcome::Conflict,
             Some(Entry::Moved { .. }) | None => WriteOutcome::Gone,
@@ -180,14 +176,14 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
 
 impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        if let Some(entry) = self.load_new(key).await? {
+        if let Some(entry) = self.new.load(key).await? {
             return Ok(self.unless_mark(entry));
         }
         Ok(match self.old.load(key).await? {
             Some(Entry::Live(record, version)) => Some(Entry::Live(record, of_old(&version))),
             Some(moved) => Some(moved),
             // It may have moved between the two.
-            None => self.load_new(key).await?.and_then(|entry| self.unless_mark(entry)),
+            None => self.new.load(key).await?.and_then(|entry| self.unless_mark(entry)),
         })
     }
 
@@ -200,7 +196,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
             created => return Ok(created),
         }
         // The key of an ended session may be used anew, as in any store.
-        match self.load_new(key).await? {
+        match self.new.load(key).await? {
             Some(Entry::Live(found, version)) if self.is_mark(&found) => {
                 Ok(match self.new.update(key, record, &version).await? {
                     WriteOutcome::Written(version) => CreateOutcome::Created(version),
@@ -238,7 +234,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         seen: Timestamp,
         idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
-        match self.load_new(key).await? {
+        match self.new.load(key).await? {
             Some(Entry::Live(record, _)) if self.is_mark(&record) => return Ok(TouchOutcome::Gone),
             Some(_) => return self.new.touch(key, seen, idle).await,
             None => {}
@@ -246,7 +242,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         match self.old.touch(key, seen, idle).await? {
             TouchOutcome::Touched => Ok(TouchOutcome::Touched),
             // It may have moved between the two.
-            TouchOutcome::Gone => match self.load_new(key).await? {
+            TouchOutcome::Gone => match self.new.load(key).await? {
                 Some(Entry::Live(record, _)) if self.is_mark(&record) => Ok(TouchOutcome::Gone),
                 Some(_) => self.new.touch(key, seen, idle).await,
                 None => Ok(TouchOutcome::Gone),
@@ -310,6 +306,10 @@ fn is_live(entry: &Entry) -> bool {
     matches!(entry, Entry::Live(..))
 }
 
+fn no_directory() -> StoreError {
+    StoreError::no_directory("dual")
+}
+
 fn unsupported() -> StoreError {
     StoreError::new("dual", StoreErrorKind::Unsupported)
 }
@@ -335,7 +335,7 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
             let mut found = BTreeMap::new();
             // The old one first: what moves meanwhile is found in the new one.
             for directory in [self.old.as_directory(), self.new.as_directory()] {
-                found.extend(directory.ok_or_else(unsupported)?.by_subject(subject).await?);
+                found.extend(directory.ok_or_else(no_directory)?.by_subject(subject).await?);
             }
             let mut found: Vec<_> = found.into_iter().collect();
             found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
@@ -349,8 +349,8 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let old = self.old.as_directory().ok_or_else(unsupported)?;
-            let new = self.new.as_directory().ok_or_else(unsupported)?;
+            let old = self.old.as_directory().ok_or_else(no_directory)?;
+            let new = self.new.as_directory().ok_or_else(no_directory)?;
             let mut removed = 0;
             for (key, _) in old.by_subject(subject).await? {
                 if Some(&key) != keep {

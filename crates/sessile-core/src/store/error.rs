@@ -48,6 +48,13 @@ impl StoreError {
         self
     }
 
+    /// What whoever wants a user's sessions is told by the store called
+    /// `store`, which has no [`Directory`](super::Directory).
+    pub fn no_directory(store: &'static str) -> Self {
+        let what = "it does not know which user a session belongs to";
+        Self::new(store, StoreErrorKind::Unsupported).because(what)
+    }
+
     /// What a caller can act on.
     pub fn kind(&self) -> StoreErrorKind {
         self.kind

@@ -140,7 +140,7 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
     ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
         match self.back.as_directory() {
             Some(directory) => directory.by_subject(subject),
-            None => Box::pin(async { Err(unsupported()) }),
+            None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
         }
     }
 
@@ -150,7 +150,8 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let directory = self.back.as_directory().ok_or_else(unsupported)?;
+            let directory =
+                self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
             let ending = directory.by_subject(subject).await?;
             let removed = directory.delete_by_subject(subject, keep).await?;
             for (key, _) in ending.iter().filter(|(key, _)| Some(key) != keep) {
@@ -159,9 +160,4 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
             Ok(removed)
         })
     }
-}
-
-fn unsupported() -> StoreError {
-    StoreError::new("cached", StoreErrorKind::Unsupported)
-        .because("the store behind the cache keeps no users")
 }
