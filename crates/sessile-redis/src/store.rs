@@ -61,8 +61,19 @@ impl RedisStore {
     ///
     /// [`ConnectError::Url`] before anything is sent, else [`ConnectError::Store`].
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let store = Self::at(url, options)?;
+        let ping = store.0.server.one(b"", &cmd("PING"), Effect::Reads).await;
+        ping.map(|_| store).map_err(|fault| ConnectError::Store(fault.into()))
+    }
+
+    /// The store at these servers, which are reached when they are first needed.
+    /// For a cache, whose failure must not stop a start.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Url`].
+    pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
         let server = Server::new(url, &options)?;
-        server.one(b"", &cmd("PING"), Effect::Reads).await.map_err(StoreError::from)?;
         let names = Arc::new(Names::new(options.prefix()));
         let (server, layout) = (Arc::new(server), options.layout);
         let durable = Diagnosis::durable(&options);

@@ -17,11 +17,11 @@ pub(super) async fn open(
     config: &Config,
 ) -> Result<AnyStore, ConnectError> {
     if let Some(prefix) = django {
-        let front = Box::pin(super::open(front, config)).await?;
+        let front = djangos(front, config).await?;
         return Ok(AnyStore::new(SharedCache::new(front, back, prefix, warn)));
     }
     let options = CachedOptions::new(system_time, |it| Box::pin(tokio::time::sleep(it)));
-    let front = ours(front).await?;
+    let front = ours(front)?;
     Ok(AnyStore::new(Cached::new(front, back, options.report(warn))))
 }
 
@@ -29,13 +29,25 @@ fn warn(error: &StoreError) {
     tracing::warn!(target: "sessile", %error, "the cache in front of the session store failed");
 }
 
-async fn ours(front: StoreChoice) -> Result<AnyStore, ConnectError> {
+/// Django's cache. A server that is down now is only missed until it is up.
+async fn djangos(front: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+    match front {
+        #[cfg(feature = "redis")]
+        StoreChoice::Redis { url, .. } => super::redis::at(&url, config),
+        #[cfg(feature = "memcached")]
+        StoreChoice::Memcached { url, client, .. } => super::memcached::at(&url, client, config),
+        other => Box::pin(super::open(other, config)).await,
+    }
+}
+
+/// A cache of our own, down at the start or not.
+fn ours(front: StoreChoice) -> Result<AnyStore, ConnectError> {
     match front {
         #[cfg(feature = "redis")]
         StoreChoice::Redis { url, .. } => {
             let prefix = Some(PREFIX.to_owned());
             let options = sessile_redis::Options { prefix, ..Default::default() };
-            let front = sessile_redis::RedisStore::connect(url.expose(), options).await;
+            let front = sessile_redis::RedisStore::at(url.expose(), options);
             front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
         }
         #[cfg(feature = "memcached")]

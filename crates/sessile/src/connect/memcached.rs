@@ -5,13 +5,9 @@ use sessile_core::{AnyStore, Config, MemcachedClient, StoreUrl};
 use super::ConnectError;
 
 #[cfg(feature = "memcached")]
-pub(super) async fn open(
-    url: &StoreUrl,
-    client: MemcachedClient,
-    config: &Config,
-) -> Result<AnyStore, ConnectError> {
+fn options(client: MemcachedClient, config: &Config) -> sessile_memcached::Options {
     use sessile_core::store::Layout;
-    use sessile_memcached::{MemcachedStore, Options, ServerChoice};
+    use sessile_memcached::{Options, ServerChoice};
 
     let choice = match client {
         MemcachedClient::Pylibmc => ServerChoice::Pylibmc,
@@ -20,11 +16,29 @@ pub(super) async fn open(
         _ => ServerChoice::Pymemcache,
     };
     let layout = Layout::of(config.profile);
-    let options = Options { layout, choice: Some(choice), ..Options::default() };
-    match MemcachedStore::connect(url.expose(), options).await {
-        Ok(store) => Ok(AnyStore::new(store)),
-        Err(error) => Err(ConnectError::Store(Box::new(error))),
-    }
+    Options { layout, choice: Some(choice), ..Options::default() }
+}
+
+#[cfg(feature = "memcached")]
+pub(super) async fn open(
+    url: &StoreUrl,
+    client: MemcachedClient,
+    config: &Config,
+) -> Result<AnyStore, ConnectError> {
+    let options = options(client, config);
+    let store = sessile_memcached::MemcachedStore::connect(url.expose(), options).await;
+    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+}
+
+/// Reached when it is first needed.
+#[cfg(feature = "memcached")]
+pub(super) fn at(
+    url: &StoreUrl,
+    client: MemcachedClient,
+    config: &Config,
+) -> Result<AnyStore, ConnectError> {
+    let store = sessile_memcached::MemcachedStore::at(url.expose(), options(client, config));
+    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
 }
 
 #[cfg(not(feature = "memcached"))]
