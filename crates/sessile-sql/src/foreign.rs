@@ -4,24 +4,24 @@
 //! moment of expiry. There is no version: a write names the data it was made
 //! from, and the statement compares them.
 
+mod sweeping;
 mod tables;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
 use bytes::Bytes;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
+use self::sweeping::START;
 use self::tables::Sql;
 pub(crate) use self::tables::ddl;
 use crate::server::{Database, Making, Param, Refused, Row, Swapped};
 use crate::{ConnectError, Options};
-
-/// A sweep gives other writers a turn after this many rows.
-const SWEEP_AT_ONCE: usize = 500;
 
 /// What Flask-Session's table holds on MySQL: a BLOB.
 const MYSQL_BLOB: usize = 65_535;
@@ -39,6 +39,8 @@ pub(crate) struct Foreign<D> {
     database: D,
     layout: Layout,
     sql: Arc<Sql>,
+    /// Where the last walk of a sweep has come to.
+    walked: Arc<AtomicI64>,
 }
 
 impl<D: Database> Foreign<D> {
@@ -53,7 +55,8 @@ impl<D: Database> Foreign<D> {
         let making = Making { lock: format!("sessile:{table}"), ddl, versioned: None };
         database.make(making, options.create).await.map_err(ConnectError::Store)?;
         let sql = Arc::new(Sql::new(dialect, options.layout, &table));
-        let store = Self { database, layout: options.layout, sql };
+        let store =
+            Self { database, layout: options.layout, sql, walked: Arc::new(AtomicI64::new(START)) };
         // Whether it is there, and is theirs.
         let looked = store.scan(None, 1).await;
         looked.map_err(ConnectError::Store).map(|_| store)
@@ -205,26 +208,6 @@ impl<D: Database> Foreign<D> {
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.database.change_alone(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
-    }
-}
-
-impl<D: Database> Sweep for Foreign<D> {
-    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
-        Box::pin(async move {
-            let mut removed = 0;
-            while removed < limit {
-                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
-                let count = i64::try_from(at_once).unwrap_or(i64::MAX);
-                let params = vec![Param::Time(Some(now)), Param::Int(Some(count))];
-                let some = self.database.change_alone(&self.sql.sweep, params).await?;
-                let some = usize::try_from(some).unwrap_or(at_once);
-                removed += some;
-                if some < at_once {
-                    break;
-                }
-            }
-            Ok(removed)
-        })
     }
 }
 

@@ -25,9 +25,6 @@ const MAX_PAYLOAD: usize = 16 << 20;
 /// How often a user's sessions are looked for until none is left.
 const MAX_PASSES: usize = 100;
 
-/// A sweep gives other writers a turn after this many rows.
-const SWEEP_AT_ONCE: usize = 500;
-
 #[derive(Clone)]
 pub(crate) struct Native<D> {
     database: D,
@@ -180,9 +177,9 @@ impl<D: Database> Sweep for Native<D> {
         Box::pin(async move {
             let mut removed = 0;
             while removed < limit {
-                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
+                let at_once = (limit - removed).min(self.database.aside_rows());
                 let params = vec![Param::Int(Some(now.as_millis())), bound(at_once)];
-                let some = self.database.change_alone(&self.sql.sweep, params).await?;
+                let some = self.database.change_aside(&self.sql.sweep, params).await?;
                 let some = usize::try_from(some).unwrap_or(at_once);
                 removed += some;
                 if some < at_once {

@@ -284,11 +284,28 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
         async {
             self.change(statement, params).await.map_err(|refused| match refused {
                 Refused::Failed(error) => error,
-                Refused::Taken => {
-                    self.dialect().error(StoreErrorKind::Corrupt, "a key that is taken")
-                }
+                Refused::Taken => self.taken(),
             })
         }
+    }
+
+    fn taken(&self) -> StoreError {
+        self.dialect().error(StoreErrorKind::Corrupt, "a key that is taken")
+    }
+
+    /// A change that nobody is in a hurry for, of at most [`Self::aside_rows`] rows: where
+    /// writes hold others up, those have their turn before the next of the kind.
+    fn change_aside(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        self.change_alone(statement, params)
+    }
+
+    /// Servers keep readers from waiting; other writers of the same rows should not wait long.
+    fn aside_rows(&self) -> usize {
+        500
     }
 
     /// Why a write changed nothing: whether `looks`, given the key, finds a row.

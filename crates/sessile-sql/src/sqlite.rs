@@ -23,15 +23,12 @@ use tokio::sync::oneshot;
 
 use self::connection::Opener;
 use self::fault::Fault;
-use self::jobs::{Queue, Refused};
+use self::jobs::{Job, Queue, Refused};
 use self::statements::Db;
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.
 const MAX_PAYLOAD: usize = 64 << 20;
-
-/// A sweep gives other writers a turn after this many rows.
-const SWEEP_AT_ONCE: usize = 500;
 
 /// The file in what follows `sqlite:`.
 pub(crate) fn path_in(rest: &str) -> Result<PathBuf, ConnectError> {
@@ -83,11 +80,11 @@ impl Sqlite {
     }
 
     async fn call<T: Send + 'static>(
-        queue: &Queue,
+        push: impl FnOnce(Box<dyn Job>) -> Result<(), Refused>,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        queue.push(jobs::call(work, reply)).map_err(|refused| match refused {
+        push(jobs::call(work, reply)).map_err(|refused| match refused {
             Refused::Full => Fault::too_many_wait(),
             Refused::Closed => Fault::worker_gone(),
         })?;
@@ -98,14 +95,28 @@ impl Sqlite {
         &self,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        Self::call(&self.0.reads, work).await
+        Self::call(|job| self.0.reads.push(job), work).await
     }
 
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        Self::call(&self.0.writes, work).await
+        Self::call(|job| self.0.writes.push(job), work).await
+    }
+
+    /// A write that nobody is in a hurry for, of at most [`Self::aside_rows`] rows: it is a
+    /// transaction of its own, and others have their turn before the next of the kind.
+    pub(crate) async fn write_aside<T: Send + 'static>(
+        &self,
+        work: impl Fn(&Db<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        Self::call(|job| self.0.writes.push_aside(job), work).await
+    }
+
+    /// As many rows as are soon changed, going by how long the last took.
+    pub(crate) fn aside_rows(&self) -> usize {
+        self.0.writes.aside_rows()
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
@@ -189,8 +200,8 @@ impl Sweep for Sqlite {
         Box::pin(async move {
             let mut removed = 0;
             while removed < limit {
-                let at_once = (limit - removed).min(SWEEP_AT_ONCE);
-                let some = self.write(move |db| db.sweep(now, at_once)).await?;
+                let at_once = (limit - removed).min(self.aside_rows());
+                let some = self.write_aside(move |db| db.sweep(now, at_once)).await?;
                 removed += some;
                 if some < at_once {
                     break;

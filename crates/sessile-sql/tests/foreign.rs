@@ -5,7 +5,7 @@
 
 use sessile_conformance::{Capabilities, Keys, Open, store_tests};
 use sessile_core::store::Layout;
-use sessile_core::{SessionStore as _, StoreError, StoreErrorKind, StoreKey};
+use sessile_core::{SessionStore as _, StoreError, StoreErrorKind, StoreKey, Timestamp};
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
 
@@ -78,4 +78,34 @@ async fn rows_nobody_can_read_hide_none_of_the_others() {
     assert_eq!(found, ["session:a", "session:e"]);
     let broken = store.load(&StoreKey::from_text("session:b")).await.unwrap_err();
     assert_eq!(broken.kind(), StoreErrorKind::BadEntry);
+}
+
+/// The table has no index on its expiry, so a sweep goes around it, a few rows at a time.
+#[tokio::test]
+async fn a_sweep_finds_what_expired_among_many_that_live_and_takes_no_more_than_it_may() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("site.db");
+    let url = format!("sqlite:{}", path.display());
+    let store = SqlStore::connect(&url, Options::of(Layout::FlaskSession)).await.unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    // 5000 rows, of which every seventh has expired, and those after the 3000th.
+    let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+                INSERT INTO sessions (session_id, data, expiry) SELECT 'session:' || i, x'80',
+                CASE WHEN i % 7 = 0 OR i > 3000 THEN '2001-01-01 00:00:00.000000'
+                ELSE '2100-01-01 00:00:00.000000' END FROM n";
+    other.execute_batch(rows).unwrap();
+    let (sweep, now) = (store.as_sweep().unwrap(), Timestamp::from_secs(1_700_000_000));
+    let mut taken = Vec::new();
+    while taken.last() != Some(&0) {
+        taken.push(sweep.sweep(now, 300).await.unwrap());
+    }
+    // 428 of the first 3000, and 2000 after them.
+    assert_eq!(taken, [300, 300, 300, 300, 300, 300, 300, 300, 28, 0]);
+    let left: i64 = other.query_row("SELECT count(*) FROM sessions", [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 2572);
+    // Before where the walk has come to, and after it.
+    other.execute_batch("UPDATE sessions SET expiry = '2001-01-01' WHERE id IN (1, 2999)").unwrap();
+    assert_eq!(sweep.sweep(now, 1).await.unwrap(), 1);
+    assert_eq!(sweep.sweep(now, 300).await.unwrap(), 1);
+    assert_eq!(sweep.sweep(now, 300).await.unwrap(), 0);
 }

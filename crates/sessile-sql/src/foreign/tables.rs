@@ -13,8 +13,24 @@ pub(super) struct Sql {
     pub(super) touch: Statement,
     pub(super) replace: Swap,
     pub(super) delete: Statement,
-    pub(super) sweep: Statement,
+    pub(super) sweep: Sweeping,
     pub(super) scan: Statement,
+}
+
+/// How expired rows are found.
+pub(super) enum Sweeping {
+    /// By an index on the expiry, the oldest first.
+    Index(Statement),
+    /// There is none.
+    Walk(Walk),
+}
+
+/// Through a table in the order of its numbers.
+pub(super) struct Walk {
+    /// The last number of the next rows, and how many of these have expired.
+    pub(super) look: Statement,
+    /// Removes expired rows within a range of numbers.
+    pub(super) remove: Statement,
 }
 
 /// What the layout calls its columns.
@@ -53,17 +69,10 @@ impl Sql {
                  SELECT ?3::text, ?4::{data_type}, ?5::{time} FROM old"
             ))
         });
-        // Flask-Session has no index on the expiry: to sort by it would read the
-        // whole table for every batch.
-        let order = if django { format!(" ORDER BY {expiry}") } else { String::new() };
-        let sweep = if dialect.is_mysql() {
-            format!("DELETE FROM {table} WHERE {expiry} <= ?1{order} LIMIT ?2")
+        let sweep = if django {
+            Sweeping::Index(statement(oldest(dialect, table)))
         } else {
-            let skip = if dialect.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
-            format!(
-                "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} \
-                 WHERE {expiry} <= ?1{order} LIMIT ?2{skip})"
-            )
+            Sweeping::Walk(walk(dialect, table))
         };
         Self {
             load: reading(format!("SELECT {key}, {data}, {expiry} FROM {table} WHERE {this}")),
@@ -77,12 +86,48 @@ impl Sql {
             )),
             replace: Swap { both, first: statement(remove), second: statement(insert) },
             delete: statement(format!("DELETE FROM {table} WHERE {this}")),
-            sweep: statement(sweep),
+            sweep,
             scan: reading(format!(
                 "SELECT {key}, {data}, {expiry} FROM {table} WHERE {key} > ?1 \
                  ORDER BY {key} LIMIT ?2"
             )),
         }
+    }
+}
+
+/// Django's table has an index on the expiry.
+fn oldest(dialect: Dialect, table: &str) -> String {
+    let Names { key, expiry, .. } = DJANGO;
+    let expired = format!("{expiry} <= ?1 ORDER BY {expiry} LIMIT ?2");
+    if dialect.is_mysql() {
+        return format!("DELETE FROM {table} WHERE {expired}");
+    }
+    let skip = if dialect.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
+    format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {expired}{skip})")
+}
+
+/// Flask-Session's has none, but every row a number.
+fn walk(dialect: Dialect, table: &str) -> Walk {
+    let expiry = FLASK.expiry;
+    // PostgreSQL takes a parameter for what it is compared with.
+    let big = if dialect.is_postgres() { "::bigint" } else { "" };
+    let look = format!(
+        "SELECT MAX(id){big}, COUNT(CASE WHEN {expiry} <= ?1 THEN 1 END) FROM \
+         (SELECT id, {expiry} FROM {table} WHERE id > ?3{big} ORDER BY id LIMIT ?2) AS next"
+    );
+    let expired = format!("id > ?3{big} AND id <= ?4{big} AND {expiry} <= ?1");
+    let remove = if dialect.is_mysql() {
+        format!("DELETE FROM {table} WHERE {expired} ORDER BY id LIMIT ?2")
+    } else {
+        let skip = if dialect.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" };
+        format!(
+            "DELETE FROM {table} WHERE id IN \
+             (SELECT id FROM {table} WHERE {expired} ORDER BY id LIMIT ?2{skip})"
+        )
+    };
+    Walk {
+        look: Statement::new(dialect, &look, &[Kind::Int, Kind::Int]),
+        remove: Statement::new(dialect, &remove, &[]),
     }
 }
 

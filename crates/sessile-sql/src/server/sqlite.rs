@@ -40,6 +40,20 @@ impl Database for Sqlite {
         changed.ok_or(Refused::Taken)
     }
 
+    async fn change_aside(
+        &self,
+        statement: &Statement,
+        params: Vec<Param>,
+    ) -> Result<u64, StoreError> {
+        let text = statement.text.clone();
+        let changed = self.write_aside(move |db| run(db, &text, &params)).await?;
+        changed.ok_or_else(|| self.taken())
+    }
+
+    fn aside_rows(&self) -> usize {
+        Self::aside_rows(self)
+    }
+
     async fn swap(
         &self,
         swap: &Swap,

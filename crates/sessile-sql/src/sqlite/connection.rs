@@ -1,5 +1,6 @@
 //! Opening the file, and noticing when it is no longer the one at its path.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -114,8 +115,9 @@ impl Opener {
         let round = self.0.round.load(Ordering::Relaxed);
         let file = FileId::at(path).map_err(|error| Fault::io(&error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(options.busy_timeout)?;
+        let mut connection = Connection::open_with_flags(path, flags)?;
+        PATIENCE.set(options.busy_timeout);
+        connection.busy_handler(Some(wait_for_lock))?;
         let synchronous = match options.durability {
             Durability::Power => "FULL",
             Durability::Process => "NORMAL",
@@ -125,6 +127,11 @@ impl Opener {
              PRAGMA cell_size_check = ON;
              PRAGMA trusted_schema = OFF;"
         ))?;
+        if options.layout != Layout::Native {
+            // Without a write-ahead log, what outgrows the cache is written to the file before the
+            // commit, and from then on readers wait. 32 MiB.
+            connection.execute_batch("PRAGMA cache_spill = 8192")?;
+        }
         if let Some(bytes) = options.max_bytes {
             let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let pages = (bytes / u64::from(page.max(1))).clamp(1, u64::from(u32::MAX - 1));
@@ -154,6 +161,25 @@ impl Opener {
     pub(super) fn open_all_anew(&self) {
         self.0.round.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+thread_local! {
+    /// How long this thread's connection waits for a lock.
+    static PATIENCE: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    static WAITING_SINCE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// SQLite's own timeout looks ever more seldom, up to every 100 ms, and so a reader misses turn
+/// after turn between the commits of a busy writer.
+fn wait_for_lock(tries: i32) -> bool {
+    let now = Instant::now();
+    let since = WAITING_SINCE.get().filter(|_| tries > 0).unwrap_or(now);
+    WAITING_SINCE.set(Some(since));
+    if now.duration_since(since) >= PATIENCE.get() {
+        return false;
+    }
+    thread::sleep(Duration::from_millis(if tries < 100 { 1 } else { 5 }));
+    true
 }
 
 /// Makes the file, and its folder, for their owner only. SQLite gives the

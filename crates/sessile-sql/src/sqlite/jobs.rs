@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use sessile_core::StoreErrorKind;
@@ -14,6 +15,15 @@ use crate::ConnectError;
 
 /// Writes that are committed together at most.
 const MAX_BATCH: usize = 256;
+
+/// What is done aside takes about this long at a time: so long a writer waits for it, and without
+/// a write-ahead log readers do, too.
+const ASIDE_LONGEST: Duration = Duration::from_millis(8);
+/// Rows it changes at a time. Fewer would not be faster: the disk is waited for once each time.
+const ASIDE_ROWS: std::ops::RangeInclusive<usize> = 64..=512;
+/// It rests as long as it worked, within these.
+const SHORTEST_REST: Duration = Duration::from_millis(1);
+const LONGEST_REST: Duration = Duration::from_millis(50);
 
 /// One request's work.
 pub(super) trait Job: Send {
@@ -65,7 +75,32 @@ pub(super) struct Queue {
 
 struct Waiting {
     jobs: VecDeque<Box<dyn Job>>,
+    /// What nobody is in a hurry for: one at a time, with a rest before the next.
+    aside: VecDeque<Box<dyn Job>>,
+    /// How many rows the next of these may change.
+    aside_rows: usize,
+    rest_until: Option<Instant>,
     closed: bool,
+}
+
+/// What a thread does next.
+enum Taken {
+    Jobs(Vec<Box<dyn Job>>),
+    Aside(Box<dyn Job>),
+}
+
+impl Waiting {
+    fn next(&mut self, most: usize, now: Instant) -> Option<Taken> {
+        if self.closed || self.rest_until.is_none_or(|until| until <= now) {
+            while let Some(job) = self.aside.pop_front() {
+                if !job.is_dropped() {
+                    return Some(Taken::Aside(job));
+                }
+            }
+        }
+        let count = self.jobs.len().min(most);
+        (count > 0).then(|| Taken::Jobs(self.jobs.drain(..count).collect()))
+    }
 }
 
 pub(super) enum Refused {
@@ -75,8 +110,14 @@ pub(super) enum Refused {
 
 impl Queue {
     pub(super) fn new(most: usize) -> Arc<Self> {
-        let waiting = Mutex::new(Waiting { jobs: VecDeque::new(), closed: false });
-        Arc::new(Self { waiting, changed: Condvar::new(), most: most.max(1) })
+        let waiting = Waiting {
+            jobs: VecDeque::new(),
+            aside: VecDeque::new(),
+            aside_rows: *ASIDE_ROWS.start(),
+            rest_until: None,
+            closed: false,
+        };
+        Arc::new(Self { waiting: Mutex::new(waiting), changed: Condvar::new(), most: most.max(1) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
@@ -84,14 +125,33 @@ impl Queue {
     }
 
     pub(super) fn push(&self, job: Box<dyn Job>) -> Result<(), Refused> {
+        self.put(job, |waiting| &mut waiting.jobs)
+    }
+
+    /// For work that may wait until others had their turn, and changes no more than
+    /// [`Self::aside_rows`] rows. One thread at most takes of it.
+    pub(super) fn push_aside(&self, job: Box<dyn Job>) -> Result<(), Refused> {
+        self.put(job, |waiting| &mut waiting.aside)
+    }
+
+    pub(super) fn aside_rows(&self) -> usize {
+        self.lock().aside_rows
+    }
+
+    fn put(
+        &self,
+        job: Box<dyn Job>,
+        queue: impl FnOnce(&mut Waiting) -> &mut VecDeque<Box<dyn Job>>,
+    ) -> Result<(), Refused> {
         let mut waiting = self.lock();
         if waiting.closed {
             return Err(Refused::Closed);
         }
-        if waiting.jobs.len() >= self.most {
+        let queue = queue(&mut waiting);
+        if queue.len() >= self.most {
             return Err(Refused::Full);
         }
-        waiting.jobs.push_back(job);
+        queue.push_back(job);
         drop(waiting);
         self.changed.notify_one();
         Ok(())
@@ -104,19 +164,47 @@ impl Queue {
     }
 
     /// Waits for work; `None` when there will be none.
-    fn take(&self, most: usize) -> Option<Vec<Box<dyn Job>>> {
+    fn take(&self, most: usize) -> Option<Taken> {
         let mut waiting = self.lock();
-        while waiting.jobs.is_empty() {
+        loop {
+            let now = Instant::now();
+            if let Some(taken) = waiting.next(most, now) {
+                drop(waiting);
+                return Some(match taken {
+                    Taken::Jobs(mut jobs) => {
+                        jobs.retain(|job| !job.is_dropped());
+                        Taken::Jobs(jobs)
+                    }
+                    aside => aside,
+                });
+            }
             if waiting.closed {
                 return None;
             }
-            waiting = self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+            let rest = waiting.rest_until.filter(|_| !waiting.aside.is_empty());
+            waiting = match rest.map(|until| until.saturating_duration_since(now)) {
+                None => self.changed.wait(waiting).unwrap_or_else(PoisonError::into_inner),
+                Some(rest) => {
+                    let waited = self.changed.wait_timeout(waiting, rest);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
         }
-        let count = waiting.jobs.len().min(most);
-        let mut jobs: Vec<_> = waiting.jobs.drain(..count).collect();
-        drop(waiting);
-        jobs.retain(|job| !job.is_dropped());
-        Some(jobs)
+    }
+
+    /// What was done aside took this long, for so many rows.
+    fn rest(&self, took: Duration, rows: usize) {
+        let mut waiting = self.lock();
+        waiting.rest_until = Some(Instant::now() + took.clamp(SHORTEST_REST, LONGEST_REST));
+        let now = waiting.aside_rows;
+        let next = if took > ASIDE_LONGEST {
+            now / 2
+        } else if rows >= now && took < ASIDE_LONGEST / 2 {
+            now * 2
+        } else {
+            now
+        };
+        waiting.aside_rows = next.clamp(*ASIDE_ROWS.start(), *ASIDE_ROWS.end());
     }
 }
 
@@ -126,7 +214,9 @@ struct CloseAtEnd<'a>(&'a Queue);
 impl Drop for CloseAtEnd<'_> {
     fn drop(&mut self) {
         self.0.close();
-        self.0.lock().jobs.clear();
+        let mut waiting = self.0.lock();
+        waiting.jobs.clear();
+        waiting.aside.clear();
     }
 }
 
@@ -146,16 +236,28 @@ pub(super) fn serve_writes(
             return;
         }
     };
-    while let Some(jobs) = queue.take(MAX_BATCH) {
-        if !jobs.is_empty() {
-            write_all(opener, &mut current, jobs);
+    while let Some(taken) = queue.take(MAX_BATCH) {
+        match taken {
+            Taken::Jobs(jobs) if jobs.is_empty() => {}
+            Taken::Jobs(jobs) => write_all(opener, &mut current, jobs),
+            // By itself, so that no other's commit waits for it to be done.
+            Taken::Aside(job) => {
+                let started = Instant::now();
+                write_all(opener, &mut current, vec![job]);
+                let rows = current.as_ref().map_or(0, |opened| opened.connection.changes());
+                queue.rest(started.elapsed(), usize::try_from(rows).unwrap_or(usize::MAX));
+            }
         }
     }
 }
 
 pub(super) fn serve_reads(opener: &Opener, queue: &Queue) {
     let mut current = None;
-    while let Some(jobs) = queue.take(1) {
+    while let Some(taken) = queue.take(1) {
+        let jobs = match taken {
+            Taken::Jobs(jobs) => jobs,
+            Taken::Aside(job) => vec![job],
+        };
         for mut job in jobs {
             let outcome =
                 with(opener, &mut current, |connection, sql| Ok(job.run(&Db { connection, sql })?));
