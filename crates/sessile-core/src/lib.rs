@@ -65,7 +65,8 @@ pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, S
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
 pub use crate::settings::{
-    MemcachedClient, Setting, SettingValue, Settings, SettingsError, StoreChoice, StoreUrl,
+    CSRF_FORM_LIMIT, CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue,
+    Settings, SettingsError, StoreChoice, StoreUrl,
 };
 pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};

@@ -4,6 +4,7 @@
 //! module reads no environment and no file: names and values come in. The
 //! order in which they come does not matter.
 
+mod csrf;
 mod duration;
 mod error;
 mod given;
@@ -17,6 +18,7 @@ mod toml;
 
 use std::fmt;
 
+pub use csrf::{CSRF_FORM_LIMIT, CsrfConfig, CsrfProfile, CsrfRules};
 pub use error::SettingsError;
 pub use names::Setting;
 pub use store::{MemcachedClient, StoreChoice, StoreUrl};
@@ -60,13 +62,17 @@ pub enum SettingValue {
 /// A prefix that marks a variable of the environment as ours.
 const PREFIX: &str = "SESSILE_";
 
+/// What names of ours begin with, so that a mistaken one is not overlooked.
+const OURS: &[&str] = &["SESSION_", "CSRF_", "WTF_CSRF_"];
+
 /// Variables that begin like a setting and are none: X11's session manager
 /// sets this one on every desktop.
 const NOT_OURS: &[&str] = &["SESSION_MANAGER"];
 
 /// Settings that may be empty: an empty key is an error rather than no key,
 /// and no prefix is a choice.
-const MAY_BE_EMPTY: &[&str] = &["SECRET_KEY", "SESSION_KEY_PREFIX", "SESSION_CACHE_KEY_PREFIX"];
+const MAY_BE_EMPTY: &[&str] =
+    &["SECRET_KEY", "WTF_CSRF_SECRET_KEY", "SESSION_KEY_PREFIX", "SESSION_CACHE_KEY_PREFIX"];
 
 impl Settings {
     /// No settings: all defaults.
@@ -103,9 +109,9 @@ impl Settings {
     /// Picks the settings out of an environment's variables.
     ///
     /// A variable counts when its name is a setting's or begins with
-    /// `SESSION_`, bare or behind `SESSILE_`, which wins. All others are left
+    /// `SESSION_`, `CSRF_` or `WTF_CSRF_`, bare or behind `SESSILE_`, which wins. All others are left
     /// alone, `SESSION_MANAGER` of X11 too. An empty value counts as not set,
-    /// except for `SECRET_KEY` (refused) and `SESSION_KEY_PREFIX` (no prefix).
+    /// except for `SECRET_KEY` and `WTF_CSRF_SECRET_KEY` (refused) and `SESSION_KEY_PREFIX` (no prefix).
     ///
     /// ```
     /// # use sessile_core::Settings;
@@ -130,7 +136,8 @@ impl Settings {
     /// Whether [`from_pairs`](Self::from_pairs) takes a variable of this name for a setting.
     pub fn is_variable(name: &str) -> bool {
         let name = name.strip_prefix(PREFIX).unwrap_or(name);
-        let ours = name.starts_with("SESSION_") || names::find(name).is_some();
+        let begins = OURS.iter().any(|prefix| name.starts_with(prefix));
+        let ours = begins || names::find(name).is_some();
         ours && !NOT_OURS.contains(&name)
     }
 
@@ -162,9 +169,14 @@ impl Settings {
         self.entries.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Every setting there is.
+    /// Every setting of sessions.
     pub fn known() -> &'static [Setting] {
         names::KNOWN
+    }
+
+    /// Every setting of CSRF protection.
+    pub fn known_csrf() -> &'static [Setting] {
+        csrf::KNOWN
     }
 
     /// The configuration these settings describe, and where it keeps sessions.
@@ -177,6 +189,28 @@ impl Settings {
     /// an error too: whoever sets it expects it to act.
     pub fn into_config(self) -> Result<(crate::Config, StoreChoice), SettingsError> {
         read::config(self.entries)
+    }
+
+    /// The CSRF protection these settings describe: `CSRF_PROFILE`, or what goes
+    /// with `SESSION_PROFILE`. Those of sessions may be among them.
+    ///
+    /// ```
+    /// use sessile_core::{CsrfRules, Settings};
+    ///
+    /// let settings = Settings::new()
+    ///     .with("SESSION_PROFILE", "django")
+    ///     .with("ALLOWED_HOSTS", vec!["shop.example"])
+    ///     .with("CSRF_COOKIE_SECURE", true);
+    /// let CsrfRules::Django(rules, cookie) = settings.csrf()?.rules else { unreachable!() };
+    /// assert!(cookie.secure && !rules.use_sessions);
+    /// # Ok::<(), sessile_core::SettingsError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`into_config`](Self::into_config); settings that only sessions know are not looked at.
+    pub fn csrf(&self) -> Result<CsrfConfig, SettingsError> {
+        csrf::config(self.entries.clone())
     }
 }
 

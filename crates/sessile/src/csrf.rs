@@ -33,8 +33,9 @@ mod refusal;
 mod visit;
 
 pub use extract::Csrf;
-pub use guard::{CsrfLayer, DjangoCookie};
+pub use guard::CsrfLayer;
 pub use layer::{CsrfFuture, CsrfService};
 pub use refusal::Refusal;
+pub use sessile_core::csrf::django::DjangoCookie;
 pub use sessile_core::csrf::{django, flask_wtf, native};
 pub(crate) use visit::Visit;

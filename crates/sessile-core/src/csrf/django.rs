@@ -1,7 +1,11 @@
 //! `django.middleware.csrf.CsrfViewMiddleware` of Django 5.2 and 6.1: whether a
 //! request may reach its view.
 
+mod cookie;
+
 use std::fmt;
+
+pub use cookie::DjangoCookie;
 
 use super::url::Split;
 use crate::format::django::csrf::{self as token, InvalidToken};
@@ -253,6 +257,13 @@ fn allowed_host<'a>(rules: &Rules, host: &'a str) -> Option<&'a str> {
     let domain = domain.strip_suffix('.').unwrap_or(domain);
     let allowed = |pattern: &String| pattern == "*" || same_domain(domain, pattern);
     (!domain.is_empty() && rules.allowed_hosts.iter().any(allowed)).then_some(host)
+}
+
+/// Whether an entry of `ALLOWED_HOSTS` can be anybody's host.
+pub(crate) fn is_host_pattern(pattern: &str) -> bool {
+    let lower = pattern.to_lowercase();
+    let name = lower.strip_prefix('.').unwrap_or(&lower);
+    pattern == "*" || domain_of(name) == Some(name)
 }
 
 /// `host_validation_re`: a name or an IPv6 address, and perhaps a port.

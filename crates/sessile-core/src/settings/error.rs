@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::csrf::CsrfProfile;
 use crate::config::{ConfigError, Profile};
 use crate::keys::WeakKey;
 
@@ -38,6 +39,13 @@ pub enum SettingsError {
         setting: &'static str,
         /// The profile.
         profile: Profile,
+    },
+    /// The setting has no meaning in this profile of CSRF protection.
+    WrongCsrfProfile {
+        /// The name.
+        setting: &'static str,
+        /// The profile.
+        profile: CsrfProfile,
     },
     /// A setting that is needed here is not set.
     Missing {
@@ -94,6 +102,10 @@ impl fmt::Display for SettingsError {
             Self::WrongProfile { setting, profile } => {
                 let profile = profile_name(*profile);
                 write!(f, "{setting} has no meaning with SESSION_PROFILE={profile}; remove it")
+            }
+            Self::WrongCsrfProfile { setting, profile } => {
+                let profile = profile.as_str();
+                write!(f, "{setting} has no meaning with CSRF_PROFILE={profile}; remove it")
             }
             Self::Missing { setting, because } => write!(f, "{setting} is not set: {because}"),
             Self::Contradiction { setting, with, because } => {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use super::csrf::CsrfProfile;
 use super::error::SettingsError;
 use super::names::{self, Setting};
 use super::{SettingValue, duration};
 use crate::config::Profile;
+use crate::cookie::SameSite;
+use crate::format::flask_session::read_json;
+use crate::value::Value;
 
 /// What was given and has not been looked at yet.
 pub(super) struct Given {
@@ -42,6 +46,22 @@ impl Given {
         }
     }
 
+    /// Refuses settings of CSRF protection without a meaning in this profile of it.
+    pub(super) fn check_csrf_profile(&self, profile: CsrfProfile) -> Result<(), SettingsError> {
+        let meant = |setting: &Setting| !setting.is_csrf() || setting.applies_to_csrf(profile);
+        match self.entries.iter().find(|(setting, _)| !meant(setting)) {
+            Some((setting, _)) => {
+                Err(SettingsError::WrongCsrfProfile { setting: setting.name, profile })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Drops what somebody else looks at.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Setting) -> bool) {
+        self.entries.retain(|(setting, _)| keep(setting));
+    }
+
     /// Whether a setting is still here.
     pub(super) fn has(&self, name: &str) -> bool {
         self.entries.iter().any(|(setting, _)| setting.name == name)
@@ -68,6 +88,11 @@ impl Given {
 
     pub(super) fn text(&mut self, name: &str) -> Read<String> {
         self.take(name, |value| text(value).map(str::to_owned))
+    }
+
+    /// A text that is not empty.
+    pub(super) fn some_text(&mut self, name: &str) -> Read<String> {
+        self.take(name, |value| text(value).filter(|text| !text.is_empty()).map(str::to_owned))
     }
 
     pub(super) fn flag(&mut self, name: &str) -> Read<bool> {
@@ -151,13 +176,51 @@ pub(super) fn is_none(value: &SettingValue) -> bool {
     matches!(value, SettingValue::Text(text) if text.trim().eq_ignore_ascii_case("none"))
 }
 
-fn span(value: &SettingValue) -> Option<Duration> {
+pub(super) fn span(value: &SettingValue) -> Option<Duration> {
     match value {
         SettingValue::Int(seconds) => duration::parse(&seconds.to_string()),
         SettingValue::Float(seconds) => duration::from_float(*seconds),
         SettingValue::Text(text) => duration::parse(text),
         _ => None,
     }
+}
+
+/// A list as such; as text a JSON array, or its items one after the other.
+pub(super) fn list(value: &SettingValue, between: char) -> Option<Vec<String>> {
+    match value {
+        SettingValue::List(values) => {
+            values.iter().map(|value| text(value).map(str::to_owned)).collect()
+        }
+        SettingValue::Text(text) if text.trim_start().starts_with('[') => {
+            match read_json(text.trim().as_bytes()).ok()? {
+                Value::List(items) => {
+                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+                }
+                _ => None,
+            }
+        }
+        SettingValue::Text(text) => {
+            let items = text.split(between).map(str::trim).filter(|item| !item.is_empty());
+            Some(items.map(str::to_owned).collect())
+        }
+        _ => None,
+    }
+}
+
+/// A cookie's domain, or that it has none.
+pub(super) fn domain(given: &mut Given, name: &str) -> Read<Option<String>> {
+    given.take(name, |value| match flag(value) {
+        Some(false) => Some(None),
+        _ => text(value).map(|domain| Some(domain.to_owned())),
+    })
+}
+
+/// A cookie's `SameSite`, or that it has none.
+pub(super) fn same_site(given: &mut Given, name: &str) -> Read<Option<SameSite>> {
+    given.take(name, |value| match flag(value) {
+        Some(false) => Some(None),
+        _ => SameSite::parse(text(value)?.trim()).ok().map(Some),
+    })
 }
 
 /// A value for an error's text, bounded.

@@ -1,22 +1,17 @@
 //! `SECRET_KEY` and its fallbacks.
 
-use super::SettingValue;
 use super::error::SettingsError;
-use super::given::{Given, text};
-use crate::format::flask_session::read_json;
+use super::given::{Given, list};
 use crate::keys::{KeyRing, SecretKey};
-use crate::value::Value;
 
+const ALLOW_WEAK: &str = "SESSION_ALLOW_WEAK_KEY";
 const FALLBACKS: &str = "SECRET_KEY_FALLBACKS";
 
 pub(super) fn ring(given: &mut Given) -> Result<Option<KeyRing>, SettingsError> {
-    let allow_weak = given.flag("SESSION_ALLOW_WEAK_KEY")?.unwrap_or(false);
-    let key = |setting: &'static str, text: String| {
-        let key = if allow_weak { SecretKey::allow_weak(text) } else { SecretKey::new(text) };
-        key.map_err(|reason| SettingsError::WeakKey { setting, reason })
-    };
+    let allow_weak = given.flag(ALLOW_WEAK)?.unwrap_or(false);
     let newest = given.text("SECRET_KEY")?;
-    let older = given.take(FALLBACKS, list)?.unwrap_or_default();
+    // A comma may be part of a key.
+    let older = given.take(FALLBACKS, |value| list(value, '\n'))?.unwrap_or_default();
     let Some(newest) = newest else {
         return match older.is_empty() {
             true => Ok(None),
@@ -26,29 +21,28 @@ pub(super) fn ring(given: &mut Given) -> Result<Option<KeyRing>, SettingsError> 
             }),
         };
     };
-    let older =
-        older.into_iter().map(|text| key(FALLBACKS, text)).collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(KeyRing::new(key("SECRET_KEY", newest)?).with_fallbacks(older)))
+    let older = older
+        .into_iter()
+        .map(|text| key(FALLBACKS, text, allow_weak))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(KeyRing::new(key("SECRET_KEY", newest, allow_weak)?).with_fallbacks(older)))
 }
 
-/// A list as such; as text a JSON array, or one key a line. A comma may be part of a key.
-fn list(value: &SettingValue) -> Option<Vec<String>> {
-    match value {
-        SettingValue::List(values) => {
-            values.iter().map(|value| text(value).map(str::to_owned)).collect()
+/// The first of these keys that is set, alone: where older keys are not tried.
+pub(super) fn first(
+    given: &mut Given,
+    settings: [&'static str; 2],
+) -> Result<Option<SecretKey>, SettingsError> {
+    let allow_weak = given.flag(ALLOW_WEAK)?.unwrap_or(false);
+    for setting in settings {
+        if let Some(text) = given.text(setting)? {
+            return key(setting, text, allow_weak).map(Some);
         }
-        SettingValue::Text(text) if text.trim_start().starts_with('[') => {
-            match read_json(text.trim().as_bytes()).ok()? {
-                Value::List(items) => {
-                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
-                }
-                _ => None,
-            }
-        }
-        SettingValue::Text(text) => {
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-            Some(lines.map(str::to_owned).collect())
-        }
-        _ => None,
     }
+    Ok(None)
+}
+
+fn key(setting: &'static str, text: String, weak: bool) -> Result<SecretKey, SettingsError> {
+    let key = if weak { SecretKey::allow_weak(text) } else { SecretKey::new(text) };
+    key.map_err(|reason| SettingsError::WeakKey { setting, reason })
 }

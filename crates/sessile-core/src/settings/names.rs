@@ -1,5 +1,6 @@
 //! Every setting there is: its name, where it has a meaning, what it takes.
 
+use super::csrf::{self, CsrfProfile};
 use crate::config::Profile;
 
 /// A setting's name and rules. Its meaning and defaults are in `docs/configuration.md`.
@@ -12,12 +13,33 @@ pub struct Setting {
     /// Whether its value is never shown.
     pub is_secret: bool,
     profiles: u8,
+    /// For CSRF protection: in which of its profiles it has a meaning.
+    csrf: u8,
 }
 
 impl Setting {
-    /// Whether it has a meaning in `profile`; elsewhere it is refused.
+    /// Whether it has a meaning in `profile`; elsewhere it is refused. Those of
+    /// CSRF protection have none for sessions, and are left to it.
     pub fn applies_to(&self, profile: Profile) -> bool {
         self.profiles & bit(profile) != 0
+    }
+
+    /// Whether it has a meaning in this profile of CSRF protection.
+    pub fn applies_to_csrf(&self, profile: CsrfProfile) -> bool {
+        self.csrf & csrf::bit(profile) != 0
+    }
+
+    pub(super) fn is_csrf(&self) -> bool {
+        self.csrf != 0
+    }
+
+    pub(super) const fn of_csrf(
+        name: &'static str,
+        csrf: u8,
+        takes: &'static str,
+        is_secret: bool,
+    ) -> Self {
+        Self { name, takes, is_secret, profiles: 0, csrf }
     }
 }
 
@@ -46,11 +68,11 @@ const PREFIX: &str = "text without control characters, at most 128 bytes";
 const NAME: &str = "letters, digits and _, at most 48, no digit first";
 
 const fn plain(name: &'static str, profiles: u8, takes: &'static str) -> Setting {
-    Setting { name, takes, is_secret: false, profiles }
+    Setting { name, takes, is_secret: false, profiles, csrf: 0 }
 }
 
 const fn secret(name: &'static str, profiles: u8, takes: &'static str) -> Setting {
-    Setting { name, takes, is_secret: true, profiles }
+    Setting { name, takes, is_secret: true, profiles, csrf: 0 }
 }
 
 pub(super) const KNOWN: &[Setting] = &[
@@ -171,10 +193,19 @@ const REPLACED: &[(&str, &str)] = &[
         "it names one of Django's CACHES; give that one's address in SESSION_CACHE_URL, its \
          KEY_PREFIX in SESSION_CACHE_KEY_PREFIX, its VERSION in SESSION_CACHE_VERSION",
     ),
+    (
+        "CSRF_FAILURE_VIEW",
+        "it names a function in Python; answer refused requests with CsrfLayer::on_refusal",
+    ),
+    ("CSRF_COOKIE_MASKED", "Django 5.0 removed it; cookies with a masked secret are read"),
 ];
 
+fn all() -> impl Iterator<Item = &'static Setting> {
+    KNOWN.iter().chain(csrf::KNOWN)
+}
+
 pub(super) fn find(name: &str) -> Option<&'static Setting> {
-    KNOWN.iter().find(|setting| setting.name == name)
+    all().find(|setting| setting.name == name)
 }
 
 /// Where a setting of the originals went.
@@ -191,7 +222,7 @@ pub(super) fn nearest(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     let bare = name.strip_prefix("SESSION_").unwrap_or(&name);
     let away = |known: &'static str| distance(&name, known).min(distance(bare, known));
-    let (away, known) = KNOWN.iter().map(|known| (away(known.name), known.name)).min()?;
+    let (away, known) = all().map(|known| (away(known.name), known.name)).min()?;
     (away <= 1 + name.len() / 4).then_some(known)
 }
 

@@ -3,10 +3,10 @@
 use std::num::NonZero;
 
 use super::error::SettingsError;
-use super::given::{Given, flag, is_none, text};
+use super::given::{Given, domain, is_none, same_site, text};
 use super::{SettingValue, StoreChoice, keys, lifetime, store};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
-use crate::cookie::{CookieTemplate, SameSite};
+use crate::cookie::CookieTemplate;
 use crate::format::flask_session::Format;
 
 pub(super) const PROFILES: &[(&str, Profile)] = &[
@@ -21,6 +21,7 @@ pub(super) fn config(
     entries: Vec<(String, SettingValue)>,
 ) -> Result<(Config, StoreChoice), SettingsError> {
     let mut given = Given::new(entries)?;
+    given.retain(|setting| !setting.is_csrf());
     let profile = given.choice("SESSION_PROFILE", PROFILES)?.unwrap_or(Profile::Native);
     given.check_profile(profile)?;
     let mut config = base(profile, &mut given)?;
@@ -54,21 +55,12 @@ fn base(profile: Profile, given: &mut Given) -> Result<Config, SettingsError> {
 fn cookie(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
     let cookie = &mut config.cookie;
     set(&mut cookie.name, given.text("SESSION_COOKIE_NAME")?);
-    let no_domain = |value: &SettingValue| flag(value) == Some(false);
-    let domain = given.take("SESSION_COOKIE_DOMAIN", |value| match no_domain(value) {
-        true => Some(None),
-        false => text(value).map(|domain| Some(domain.to_owned())),
-    })?;
-    set(&mut cookie.domain, domain);
+    set(&mut cookie.domain, domain(given, "SESSION_COOKIE_DOMAIN")?);
     let root = given.text("APPLICATION_ROOT")?;
     set(&mut cookie.path, given.text("SESSION_COOKIE_PATH")?.or(root));
     set(&mut cookie.secure, given.flag("SESSION_COOKIE_SECURE")?);
     set(&mut cookie.http_only, given.flag("SESSION_COOKIE_HTTPONLY")?);
-    let same_site = given.take("SESSION_COOKIE_SAMESITE", |value| match flag(value) {
-        Some(false) => Some(None),
-        _ => SameSite::parse(text(value)?.trim()).ok().map(Some),
-    })?;
-    set(&mut cookie.same_site, same_site);
+    set(&mut cookie.same_site, same_site(given, "SESSION_COOKIE_SAMESITE")?);
     set(&mut cookie.partitioned, given.flag("SESSION_COOKIE_PARTITIONED")?);
     set(&mut cookie.allow_dropped_by_browsers, given.flag("SESSION_COOKIE_ALLOW_DROPPED")?);
     // Flask warns above it. Here browsers' own limit is an error, so nothing is left to warn of.
@@ -141,7 +133,7 @@ fn flask_session(given: &mut Given, config: &mut Config) -> Result<(), SettingsE
     Ok(())
 }
 
-fn set<T>(field: &mut T, given: Option<T>) {
+pub(super) fn set<T>(field: &mut T, given: Option<T>) {
     if let Some(given) = given {
         *field = given;
     }

@@ -70,7 +70,8 @@ impl Csrf {
 
     /// The element for scripts: `<meta name="csrf-token" content="…">`, as Flask-WTF's.
     pub fn meta(&self) -> String {
-        format!("<meta name=\"csrf-token\" content=\"{}\">", escape(&self.token()))
+        let name = self.slot.csrf().get().map_or("csrf-token", |visit| &visit.guard().meta_name);
+        format!("<meta name=\"{}\" content=\"{}\">", escape(name), escape(&self.token()))
     }
 }
 

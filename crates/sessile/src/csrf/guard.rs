@@ -5,15 +5,12 @@ use std::sync::Arc;
 
 use axum_core::response::Response;
 use http::request::Parts;
-use sessile_core::cookie::SameSite;
+use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::native::BadOrigin;
 use sessile_core::csrf::{django, flask_wtf, native};
-use sessile_core::{SecretKey, Value};
+use sessile_core::{CSRF_FORM_LIMIT, CsrfRules, SecretKey, Settings, SettingsError, Value};
 
 use super::refusal::Refusal;
-
-/// Bytes of a form that are read in search of its token, unless set.
-const FORM_LIMIT: usize = 1 << 20;
 
 type Answer = dyn Fn(&Refusal, &Parts) -> Response + Send + Sync;
 
@@ -36,6 +33,8 @@ pub(crate) struct Guard {
     /// Routes as they were written, such as `/hooks/{id}`.
     pub(super) exempt: Vec<String>,
     pub(super) answer: Option<Arc<Answer>>,
+    /// What scripts find the token under in a page.
+    pub(super) meta_name: String,
 }
 
 /// Whose rules hold.
@@ -44,39 +43,6 @@ pub(super) enum Mode {
     Native(native::Rules),
     FlaskWtf(flask_wtf::Rules, Box<flask_wtf::Tokens>),
     Django(django::Rules, DjangoCookie),
-}
-
-/// The cookie of Django's profile (`CSRF_COOKIE_*`). [`Default`] is Django's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DjangoCookie {
-    /// `CSRF_COOKIE_NAME`.
-    pub name: String,
-    /// `CSRF_COOKIE_AGE` in seconds; `None`: until the browser closes.
-    pub age: Option<i64>,
-    /// `CSRF_COOKIE_DOMAIN`.
-    pub domain: Option<String>,
-    /// `CSRF_COOKIE_PATH`.
-    pub path: String,
-    /// `CSRF_COOKIE_SECURE`.
-    pub secure: bool,
-    /// `CSRF_COOKIE_HTTPONLY`.
-    pub http_only: bool,
-    /// `CSRF_COOKIE_SAMESITE`.
-    pub same_site: SameSite,
-}
-
-impl Default for DjangoCookie {
-    fn default() -> Self {
-        Self {
-            name: "csrftoken".to_owned(),
-            age: Some(31_449_600),
-            domain: None,
-            path: "/".to_owned(),
-            secure: false,
-            http_only: false,
-            same_site: SameSite::Lax,
-        }
-    }
 }
 
 impl CsrfLayer {
@@ -102,8 +68,62 @@ impl CsrfLayer {
         Self::of(Mode::Django(rules, cookie))
     }
 
+    /// As the settings say: `CSRF_PROFILE` and what it knows, Flask-WTF's and
+    /// Django's names among them. They may be the session layer's settings too:
+    /// rules that go with its profile are the default.
+    ///
+    /// ```
+    /// use sessile::{CsrfLayer, SessionLayer, Settings};
+    ///
+    /// # async fn example() -> Result<(), sessile::ConnectError> {
+    /// let settings = Settings::new()
+    ///     .with("SESSION_TYPE", "memory")
+    ///     .with("CSRF_TRUSTED_ORIGINS", vec!["https://pay.example"]);
+    /// let csrf = CsrfLayer::from_settings(&settings)?;
+    /// let sessions = SessionLayer::connect(settings).await?;
+    /// let app: axum::Router = axum::Router::new().layer(csrf).layer(sessions);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the setting, what it was given, and what it takes.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let config = settings.csrf()?;
+        let layer = match config.rules {
+            CsrfRules::Native(rules) => Self::with_rules(rules),
+            CsrfRules::FlaskWtf(rules, key) => Self::flask_wtf(&key, rules),
+            CsrfRules::Django(rules, cookie) => Self::django(rules, cookie),
+        };
+        Ok(layer.change(|guard| {
+            guard.form_limit = config.form_limit;
+            guard.exempt = config.exempt_routes;
+            guard.meta_name = config.meta_name;
+        }))
+    }
+
+    /// As the environment says: [`from_settings`](Self::from_settings) of
+    /// [`from_env`](crate::from_env).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::Settings`](crate::ConnectError) and
+    /// [`ConnectError::NotUnicode`](crate::ConnectError).
+    pub fn from_env() -> Result<Self, crate::ConnectError> {
+        Ok(Self::from_settings(&crate::from_env()?)?)
+    }
+
     fn of(mode: Mode) -> Self {
-        let guard = Guard { mode, form_limit: FORM_LIMIT, exempt: Vec::new(), answer: None };
+        let guard = Guard {
+            mode,
+            form_limit: CSRF_FORM_LIMIT,
+            exempt: Vec::new(),
+            answer: None,
+            meta_name: "csrf-token".to_owned(),
+        };
         Self { guard: Arc::new(guard) }
     }
 
@@ -138,6 +158,13 @@ impl CsrfLayer {
     /// A form whose token comes later is answered 413.
     pub fn form_limit(self, bytes: usize) -> Self {
         self.change(|guard| guard.form_limit = bytes)
+    }
+
+    /// The name of the element for scripts ([`Csrf::meta`](crate::Csrf::meta));
+    /// `csrf-token` unless set.
+    pub fn meta_name(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        self.change(|guard| guard.meta_name = name)
     }
 
     /// Answers refused requests in place of the short page, JSON or text. The

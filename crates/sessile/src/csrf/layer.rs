@@ -12,12 +12,13 @@ use axum_core::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use pin_project_lite::pin_project;
+use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::{django, flask_wtf, is_safe, native};
 use tower_layer::Layer;
 use tower_service::Service;
 
 use super::form::{self, Unread, Wanted};
-use super::guard::{CsrfLayer, DjangoCookie, Guard, Mode};
+use super::guard::{CsrfLayer, Guard, Mode};
 use super::refusal::Refusal;
 use super::visit::Visit;
 use crate::failure::Failure;

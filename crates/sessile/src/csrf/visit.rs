@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{HeaderMap, HeaderValue, header};
 use sessile_core::cookie::{self, Pick};
+use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::{django, flask_wtf, native};
 use sessile_core::format::django::csrf as masked;
-use sessile_core::{Cookie, CookieError, Session, SetCookie, Value};
+use sessile_core::{Cookie, CookieError, Session, Value};
 
-use super::guard::{DjangoCookie, Guard, Mode, as_text};
+use super::guard::{Guard, Mode, as_text};
 use crate::slot::Slot;
 
 /// The native cookie of a visitor without a session; without the prefix where
@@ -263,7 +264,7 @@ impl Visit {
                 session.insert(masked::SESSION_KEY, secret.as_str());
             }
         } else {
-            slot.queue_cookie(cookie.carry(&secret, slot)?);
+            slot.queue_cookie(cookie.set(&secret, slot.shared().surroundings.now())?);
         }
         self.made().visitor = Some(secret.clone());
         Ok(secret)
@@ -287,23 +288,6 @@ impl Visit {
             // Said already. Without a new secret what was rendered must die all the same.
             session.remove(native::SESSION_KEY);
         }
-    }
-}
-
-impl DjangoCookie {
-    fn carry(&self, secret: &str, slot: &Slot) -> Result<SetCookie, CookieError> {
-        let mut cookie = Cookie::new(self.name.as_str(), secret)
-            .path(self.path.as_str())
-            .secure(self.secure)
-            .http_only(self.http_only)
-            .same_site(self.same_site);
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.as_str());
-        }
-        if let Some(age) = self.age {
-            cookie = cookie.max_age(age);
-        }
-        cookie.set(slot.shared().surroundings.now())
     }
 }
 

@@ -15,6 +15,7 @@ use sessile_core::{FlashedMessage, Session, Value as Stored};
 use super::csrf::{CsrfView, Shows};
 use super::page::Asked;
 use crate::g::G;
+#[cfg(feature = "csrf")]
 use crate::slot::Slot;
 
 /// One request, as its templates come to know it.

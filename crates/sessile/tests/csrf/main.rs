@@ -5,5 +5,6 @@
 mod forms;
 mod native;
 mod profiles;
+mod settings;
 mod support;
 mod templates;

@@ -16,6 +16,7 @@ pub(crate) fn site_with(csrf: CsrfLayer, config: Config, store: MemoryStore) -> 
     Router::new()
         .route("/form", get(async |csrf: Csrf| csrf.token()))
         .route("/field", get(async |csrf: Csrf| csrf.field()))
+        .route("/meta", get(async |csrf: Csrf| csrf.meta()))
         .route("/visit", get(async |session: Session| session.insert("visit", 1)))
         .route("/plain", get(async || "ok").post(async || "changed"))
         .route("/echo", post(echo).put(echo).patch(echo).delete(echo))
