@@ -15,7 +15,7 @@ import urllib.parse
 
 HERE = pathlib.Path(__file__).resolve().parent
 
-Site = collections.namedtuple("Site", "port")
+Site = collections.namedtuple("Site", "port is_ours")
 
 
 class Server:
@@ -24,7 +24,7 @@ class Server:
     One that serves several sites prints such a line for each; they are in `sites`.
     """
 
-    def __init__(self, command, sites=1, **environment):
+    def __init__(self, command, sites=1, is_ours=False, **environment):
         self.errors = tempfile.TemporaryFile()
         self.folder = tempfile.TemporaryDirectory(prefix="sessile-live-")
         self.process = subprocess.Popen(
@@ -40,8 +40,8 @@ class Server:
         self.reader = threading.Thread(target=self._read, args=(lines,), daemon=True)
         self.reader.start()
         try:
-            self.sites = [Site(self._port(command, lines)) for _ in range(sites)]
-            self.port = self.sites[0].port
+            self.sites = [Site(self._port(command, lines), is_ours) for _ in range(sites)]
+            self.port, self.is_ours = self.sites[0]
         except BaseException:
             self.stop()
             raise
@@ -92,7 +92,8 @@ def demo(profile, **environment):
     program = os.environ.get("SESSILE")
     if not program:
         raise unittest.SkipTest("$SESSILE is not set: run `cargo xtask interop`")
-    return Server([program, "demo", "--profile", profile, "--port", "0"], **environment)
+    command = [program, "demo", "--profile", profile, "--port", "0"]
+    return Server(command, is_ours=True, **environment)
 
 
 def server_url(name):
@@ -137,6 +138,12 @@ class Client:
         return response.status, text
 
     def form(self, server, path, **fields):
+        """Sends a form as a page's: the demo's carry a token."""
+        if server.is_ours:
+            status, text = self.request(server, "GET", "/api/csrf")
+            assert status == 200, (status, text)
+            proof = json.loads(text)
+            fields[proof["field"]] = proof["token"]
         body = urllib.parse.urlencode(fields)
         return self.request(server, "POST", path, body, "application/x-www-form-urlencoded")
 

@@ -11,7 +11,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from live import HERE, Server, demo, server_url  # noqa: E402
-from shared_sessions import SharedSessions  # noqa: E402
+from shared_sessions import SharedSessions, log_out  # noqa: E402
 
 KEY = "a-secret-key-of-more-than-32-bytes-for-tests"
 
@@ -58,7 +58,7 @@ class Django(SharedSessions):
             ("read", lambda it, site: it.data(site)),
             ("until the browser closes", lambda it, site: it.change(site, _session_expiry=0)),
             ("five minutes", lambda it, site: it.change(site, _session_expiry=300)),
-            ("gone", lambda it, site: it.form(site, "/logout")),
+            ("gone", log_out),
             ("afterwards", lambda it, site: it.data(site)),
         ])
 

@@ -14,12 +14,13 @@ use program::site::{Site, cookie};
 #[test]
 fn f27_requests_in_flight_are_finished_after_sigterm() {
     let mut site = Site::start("flight", &["--store", "memory"]);
-    let form = "username=ada&password=engine";
+    let (cookies, token) = site.token("");
+    let form = format!("username=ada&password=engine&csrf_token={token}");
     let mut stream = site.connect();
     write!(
         stream,
         "POST /login HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\n\
-         Expect: 100-continue\r\nConnection: close\r\n\
+         Cookie: {cookies}\r\nExpect: 100-continue\r\nConnection: close\r\n\
          Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         site.address,
         form.len(),

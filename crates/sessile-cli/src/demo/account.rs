@@ -1,16 +1,13 @@
 //! Logging in and out.
 
-use std::sync::Arc;
-
 use axum::Form;
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use minijinja::context;
 use serde::Deserialize;
-use sessile::Session;
 
-use super::site::{Notice, Site};
+use super::view::View;
 use crate::say;
 
 /// Users with a password of their own. Shown on the page: this is a demo.
@@ -28,21 +25,11 @@ pub(crate) struct Prefill {
     user: Option<String>,
 }
 
-pub(crate) async fn form(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    Query(prefill): Query<Prefill>,
-) -> Response {
-    page(&site, &session, &prefill.user.unwrap_or_default(), false, None)
+pub(crate) async fn form(view: View, Query(prefill): Query<Prefill>) -> Response {
+    page(&view, &prefill.user.unwrap_or_default(), false, None).await
 }
 
-fn page(
-    site: &Site,
-    session: &Session,
-    name: &str,
-    remember: bool,
-    error: Option<&str>,
-) -> Response {
+async fn page(view: &View, name: &str, remember: bool, error: Option<&str>) -> Response {
     let users: Vec<_> = USERS
         .into_iter()
         .map(|(name, password)| context! { name => name, password => password })
@@ -55,7 +42,7 @@ fn page(
         error => error,
         name_max => NAME_MAX,
     };
-    site.page(session, "log_in.html", &Notice::NONE, more)
+    view.page("log_in.html", more).await
 }
 
 #[derive(Deserialize)]
@@ -66,29 +53,30 @@ pub(crate) struct LogIn {
     remember: Option<String>,
 }
 
-pub(crate) async fn log_in(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    headers: HeaderMap,
-    Form(form): Form<LogIn>,
-) -> Response {
+pub(crate) async fn log_in(view: View, headers: HeaderMap, Form(form): Form<LogIn>) -> Response {
     let name = form.username.trim();
     let remember = form.remember.is_some();
     if let Err(error) = check(name, &form.password) {
-        let page = page(&site, &session, name, remember, Some(error));
+        let page = page(&view, name, remember, Some(error)).await;
         return (StatusCode::UNPROCESSABLE_ENTITY, page).into_response();
     }
+    let session = &view.session;
     session.log_in(name);
     session.insert("username", name);
     // Flask keeps the answer in the session, so none is put there that changes nothing.
     if remember != session.is_permanent() {
         session.set_permanent(remember);
     }
-    if site.kind.is_stored() {
+    if view.site.kind.is_stored() {
         let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
         session.insert("device", say::browser(agent.unwrap_or_default()));
     }
-    Redirect::to("/?notice=logged-in").into_response()
+    let text = match view.site.kind.is_stored() {
+        true => "You are logged in. Your session got a new id; your cart came along.",
+        false => "You are logged in. Your cart came along.",
+    };
+    view.say("success", text);
+    Redirect::to("/").into_response()
 }
 
 fn check(name: &str, password: &str) -> Result<(), &'static str> {
@@ -104,7 +92,22 @@ fn check(name: &str, password: &str) -> Result<(), &'static str> {
     if password == wanted { Ok(()) } else { Err("That is not the password; it is shown beside.") }
 }
 
-pub(crate) async fn log_out(session: Session) -> Redirect {
-    session.flush();
-    Redirect::to("/?notice=logged-out")
+pub(crate) async fn log_out(view: View) -> Redirect {
+    end(&view);
+    Redirect::to("/")
+}
+
+/// Ends this session. The message lies in the new one that begins with it.
+pub(crate) fn end(view: &View) {
+    view.session.flush();
+    view.say(
+        "info",
+        match view.site.kind.is_stored() {
+            true => "You are logged out. The session was ended, not only its cookie.",
+            false => {
+                "You are logged out: your browser has forgotten the cookie. A copy of it would \
+                 still work until it expires."
+            }
+        },
+    );
 }

@@ -1,24 +1,30 @@
 //! The session as JSON, for tests that run beside other applications. Values
 //! are in Flask's tagged JSON, so that types other than JSON's arrive, too.
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sessile::format::flask::TaggedJson;
 use sessile::format::itsdangerous::Codec as _;
-use sessile::{Map, Session, Value};
+use sessile::{Csrf, Map, Session, Value};
 
 /// `GET /api/session` → `{"data": {…}}`.
 pub(crate) async fn show(session: Session) -> Response {
     answer(&session)
 }
 
-/// `POST /api/session` with `{"set": {…}, "remove": […]}`, both optional; answers like `GET`.
+/// `POST /api/session` with `{"set": {…}, "remove": […], "end": true}`, all optional;
+/// answers like `GET`.
 pub(crate) async fn change(session: Session, body: Bytes) -> Response {
-    let Some((set, remove)) = TaggedJson::IN_APP.loads(&body).ok().and_then(changes) else {
-        let text = "send {\"set\": {…}, \"remove\": [\"key\", …]}, both optional\n";
+    let Some(Changes { set, remove, end }) = TaggedJson::IN_APP.loads(&body).ok().and_then(changes)
+    else {
+        let text = "send {\"set\": {…}, \"remove\": [\"key\", …], \"end\": true}, all optional\n";
         return (StatusCode::BAD_REQUEST, text).into_response();
     };
+    if end {
+        session.flush();
+    }
     for key in remove {
         session.remove(&key);
     }
@@ -26,6 +32,12 @@ pub(crate) async fn change(session: Session, body: Bytes) -> Response {
         session.insert_value(key, value);
     }
     answer(&session)
+}
+
+/// `GET /api/csrf` → `{"field": …, "token": …}`: the form field that changes are to be
+/// sent with, for programs that read no pages.
+pub(crate) async fn csrf(csrf: Csrf) -> Response {
+    Json(serde_json::json!({ "field": csrf.field_name(), "token": csrf.token() })).into_response()
 }
 
 fn answer(session: &Session) -> Response {
@@ -39,7 +51,13 @@ fn answer(session: &Session) -> Response {
     }
 }
 
-type Changes = (Vec<(String, Value)>, Vec<String>);
+/// What is to be done to the session.
+struct Changes {
+    set: Vec<(String, Value)>,
+    remove: Vec<String>,
+    /// Before the others: what is set then begins a new one.
+    end: bool,
+}
 
 /// `None` when the request is not of the form.
 fn changes(request: Value) -> Option<Changes> {
@@ -59,5 +77,10 @@ fn changes(request: Value) -> Option<Changes> {
         }
         Some(_) => return None,
     };
-    Some((set, remove))
+    let end = match request.remove("end") {
+        None => false,
+        Some(Value::Bool(end)) => end,
+        Some(_) => return None,
+    };
+    Some(Changes { set, remove, end })
 }

@@ -1,26 +1,20 @@
 //! "Your sessions": every browser a user is logged in with, and how to end them.
 
-use std::sync::Arc;
-
 use axum::Form;
-use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use minijinja::{Value, context};
 use serde::Deserialize;
-use sessile::{Failure, Session, SessionInfo, SessionStore as _, Sessions, Timestamp};
+use sessile::{Failure, SessionInfo, SessionStore as _, Sessions, Timestamp};
 
+use super::account;
 use super::setup::SESSIONS_PER_USER;
-use super::site::{Notice, Site};
+use super::view::View;
 use crate::say;
 
-pub(crate) async fn list(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    sessions: Sessions,
-    Query(notice): Query<Notice>,
-) -> Result<Response, Failure> {
+pub(crate) async fn list(view: View, sessions: Sessions) -> Result<Response, Failure> {
+    let session = &view.session;
     let mut rows = Vec::new();
-    let listed = site.store.as_directory().is_some();
+    let listed = view.site.store.as_directory().is_some();
     if let (true, Some(subject)) = (listed, session.subject()) {
         let now = say::now();
         let current = session.handle();
@@ -30,7 +24,7 @@ pub(crate) async fn list(
         rows.extend(found.iter().map(|info| row(info, Some(info.handle) == current, now)));
     }
     let more = context! { rows => rows, listed => listed, limit => SESSIONS_PER_USER };
-    Ok(site.page(&session, "devices.html", &notice, more))
+    Ok(view.page("devices.html", more).await)
 }
 
 fn row(info: &SessionInfo, current: bool, now: Timestamp) -> Value {
@@ -58,31 +52,41 @@ pub(crate) struct End {
 }
 
 pub(crate) async fn end_one(
-    session: Session,
+    view: View,
     sessions: Sessions,
     Form(form): Form<End>,
 ) -> Result<Redirect, Failure> {
-    let (Some(subject), Ok(handle)) = (session.subject(), form.handle.parse()) else {
-        return Ok(Redirect::to("/sessions?notice=gone"));
-    };
-    if session.handle() == Some(handle) {
-        session.flush();
-        return Ok(Redirect::to("/?notice=logged-out"));
+    let Some(subject) = view.session.subject() else { return Ok(Redirect::to("/sessions")) };
+    let handle = form.handle.parse().ok();
+    if handle.is_some() && view.session.handle() == handle {
+        account::end(&view);
+        return Ok(Redirect::to("/"));
     }
     // Only the user's own: somebody else's handle is found with nobody.
-    let ended = sessions.end(&subject, handle).await?;
-    Ok(Redirect::to(if ended { "/sessions?notice=ended" } else { "/sessions?notice=gone" }))
-}
-
-pub(crate) async fn end_others(session: Session, sessions: Sessions) -> Result<Redirect, Failure> {
-    sessions.end_others(&session).await?;
-    Ok(Redirect::to("/sessions?notice=others"))
-}
-
-pub(crate) async fn end_all(session: Session, sessions: Sessions) -> Result<Response, Failure> {
-    if let Some(subject) = session.subject() {
-        sessions.end_all(&subject).await?;
+    let ended = match handle {
+        Some(handle) => sessions.end(&subject, handle).await?,
+        None => false,
+    };
+    match ended {
+        true => view.say("success", "That session was ended."),
+        false => view.say("warning", "That session had ended already."),
     }
-    session.flush();
-    Ok(Redirect::to("/?notice=everywhere").into_response())
+    Ok(Redirect::to("/sessions"))
+}
+
+pub(crate) async fn end_others(view: View, sessions: Sessions) -> Result<Redirect, Failure> {
+    sessions.end_others(&view.session).await?;
+    if view.session.subject().is_some() {
+        view.say("success", "Your other sessions were ended. This one lives on.");
+    }
+    Ok(Redirect::to("/sessions"))
+}
+
+pub(crate) async fn end_all(view: View, sessions: Sessions) -> Result<Response, Failure> {
+    if let Some(subject) = view.session.subject() {
+        sessions.end_all(&subject).await?;
+        view.session.flush();
+        view.say("info", "You are logged out everywhere.");
+    }
+    Ok(Redirect::to("/").into_response())
 }

@@ -1,12 +1,10 @@
 //! "Inside": what the browser holds, and what the server holds.
 
-use std::sync::Arc;
-
-use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use minijinja::{Value as Shown, context};
 use sessile::cookie::{self, Pick};
+use sessile::csrf::native;
 use sessile::format::base64;
 use sessile::format::flask::TaggedJson;
 use sessile::format::itsdangerous::{Codec as _, bytes_to_int};
@@ -15,17 +13,18 @@ use sessile::{Failure, Session, SessionStore as _, StoreError, Timestamp, Value}
 
 use super::devices::moment;
 use super::setup::Kind;
-use super::site::{Notice, Site};
+use super::site::Site;
+use super::view::View;
 use crate::say;
 
 /// A signature or id is shown only this far, so that a picture of the page is no login.
 const GLIMPSE: usize = 6;
 
-pub(crate) async fn show(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
+/// Under these keys our rules, Flask-WTF and Django keep what CSRF tokens are made of.
+const TOKEN_SECRETS: [&str; 3] = [native::SESSION_KEY, native::FIELD, "_csrftoken"];
+
+pub(crate) async fn show(view: View, headers: HeaderMap) -> Result<Response, Failure> {
+    let (site, session) = (&view.site, &view.session);
     let sent = headers.get_all(header::COOKIE).iter().map(|value| value.as_bytes());
     let value = cookie::find(sent, &site.cookie_name, Pick::First).text();
     let value = value.filter(|value| !value.is_empty());
@@ -35,10 +34,10 @@ pub(crate) async fn show(
         parts => value.map(|value| parts(site.kind, value, now)),
         // A cookie that led to no session: ended, expired, or forged.
         dead => value.is_some() && session.is_new(),
-        data => data(&session),
-        record => record(&site, &session, now).await?,
+        data => data(session),
+        record => record(site, session, now).await?,
     };
-    Ok(site.page(&session, "inside.html", &Notice::NONE, more))
+    Ok(view.page("inside.html", more).await)
 }
 
 /// The cookie's value, taken apart.
@@ -147,7 +146,12 @@ fn data(session: &Session) -> Vec<Shown> {
     };
     let rows = data.iter().map(|(key, value)| {
         let key = key.as_str().map_or_else(|| text(key), str::to_owned);
-        context! { key => key, value => text(value) }
+        // What makes the visitor's tokens is nobody else's to see.
+        let value = match value {
+            Value::Str(secret) if TOKEN_SECRETS.contains(&key.as_str()) => glimpse(secret),
+            value => text(value),
+        };
+        context! { key => key, value => value }
     });
     rows.collect()
 }

@@ -13,6 +13,7 @@ mod site;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
@@ -50,9 +51,9 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::usage)?;
     let mut stop = Stop::new().map_err(Failure::usage)?;
 
-    let (site, sessions) = site::build(setup)?;
-    sessions.sessions().sweep_every(SWEEPS);
-    for line in &site.notes {
+    let built = site::build(setup)?;
+    built.sessions.sessions().sweep_every(SWEEPS);
+    for line in &built.site.notes {
         let _ = writeln!(io::stderr(), "sessile: {line}");
     }
     // Only now: the development warning has just been given in plain words.
@@ -63,7 +64,7 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
         .with_writer(io::stderr)
         .try_init();
 
-    let app = site::router(site, sessions);
+    let app = site::router(built);
     print(&format!("Listening on http://{address}\n"))?;
     let (told, mut asked) = tokio::sync::watch::channel(false);
     let server = axum::serve(listener, app).with_graceful_shutdown(async move {

@@ -7,10 +7,11 @@ use sessile::file::{self, FileStore};
 use sessile::sql::{self, SqlStore};
 use sessile::store::NoStore;
 use sessile::{
-    AnyStore, Config, Engine, KeyRing, MemoryStore, SecretKey, SessionStore as _, Storage,
-    StoreChoice,
+    AnyStore, Config, CsrfLayer, Engine, KeyRing, MemoryStore, SecretKey, SessionStore as _,
+    Storage, StoreChoice,
 };
 
+use super::guard;
 use crate::args::{Demo, DemoStore, Rules, StoreKind};
 use crate::keys;
 use crate::outcome::Failure;
@@ -24,6 +25,7 @@ const AUDIENCE: &str = "sessile demo";
 /// What the site needs to know of its sessions.
 pub(crate) struct Setup {
     pub(crate) engine: Engine,
+    pub(crate) csrf: CsrfLayer,
     pub(crate) store: AnyStore,
     pub(crate) kind: Kind,
     /// The store in a few words.
@@ -109,11 +111,12 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
     let (store, place) = store(options, named, kind).await?;
-    site(config, store, kind, place, idle, notes)
+    site(options.profile, config, store, kind, place, idle, notes)
 }
 
 /// What every way of keeping sessions has in common.
 fn site(
+    profile: Rules,
     config: Config,
     store: AnyStore,
     kind: Kind,
@@ -123,8 +126,9 @@ fn site(
 ) -> Result<Setup, Failure> {
     notes.push(format!("sessions live in {place}"));
     notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
+    let csrf = guard::layer(profile, config.keys.as_ref())?;
     let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
-    Ok(Setup { engine, store, kind, place, idle, notes })
+    Ok(Setup { engine, csrf, store, kind, place, idle, notes })
 }
 
 /// As any application is set up: by the settings of the environment, in the
@@ -163,7 +167,7 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
     let idle = config.lifetime.idle;
-    site(config, store, kind, place, idle, Vec::new())
+    site(options.profile, config, store, kind, place, idle, Vec::new())
 }
 
 /// A store in a few words, without its password.

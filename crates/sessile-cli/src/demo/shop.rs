@@ -1,24 +1,16 @@
 //! The shop and the cart.
 
-use std::sync::Arc;
-
 use axum::Form;
-use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use minijinja::{Value, context};
 use serde::Deserialize;
-use sessile::Session;
 
 use super::goods::{self, GOODS, MOST};
-use super::site::{Notice, Site};
+use super::view::View;
 
-pub(crate) async fn shop(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    Query(notice): Query<Notice>,
-) -> Response {
-    let cart = goods::cart(&session);
+pub(crate) async fn shop(view: View) -> Response {
+    let cart = goods::cart(&view.session);
     let goods: Vec<Value> = GOODS
         .iter()
         .map(|good| {
@@ -31,17 +23,13 @@ pub(crate) async fn shop(
             }
         })
         .collect();
-    site.page(&session, "shop.html", &notice, context! { goods => goods })
+    view.page("shop.html", context! { goods => goods }).await
 }
 
-pub(crate) async fn cart(
-    State(site): State<Arc<Site>>,
-    session: Session,
-    Query(notice): Query<Notice>,
-) -> Response {
+pub(crate) async fn cart(view: View) -> Response {
     let mut total = 0;
     let mut rows = Vec::new();
-    for (name, &count) in &goods::cart(&session) {
+    for (name, &count) in &goods::cart(&view.session) {
         // Another application may have put things there that we do not sell.
         let good = goods::find(name);
         let sum = good.map(|good| u64::from(good.cents) * u64::from(count));
@@ -55,7 +43,7 @@ pub(crate) async fn cart(
         });
     }
     let more = context! { rows => rows, total => goods::price(total), most => MOST };
-    site.page(&session, "cart.html", &notice, more)
+    view.page("cart.html", more).await
 }
 
 #[derive(Deserialize)]
@@ -63,12 +51,13 @@ pub(crate) struct Add {
     name: String,
 }
 
-pub(crate) async fn add(session: Session, Form(form): Form<Add>) -> Response {
+pub(crate) async fn add(view: View, Form(form): Form<Add>) -> Response {
     let Some(good) = goods::find(&form.name) else { return not_sold() };
-    let mut cart = goods::cart(&session);
+    let mut cart = goods::cart(&view.session);
     let count = cart.entry(good.name.to_owned()).or_default();
     *count = (*count + 1).min(MOST);
-    goods::keep(&session, &cart);
+    goods::keep(&view.session, &cart);
+    view.say("success", format!("{} is in your cart.", good.title));
     Redirect::to(&format!("/shop#{}", good.name)).into_response()
 }
 
@@ -79,19 +68,24 @@ pub(crate) struct Change {
     count: String,
 }
 
-pub(crate) async fn change(session: Session, Form(form): Form<Change>) -> Response {
-    let mut cart = goods::cart(&session);
+pub(crate) async fn change(view: View, Form(form): Form<Change>) -> Response {
+    let mut cart = goods::cart(&view.session);
     let Ok(count) = form.count.trim().parse::<u32>() else {
         return Redirect::to("/cart").into_response();
     };
-    if count == 0 {
-        cart.remove(&form.name);
+    // Another application may have put things there that we do not sell.
+    let title = goods::find(&form.name).map_or(form.name.as_str(), |good| good.title);
+    let said = if count == 0 {
+        cart.remove(&form.name).map(|_| format!("{title} is out of your cart."))
     } else if let Some(old) = cart.get_mut(&form.name) {
         *old = count.min(MOST);
+        Some(format!("{title} in your cart: {old}."))
     } else {
         return not_sold();
-    }
-    goods::keep(&session, &cart);
+    };
+    let Some(said) = said else { return Redirect::to("/cart").into_response() };
+    goods::keep(&view.session, &cart);
+    view.say("success", said);
     Redirect::to("/cart").into_response()
 }
 

@@ -12,14 +12,15 @@ use sessile::{
 use tower::ServiceExt as _;
 
 use super::setup::{Kind, Setup};
-use super::site;
+use super::{guard, site};
+use crate::args::Rules;
 
 fn app(store: AnyStore) -> Router {
     let engine = Engine::new(Config::native().for_development()).unwrap();
     let place = "a test".to_owned();
-    let setup = Setup { engine, store, kind: Kind::Stored, place, idle: None, notes: Vec::new() };
-    let (site, sessions) = site::build(setup).unwrap();
-    site::router(site, sessions)
+    let (csrf, kind) = (guard::layer(Rules::Native, None).unwrap(), Kind::Stored);
+    let setup = Setup { engine, csrf, store, kind, place, idle: None, notes: Vec::new() };
+    site::router(site::build(setup).unwrap())
 }
 
 struct Answer {
@@ -30,7 +31,22 @@ struct Answer {
     body: String,
 }
 
+/// As a browser does it: forms carry the token of a page, and its cookie.
 async fn send(app: &Router, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
+    if method == "GET" {
+        return send_bare(app, method, path, cookie, form).await;
+    }
+    let page = send_bare(app, "GET", "/api/csrf", cookie, "").await;
+    let token = page.body.split('"').nth(7).unwrap_or_default();
+    let cookie = match &page.cookie {
+        Some(more) if !cookie.is_empty() => format!("{cookie}; {more}"),
+        Some(only) => only.clone(),
+        None => cookie.to_owned(),
+    };
+    send_bare(app, method, path, &cookie, &format!("{form}&csrf_token={token}")).await
+}
+
+async fn send_bare(app: &Router, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -74,13 +90,13 @@ async fn r11_only_ones_own_sessions_are_ended() {
     let form = format!("handle={handle}");
     for visitor in [grace.as_str(), ""] {
         let answer = send(&app, "POST", "/sessions/end", visitor, &form).await;
-        assert_eq!(answer.header[header::LOCATION], "/sessions?notice=gone");
+        assert_eq!(answer.header[header::LOCATION], "/sessions");
         assert!(send(&app, "GET", "/", &ada, "").await.body.contains("Hello, ada."));
     }
     // A second device of ada's may.
     let second = log_in(&app, "ada", "engine").await;
     let answer = send(&app, "POST", "/sessions/end", &second, &form).await;
-    assert_eq!(answer.header[header::LOCATION], "/sessions?notice=ended");
+    assert_eq!(answer.header[header::LOCATION], "/sessions");
     assert!(!send(&app, "GET", "/", &ada, "").await.body.contains("Hello"));
     assert!(send(&app, "GET", "/", &second, "").await.body.contains("Hello, ada."));
 }
@@ -89,12 +105,17 @@ async fn r11_only_ones_own_sessions_are_ended() {
 async fn r18_visitors_who_only_look_cost_no_record_and_no_cookie() {
     let store = MemoryStore::default();
     let app = app(AnyStore::new(store.clone()));
-    let pages =
-        ["/", "/shop", "/cart", "/login", "/sessions", "/inside", "/nothing", "/?notice=ended"];
+    let pages = ["/", "/cart", "/sessions", "/inside", "/nothing"];
     for page in pages {
         let answer = send(&app, "GET", page, "", "").await;
         assert_eq!(answer.cookie, None, "{page}");
         assert!(answer.body.contains("</html>"), "{page}");
+    }
+    // A form needs a token, and a visitor without a session a cookie for it: no record.
+    for page in ["/shop", "/login"] {
+        let answer = send(&app, "GET", page, "", "").await;
+        assert!(answer.cookie.unwrap().starts_with("csrf="), "{page}");
+        assert!(answer.body.contains("name=\"csrf_token\""), "{page}");
     }
     assert!(store.is_empty());
 }
@@ -189,6 +210,9 @@ impl SessionStore for Broken {
 #[tokio::test]
 async fn r46_r47_forms_of_other_sites_are_refused() {
     let app = app(AnyStore::new(MemoryStore::default()));
+    let page = send_bare(&app, "GET", "/api/csrf", "", "").await;
+    let token = page.body.split('"').nth(7).unwrap();
+    let form = format!("username=ada&password=engine&csrf_token={token}");
     for (name, value, expected) in [
         ("sec-fetch-site", "same-origin", StatusCode::SEE_OTHER),
         ("origin", "http://localhost:8000", StatusCode::SEE_OTHER),
@@ -208,9 +232,52 @@ async fn r46_r47_forms_of_other_sites_are_refused() {
             .header(header::HOST, "localhost:8000")
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(name, value)
-            .body(Body::from("username=ada&password=engine"))
+            .header(header::COOKIE, page.cookie.as_deref().unwrap())
+            .body(Body::from(form.clone()))
             .unwrap();
         let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), expected, "{name}: {value}");
     }
+}
+
+#[tokio::test]
+async fn r44_forms_without_the_token_of_their_session_are_refused() {
+    let app = app(AnyStore::new(MemoryStore::default()));
+    let ada = log_in(&app, "ada", "engine").await;
+    let grace = log_in(&app, "grace", "compiler").await;
+    let others = send_bare(&app, "GET", "/api/csrf", &grace, "").await.body;
+    let others = format!("csrf_token={}", others.split('"').nth(7).unwrap());
+    for form in ["", "csrf_token=", "csrf_token=x", &others] {
+        let answer = send_bare(&app, "POST", "/logout", &ada, form).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{form}");
+        assert!(answer.body.contains("That form is not from your session"), "{}", answer.body);
+        assert!(send(&app, "GET", "/", &ada, "").await.body.contains("Hello, ada."), "{form}");
+    }
+    assert_eq!(send(&app, "POST", "/logout", &ada, "").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn what_was_done_is_said_once_with_its_category() {
+    let app = app(AnyStore::new(MemoryStore::default()));
+    let ada = log_in(&app, "ada", "engine").await;
+    let mut cookie = ada.clone();
+    for (path, form, page, category, text) in [
+        ("", "", "/", "success", "You are logged in."),
+        ("/cart", "name=oyster", "/shop", "success", "Oyster is in your cart."),
+        ("/cart/change", "name=oyster&count=0", "/cart", "success", "Oyster is out of your cart."),
+        ("/sessions/end", "handle=AAAA", "/sessions", "warning", "had ended already"),
+        ("/sessions/end-others", "", "/sessions", "success", "This one lives on."),
+        ("/logout", "", "/", "info", "You are logged out."),
+    ] {
+        if !path.is_empty() {
+            let answer = send(&app, "POST", path, &cookie, form).await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{path}");
+            cookie = answer.cookie.unwrap_or(cookie);
+        }
+        let first = send(&app, "GET", page, &cookie, "").await.body;
+        assert!(first.contains(&format!("<p class=\"notice {category}\">")), "{path}: {first}");
+        assert!(first.contains(text), "{path}: {first}");
+        assert!(!send(&app, "GET", page, &cookie, "").await.body.contains("class=\"notice"));
+    }
+    assert!(!send(&app, "GET", "/", &ada, "").await.body.contains("ada"));
 }

@@ -38,8 +38,31 @@ impl Site {
         TcpStream::connect(&self.address).unwrap()
     }
 
-    /// The whole response to a request on a connection of its own.
+    /// The whole response to a request on a connection of its own. A form is sent
+    /// with its token, as a page's would be.
     pub(crate) fn send(&self, method: &str, path: &str, cookie: &str, form: &str) -> String {
+        if method == "GET" {
+            return self.send_bare(method, path, cookie, form);
+        }
+        let (cookie, token) = self.token(cookie);
+        self.send_bare(method, path, &cookie, &format!("{form}&csrf_token={token}"))
+    }
+
+    /// The cookies to send a form with, those given among them, and its token.
+    pub(crate) fn token(&self, cookie: &str) -> (String, String) {
+        let page = self.send_bare("GET", "/api/csrf", cookie, "");
+        let name = |pair: &str| pair.split('=').next().unwrap().to_owned();
+        let mut cookies: Vec<String> = cookie.split("; ").map(str::to_owned).collect();
+        for line in page.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+            let set = line.split(';').next().unwrap().to_owned();
+            cookies.retain(|pair| name(pair) != name(&set));
+            cookies.push(set);
+        }
+        let token = page.rsplit('"').nth(1).unwrap_or_default().to_owned();
+        (cookies.join("; "), token)
+    }
+
+    fn send_bare(&self, method: &str, path: &str, cookie: &str, form: &str) -> String {
         let mut stream = self.connect();
         write!(
             stream,
