@@ -33,6 +33,7 @@ mod failure;
 mod g;
 mod headers;
 mod layer;
+mod links;
 #[cfg(feature = "axum")]
 mod login;
 mod manage;
@@ -55,6 +56,7 @@ pub use csrf::{Csrf, CsrfLayer};
 pub use failure::Failure;
 pub use g::G;
 pub use layer::{SessionFuture, SessionLayer, SessionService};
+pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
 pub use login::{LoggedIn, LoginRequired, RequireLogin, RequireLoginService};
 pub use manage::{SessionInfo, Sessions};

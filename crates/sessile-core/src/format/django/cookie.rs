@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::{Options, SigningError, TimestampSigner};
+use super::{SigningError, TimestampSigner};
 use crate::Timestamp;
 use crate::keys::{KeyRing, SecretKey, WeakKey};
 
@@ -33,7 +33,7 @@ impl SignedCookie {
         };
         let older: Result<Vec<SecretKey>, WeakKey> = keys.iter().skip(1).map(prefixed).collect();
         let ring = KeyRing::new(prefixed(keys.newest())?).with_fallbacks(older?);
-        let signer = |salt: String| TimestampSigner::build(&ring, Options::salted(salt));
+        let signer = |salt: String| TimestampSigner::salted(&ring, salt);
         let length = salt.chars().count();
         Ok(Self {
             signer: signer(format!("django.http.cookies.v2:{length}:{salt}{name}")),

@@ -77,7 +77,7 @@ impl SessionCodec {
 
     /// For the engine `signed_cookies`: cookies, so the bounds are tighter.
     pub fn cookie(keys: &KeyRing) -> Self {
-        Self(TimestampSigner::build(keys, Options::salted(COOKIE_SALT)))
+        Self(TimestampSigner::salted(keys, COOKIE_SALT))
     }
 
     /// With options of one's own, such as the salt of a subclass.

@@ -177,6 +177,11 @@ impl TimestampSigner {
         Signer::new(keys, options).map(Self)
     }
 
+    /// The signer of `signing.dumps(value, salt=salt)`.
+    pub fn salted(keys: &KeyRing, salt: impl Into<Cow<'static, str>>) -> Self {
+        Self::build(keys, Options::salted(salt))
+    }
+
     pub(super) fn build(keys: &KeyRing, options: Options) -> Self {
         Self(Signer::build(keys, options))
     }
@@ -214,10 +219,7 @@ impl TimestampSigner {
         max_age: Option<f64>,
         now: Timestamp,
     ) -> Result<&'a str, SigningError> {
-        let stamped = self.0.unsign(signed)?;
-        let split = stamped.rsplit_once(&*self.0.separator);
-        let (value, stamp) = split.ok_or(SigningError::NoTimestamp)?;
-        let made = b62_decode(stamp)?;
+        let (value, made) = self.stamped(signed)?;
         if let Some(max_age) = max_age {
             let age = now.as_millis() as f64 / 1000.0 - made as f64;
             if age > max_age {
@@ -225,6 +227,14 @@ impl TimestampSigner {
             }
         }
         Ok(value)
+    }
+
+    /// The value, and when it was signed in seconds since 1970.
+    fn stamped<'a>(&self, signed: &'a str) -> Result<(&'a str, i128), SigningError> {
+        let stamped = self.0.unsign(signed)?;
+        let split = stamped.rsplit_once(&*self.0.separator);
+        let (value, stamp) = split.ok_or(SigningError::NoTimestamp)?;
+        Ok((value, b62_decode(stamp)?))
     }
 
     /// `signing.dumps`: the value as JSON, signed, with the time.
@@ -267,6 +277,16 @@ impl TimestampSigner {
         now: Timestamp,
     ) -> Result<Value, SigningError> {
         self.0.object(self.unsign(token, max_age, now)?)
+    }
+
+    /// The value of a token of any age, and when it was signed.
+    ///
+    /// # Errors
+    /// [`SigningError`], everything but [`SigningError::Expired`].
+    pub fn loads_timed(&self, token: &str) -> Result<(Value, Timestamp), SigningError> {
+        let (payload, made) = self.stamped(token)?;
+        let made = made.clamp(i64::MIN.into(), i64::MAX.into()) as i64;
+        Ok((self.0.object(payload)?, Timestamp::from_secs(made)))
     }
 }
 

@@ -208,6 +208,20 @@ impl<C: Codec> Serializer<C, Signer> {
     }
 }
 
+impl Serializer<Style, TimestampSigner> {
+    /// What `URLSafeTimedSerializer(secret_key, salt=salt)` makes in Python.
+    pub fn url_safe_salted(keys: &KeyRing, salt: &[u8]) -> Self {
+        let (derivation, digest) = Default::default();
+        Self {
+            codec: Style::COMPACT_UTF8,
+            signer: TimestampSigner::dotted(keys, salt, derivation, digest),
+            fallbacks: Vec::new(),
+            url_safe: true,
+            max_inflated: zlib::MAX_INFLATED,
+        }
+    }
+}
+
 impl<C: Codec> Serializer<C, TimestampSigner> {
     /// Writes and signs, with the time.
     ///

@@ -3,12 +3,14 @@
 //! [`encode_map`] and [`decode_map`] turn session data into a record's payload,
 //! [`encode_record`] and [`decode_record`] a whole record into one string of
 //! bytes, [`encode_entry`] and [`decode_entry`] what a store keeps under a key.
-//! [`SignedCookie`] and [`SealedCookie`] keep a whole record in the browser.
+//! [`SignedCookie`] and [`SealedCookie`] keep a whole record in the browser,
+//! [`LinkToken`] a value in a link.
 //! `docs/native-format.md` describes all of them byte by byte.
 //!
 //! What is read may come from anybody: nothing here panics, recurses without
 //! bound, or allocates more than a small multiple of its input.
 
+mod link;
 mod map;
 mod record;
 mod sealed;
@@ -18,6 +20,7 @@ mod wire;
 
 use std::fmt;
 
+pub use link::LinkToken;
 pub use map::{MAX_DEPTH, decode_map, encode_map};
 pub use record::{
     CLOCK_LEEWAY, created_ahead_of, decode_entry, decode_record, encode_entry, encode_live,

@@ -3,18 +3,15 @@
 use std::fmt;
 
 use bytes::{Buf as _, Bytes};
-use hmac::{Hmac, Mac as _};
-use sha2::Sha256;
 
 use super::EncodeError;
 use super::record::{decode_record, push_record, record_bytes};
-use super::token::{self, MAX_TOKEN_CHARS, TokenError};
+use super::token::{self, MAX_TOKEN_CHARS, Macs, TokenError};
 use crate::keys::KeyRing;
 use crate::store::Record;
 
 const PURPOSE: &str = "sessile/v1/signed-session";
 const PREFIX: &str = "s1";
-const MAC_BYTES: usize = 32;
 
 /// Writes and reads signed cookies: whoever holds one can read what is in it,
 /// only we can make one. Use [`SealedCookie`](super::SealedCookie) for what
@@ -43,8 +40,7 @@ const MAC_BYTES: usize = 32;
 /// ```
 #[derive(Clone)]
 pub struct SignedCookie {
-    newest: Hmac<Sha256>,
-    older: Vec<Hmac<Sha256>>,
+    macs: Macs,
     max_chars: usize,
 }
 
@@ -52,13 +48,8 @@ impl SignedCookie {
     /// Cookies called `cookie_name` of the application called `audience`. The
     /// newest key signs, all of them verify. Keys are derived here, once.
     pub fn new(ring: &KeyRing, cookie_name: &str, audience: &str) -> Self {
-        let context = token::context(&[PURPOSE, cookie_name, audience]);
-        let keyed = |secret: &[u8]| token::keyed(token::derive(secret, &context).as_slice());
-        Self {
-            newest: keyed(ring.newest().expose()),
-            older: ring.iter().skip(1).map(|key| keyed(key.expose())).collect(),
-            max_chars: MAX_TOKEN_CHARS,
-        }
+        let macs = Macs::new(ring, &[PURPOSE, cookie_name, audience]);
+        Self { macs, max_chars: MAX_TOKEN_CHARS }
     }
 
     /// With another bound than [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS), for
@@ -75,12 +66,10 @@ impl SignedCookie {
     ///
     /// [`EncodeError::TooLong`] over [`MAX_TOKEN_CHARS`](super::MAX_TOKEN_CHARS).
     pub fn encode(&self, record: &Record) -> Result<String, EncodeError> {
-        let mut bytes = Vec::with_capacity(MAC_BYTES + record_bytes(record));
-        bytes.extend_from_slice(&[0; MAC_BYTES]);
+        let mut bytes = Vec::with_capacity(Macs::BYTES + record_bytes(record));
+        bytes.extend_from_slice(&[0; Macs::BYTES]);
         push_record(&mut bytes, record);
-        if let Some((mac, signed)) = bytes.split_first_chunk_mut::<MAC_BYTES>() {
-            *mac = self.newest.clone().chain_update(signed).finalize().into_bytes().into();
-        }
+        self.macs.sign(&mut bytes);
         token::write(PREFIX, &bytes, self.max_chars)
     }
 
@@ -95,21 +84,15 @@ impl SignedCookie {
     /// release has made with them.
     pub fn decode(&self, value: &[u8]) -> Result<Record, TokenError> {
         let bytes = token::read(PREFIX, value, self.max_chars)?;
-        let (mac, signed) = bytes.split_first_chunk::<MAC_BYTES>().ok_or(TokenError::Rejected)?;
-        // `verify` compares in constant time.
-        let verifies =
-            |key: &Hmac<Sha256>| key.clone().chain_update(signed).verify(mac.into()).is_ok();
-        if !verifies(&self.newest) && !self.older.iter().any(verifies) {
-            return Err(TokenError::Rejected);
-        }
+        self.macs.verified(&bytes)?;
         let mut record = Bytes::from(bytes);
-        record.advance(MAC_BYTES);
+        record.advance(Macs::BYTES);
         Ok(decode_record(record)?)
     }
 }
 
 impl fmt::Debug for SignedCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignedCookie").field("keys", &(1 + self.older.len())).finish()
+        f.debug_struct("SignedCookie").field("keys", &self.macs.count()).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! What signed and sealed cookies share: how they are bound to their use, and
+//! What signed and sealed cookies and links share: how they are bound to their use, and
 //! their spelling.
 
 use std::fmt;
@@ -10,12 +10,13 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::{DecodeError, EncodeError};
+use crate::keys::{KeyRing, SecretKey};
 
 /// A token is no longer than this, in characters: browsers keep no cookie
 /// whose name and value are over 4096 bytes (draft-ietf-httpbis-rfc6265bis-22, 5.6).
 pub const MAX_TOKEN_CHARS: usize = 4096;
 
-/// Why a cookie is not a session of ours.
+/// Why a cookie or a link is not one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -29,12 +30,8 @@ pub enum TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Rejected => {
-                "the session cookie was not made by us, for this use, with these keys"
-            }
-            Self::Newer => {
-                "the session cookie was written by a newer release; update this one, and keep it"
-            }
+            Self::Rejected => "it was not made by us, for this use, with these keys",
+            Self::Newer => "it was written by a newer release; update this one, and keep it",
         })
     }
 }
@@ -83,6 +80,50 @@ pub(super) fn derive(secret: &[u8], context: &[u8]) -> Zeroizing<[u8; 32]> {
     let mut mac = keyed(secret);
     mac.update(context);
     Zeroizing::new(mac.finalize().into_bytes().into())
+}
+
+/// The signatures of one use: the newest key signs, all of them verify.
+#[derive(Clone)]
+pub(super) struct Macs {
+    newest: Hmac<Sha256>,
+    older: Vec<Hmac<Sha256>>,
+}
+
+impl Macs {
+    /// Where a signature stands before what it signs.
+    pub(super) const BYTES: usize = 32;
+
+    /// Keys are derived here, once.
+    pub(super) fn new(ring: &KeyRing, uses: &[&str]) -> Self {
+        let context = context(uses);
+        let of = |key: &SecretKey| keyed(derive(key.expose(), &context).as_slice());
+        Self { newest: of(ring.newest()), older: ring.iter().skip(1).map(of).collect() }
+    }
+
+    /// How many keys verify.
+    pub(super) fn count(&self) -> usize {
+        1 + self.older.len()
+    }
+
+    /// Fills the first [`Self::BYTES`] with the signature of the rest.
+    pub(super) fn sign(&self, bytes: &mut [u8]) {
+        if let Some((mac, signed)) = bytes.split_first_chunk_mut::<{ Self::BYTES }>() {
+            *mac = self.newest.clone().chain_update(signed).finalize().into_bytes().into();
+        }
+    }
+
+    /// What stands behind its signature, if that is one of ours.
+    pub(super) fn verified<'a>(&self, bytes: &'a [u8]) -> Result<&'a [u8], TokenError> {
+        let split = bytes.split_first_chunk::<{ Self::BYTES }>();
+        let (mac, signed) = split.ok_or(TokenError::Rejected)?;
+        // `verify` compares in constant time.
+        let verifies =
+            |key: &Hmac<Sha256>| key.clone().chain_update(signed).verify(mac.into()).is_ok();
+        if verifies(&self.newest) || self.older.iter().any(verifies) {
+            return Ok(signed);
+        }
+        Err(TokenError::Rejected)
+    }
 }
 
 /// `prefix`, then `bytes` in base64.
