@@ -43,6 +43,12 @@ pub enum EventKind {
     Late,
     /// The store failed.
     StoreFailed,
+    /// A request was refused because another site may have sent it in the
+    /// visitor's name. Of whose session is said where it was looked at.
+    CsrfRefused {
+        /// In a word, the same for all rules: `no_token`, `origin`…
+        reason: &'static str,
+    },
 }
 
 impl EventKind {
@@ -61,6 +67,7 @@ impl EventKind {
             Self::Conflicted => "conflicted",
             Self::Late => "late",
             Self::StoreFailed => "store_failed",
+            Self::CsrfRefused { .. } => "csrf_refused",
         }
     }
 }

@@ -125,6 +125,12 @@ impl Slot {
         Ok(self.0.session.get_or_init(|| opened).session.clone())
     }
 
+    /// The session, if something asked for it already.
+    #[cfg(feature = "csrf")]
+    pub(crate) fn opened(&self) -> Option<&Session> {
+        self.0.session.get().map(|opened| &opened.session)
+    }
+
     async fn open(&self, headers: &HeaderMap, extensions: &Extensions) -> Result<Opened, Failure> {
         let shared = &*self.0.shared;
         let engine = &shared.engine;

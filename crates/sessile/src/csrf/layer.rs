@@ -77,7 +77,7 @@ where
                 Ok(body) => inner.call(Request::from_parts(parts, body)).await,
                 Err(Stop::Failed(failure)) => Ok(failure.into_response()),
                 Err(Stop::Refused(refusal)) => {
-                    refusal.trace(&parts);
+                    refusal.report(&slot, &parts);
                     Ok(match &guard.answer {
                         Some(answer) => answer(&refusal, &parts),
                         None => refusal.to_response(&parts.headers),

@@ -6,6 +6,9 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sessile_core::csrf::{django, flask_wtf, native};
+use sessile_core::{Event, EventKind, Session};
+
+use crate::slot::Slot;
 
 /// Why a request was refused. `Display` is for the operator and may quote what
 /// the request sent; a visitor is shown [`visitor_text`](Self::visitor_text).
@@ -78,16 +81,76 @@ impl Refusal {
         response
     }
 
-    pub(super) fn trace(&self, parts: &Parts) {
-        // The reason may hold what the request sent: quoted, so that it stays on its line.
-        let reason = self.to_string();
+    /// Why, in a word that metrics can count by: the same for all rules.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Native(refusal) => match refusal {
+                native::Refusal::FetchSite => "fetch_site",
+                native::Refusal::Origin => "origin",
+                native::Refusal::Referer => "referer",
+                native::Refusal::NoOrigin => "no_origin",
+                native::Refusal::NoToken => "no_token",
+                native::Refusal::Secret => "no_secret",
+                _ => "token",
+            },
+            Self::FlaskWtf(refusal) => match refusal {
+                flask_wtf::Refusal::Missing => "no_token",
+                flask_wtf::Refusal::SessionMissing => "no_secret",
+                flask_wtf::Refusal::Expired => "expired",
+                flask_wtf::Refusal::NoReferrer => "no_referer",
+                flask_wtf::Refusal::BadReferrer => "referer",
+                flask_wtf::Refusal::Invalid
+                | flask_wtf::Refusal::Mismatch
+                | flask_wtf::Refusal::Raised(_) => "token",
+            },
+            Self::Django(refusal) => match refusal {
+                django::Refusal::BadOrigin(_) => "origin",
+                django::Refusal::NoReferer => "no_referer",
+                django::Refusal::MalformedReferer
+                | django::Refusal::InsecureReferer
+                | django::Refusal::BadReferer(_) => "referer",
+                django::Refusal::Cookie(_) | django::Refusal::NoCookie => "no_secret",
+                django::Refusal::TokenMissing => "no_token",
+                django::Refusal::Token { .. } => "token",
+            },
+            Self::FormTooLarge { .. } => "form_too_large",
+            Self::FormBroken => "form_broken",
+        }
+    }
+
+    /// Tells the log and whoever listens, once.
+    pub(super) fn report(&self, slot: &Slot, parts: &Parts) {
         tracing::warn!(
             target: "sessile",
-            ?reason,
+            reason = self.reason(),
+            // It may hold what the request sent: quoted, so that it stays on its line.
+            because = ?self.logged(),
             method = %parts.method,
             path = parts.uri.path(),
             "request refused: cross-site request forgery is not ruled out"
         );
+        let session = slot.opened();
+        slot.shared().surroundings.report(&Event {
+            kind: EventKind::CsrfRefused { reason: self.reason() },
+            session: session.and_then(Session::handle),
+            subject: session.and_then(Session::subject),
+        });
+    }
+
+    /// Of another site's address the site alone: the rest is not ours to keep.
+    fn logged(&self) -> String {
+        const SHOWN: usize = 300;
+        let mut text = match self {
+            Self::Django(django::Refusal::BadReferer(address)) => {
+                let (scheme, rest) = address.split_once("://").unwrap_or_default();
+                let site = rest.split(['/', '?', '#']).next().unwrap_or_default();
+                let site = site.rsplit('@').next().unwrap_or_default();
+                Self::Django(django::Refusal::BadReferer(format!("{scheme}://{site}"))).to_string()
+            }
+            _ => self.to_string(),
+        };
+        text.truncate(text.floor_char_boundary(SHOWN));
+        text
     }
 }
 

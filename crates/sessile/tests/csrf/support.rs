@@ -13,6 +13,10 @@ pub(crate) fn site(csrf: CsrfLayer) -> Router {
 }
 
 pub(crate) fn site_with(csrf: CsrfLayer, config: Config, store: MemoryStore) -> Router {
+    routes().layer(csrf).layer(SessionLayer::new(config, store).unwrap())
+}
+
+pub(crate) fn routes() -> Router {
     Router::new()
         .route("/form", get(async |csrf: Csrf| csrf.token()))
         .route("/field", get(async |csrf: Csrf| csrf.field()))
@@ -24,8 +28,6 @@ pub(crate) fn site_with(csrf: CsrfLayer, config: Config, store: MemoryStore) -> 
         .route("/login", post(async |session: Session| session.log_in("ada")))
         .route("/cycle", post(async |session: Session| session.cycle_id()))
         .route("/logout", post(async |session: Session| session.flush()))
-        .layer(csrf)
-        .layer(SessionLayer::new(config, store).unwrap())
 }
 
 /// Answers with the body it got, so that a test sees whether it came whole.
