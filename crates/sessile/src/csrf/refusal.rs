@@ -140,7 +140,7 @@ impl Refusal {
     /// Of another site's address the site alone: the rest is not ours to keep.
     fn logged(&self) -> String {
         const SHOWN: usize = 300;
-        let mut text = match self {
+        let text = match self {
             Self::Django(django::Refusal::BadReferer(address)) => {
                 let (scheme, rest) = address.split_once("://").unwrap_or_default();
                 let site = rest.split(['/', '?', '#']).next().unwrap_or_default();
@@ -149,8 +149,7 @@ impl Refusal {
             }
             _ => self.to_string(),
         };
-        text.truncate(text.floor_char_boundary(SHOWN));
-        text
+        text.chars().take(SHOWN).collect()
     }
 }
 
