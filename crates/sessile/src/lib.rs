@@ -99,6 +99,8 @@ mod guides {
     guide! {
         LogIn: "log-in.md",
         RememberMe: "remember-me.md",
+        Forms: "forms.md",
+        JsonFrontEnds: "json-front-ends.md",
         Devices: "devices.md",
         BehindAProxy: "behind-a-proxy.md",
         SeveralProcesses: "several-processes.md",
