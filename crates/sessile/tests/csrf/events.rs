@@ -48,9 +48,10 @@ fn take(events: &Events) -> Vec<Event> {
 }
 
 type Fields = &'static [(&'static str, &'static str)];
+type Refused = (Fields, &'static str, u16, &'static str);
 
 /// Requests that are refused, and the word for it.
-const NATIVE: [(Fields, &str, u16, &str); 8] = [
+const NATIVE: [Refused; 8] = [
     (&[("sec-fetch-site", "cross-site")], "", FORBIDDEN, "fetch_site"),
     (&[("origin", "https://evil.example")], "", FORBIDDEN, "origin"),
     (&[("referer", "https://evil.example/?key=the-secret")], "", FORBIDDEN, "referer"),
@@ -64,13 +65,13 @@ const NATIVE: [(Fields, &str, u16, &str); 8] = [
 const LONG: &str = "a=xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
                     xxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 
-const WTF: [(Fields, &str, u16, &str); 3] = [
+const WTF: [Refused; 3] = [
     (&[], "", BAD, "no_token"),
     (&[("x-csrftoken", "the-secret")], "", BAD, "token"),
     (&[FORM], "csrf_token=the-secret", BAD, "token"),
 ];
 
-const DJANGO: [(Fields, &str, u16, &str); 5] = [
+const DJANGO: [Refused; 5] = [
     (&[("origin", "null")], "", FORBIDDEN, "origin"),
     (&[("x-forwarded-proto", "https")], "", FORBIDDEN, "no_token"),
     (&[("x-csrftoken", "the-secret")], "", FORBIDDEN, "token"),
@@ -80,8 +81,7 @@ const DJANGO: [(Fields, &str, u16, &str); 5] = [
 
 #[tokio::test]
 async fn r16_every_refusal_is_one_event_with_its_reason() {
-    let sites: [(_, &[(Fields, &str, u16, &str)]); 3] =
-        [(native(), &NATIVE), (wtf(), &WTF), (djangos(), &DJANGO)];
+    let sites: [(_, &[Refused]); 3] = [(native(), &NATIVE), (wtf(), &WTF), (djangos(), &DJANGO)];
     for ((site, events), requests) in sites {
         let mut ada = Browser::default();
         ada.token(&site).await;
