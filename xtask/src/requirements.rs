@@ -33,7 +33,7 @@ pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
 /// The lines there must be.
 fn wanted() -> Vec<String> {
     let invariants = (1..=12).map(|number| format!("inv{number:02}"));
-    let requirements = (1..=50).map(|number| format!("R{number:02}"));
+    let requirements = (1..=53).map(|number| format!("R{number:02}"));
     let faults = (1..=29).map(|number| format!("F{number:02}"));
     invariants.chain(requirements).chain(faults).collect()
 }
