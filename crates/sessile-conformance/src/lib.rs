@@ -25,7 +25,8 @@
 //!
 //! Cases use keys of their own and may run on a shared server, one at a time.
 //! They need tokio. [`processes`] helps a store's tests to write from several
-//! processes and to kill them, [`faults`] to let them run out of room.
+//! processes and to kill them, [`faults`] to let them run out of room,
+//! [`outages`] to kill and freeze their servers.
 
 mod capabilities;
 pub mod cases;
@@ -33,6 +34,7 @@ mod check;
 pub mod faults;
 #[cfg(feature = "http")]
 pub mod http;
+pub mod outages;
 pub mod processes;
 mod suite;
 

@@ -3,14 +3,12 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use sessile_conformance::faults::{create, fill, is_live, key, record};
 use sessile_conformance::http::outage::{Readers, outage};
 use sessile_conformance::http::{Clock, Stage};
+use sessile_conformance::outages::{frozen, killed, recovery};
 use sessile_core::store::{CreateOutcome, Entry, Version, WriteOutcome};
 use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind};
 use sessile_redis::{Options, RedisStore};
@@ -52,80 +50,18 @@ async fn made(store: &RedisStore, number: u32, bytes: usize) -> Version {
     }
 }
 
-/// Until a load succeeds again; how long that took.
-async fn recovery(store: &RedisStore) -> Duration {
-    let started = Instant::now();
-    while store.load(&key(0)).await.is_err() {
-        assert!(started.elapsed() < Duration::from_secs(30), "it does not recover");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    started.elapsed()
-}
-
-/// Writes one session over and over, its length being the number of the write.
-struct Writer {
-    acknowledged: usize,
-    refused: usize,
-    longest: Duration,
-}
-
-async fn write(store: RedisStore, number: u32, stop: &AtomicBool, written: &AtomicUsize) -> Writer {
-    let mut version = made(&store, number, 0).await;
-    let mut writer = Writer { acknowledged: 0, refused: 0, longest: Duration::ZERO };
-    while !stop.load(Ordering::SeqCst) {
-        let started = Instant::now();
-        let next = record(writer.acknowledged + 1);
-        match store.update(&key(number), &next, &version).await {
-            Ok(WriteOutcome::Written(new)) => {
-                (version, writer.acknowledged) = (new, writer.acknowledged + 1);
-                written.fetch_add(1, Ordering::SeqCst);
-            }
-            // The one that was under way at the kill had been written after all.
-            Ok(WriteOutcome::Conflict) => break,
-            Ok(WriteOutcome::Gone) => panic!("session {number} is lost"),
-            Err(_) => writer.refused += 1,
-        }
-        writer.longest = writer.longest.max(started.elapsed());
-    }
-    writer
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f01_a_killed_server_loses_nothing_acknowledged() {
-    let mut redis = durable();
-    let store = connect(&redis.url()).await;
-    let (stop, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-    let mut writers = Vec::new();
-    for number in 0..8 {
-        let (store, stop, written) = (store.clone(), Arc::clone(&stop), Arc::clone(&written));
-        let writer = async move { write(store, number, &stop, &written).await };
-        writers.push(tokio::spawn(writer));
-    }
-    while written.load(Ordering::SeqCst) < 2000 {
-        tokio::task::yield_now().await;
-    }
-    redis.kill();
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    redis.run().unwrap();
-    let recovered = recovery(&store).await;
-    stop.store(true, Ordering::SeqCst);
-    let (mut lost, mut all, mut refused, mut longest) = (0, 0, 0, Duration::ZERO);
-    for (number, writer) in (0..).zip(writers) {
-        let writer = writer.await.unwrap();
-        let found = length(&store, number).await.unwrap();
-        lost += writer.acknowledged.saturating_sub(found);
-        all += writer.acknowledged;
-        refused += writer.refused;
-        longest = longest.max(writer.longest);
-    }
-    println!(
-        "F01 kill -9 among 8 writers: of {all} acknowledged writes {lost} lost, {refused} calls \
-         refused, the longest after {longest:?}; answered {recovered:?} after its restart"
-    );
-    assert_eq!(lost, 0);
-    assert!(refused > 0, "nobody noticed");
-    assert!(longest < TIMEOUT + SLACK, "{longest:?}");
-    assert!(recovered < Duration::from_secs(1) + SLACK, "{recovered:?}");
+    let redis = RefCell::new(durable());
+    let url = redis.borrow().url();
+    let store = connect(&url).await;
+    let run = || redis.borrow_mut().run().unwrap();
+    let found = killed(&store, || redis.borrow_mut().kill(), run).await.unwrap();
+    println!("F01 {found}");
+    assert_eq!(found.lost, 0);
+    assert!(found.refused > 0, "nobody noticed");
+    assert!(found.longest < TIMEOUT + SLACK, "{found}");
+    assert!(found.recovered < Duration::from_secs(1) + SLACK, "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -139,7 +75,7 @@ async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
         redis.borrow_mut().run().unwrap();
         // It tries again after a pause; visitors in it are told 503 still.
         let runtime = tokio::runtime::Handle::current();
-        tokio::task::block_in_place(|| runtime.block_on(recovery(&seen)));
+        tokio::task::block_in_place(|| runtime.block_on(recovery(&seen)).unwrap());
     };
     outage(store, Readers::Refused, kill, run).await.unwrap();
     println!("F01 through HTTP: every visitor 503, no cookie changed, all as before afterwards");
@@ -149,43 +85,11 @@ async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
 async fn f02_a_frozen_server_holds_nobody_and_its_late_replies_reach_nobody() {
     let redis = Redis::start(RedisOptions::default()).unwrap();
     let store = connect(&redis.url()).await;
-    for number in 0..20 {
-        made(&store, number, 100 + number as usize).await;
-    }
-    redis.freeze();
-    let started = Instant::now();
-    let (mut kinds, mut longest) = (BTreeMap::<String, usize>::new(), Duration::ZERO);
-    while started.elapsed() < Duration::from_secs(30) {
-        let mut calls = Vec::new();
-        for number in 0..200 {
-            let store = store.clone();
-            calls.push(tokio::spawn(async move {
-                let started = Instant::now();
-                let error = store.load(&key(number % 20)).await.unwrap_err();
-                (error.kind(), started.elapsed())
-            }));
-        }
-        for call in calls {
-            let (kind, time) = call.await.unwrap();
-            let expected = [StoreErrorKind::Timeout, StoreErrorKind::Unavailable];
-            assert!(expected.contains(&kind), "{kind:?}");
-            *kinds.entry(format!("{kind:?}")).or_default() += 1;
-            longest = longest.max(time);
-        }
-    }
-    let frozen = started.elapsed();
-    redis.thaw();
-    let recovered = recovery(&store).await;
-    for round in 0..400 {
-        let found = length(&store, round % 20).await;
-        assert_eq!(found, Some(100 + (round % 20) as usize), "a late reply reached another");
-    }
-    println!(
-        "F02 SIGSTOP for {frozen:?}: calls ended {kinds:?}, the longest after {longest:?}; \
-         answered {recovered:?} after it went on; no reply went astray"
-    );
-    assert!(longest < TIMEOUT + SLACK, "{longest:?}");
-    assert!(recovered < Duration::from_secs(1) + SLACK, "{recovered:?}");
+    let lasting = Duration::from_secs(30);
+    let found = frozen(&store, lasting, || redis.freeze(), || redis.thaw()).await.unwrap();
+    println!("F02 {found}");
+    assert!(found.longest < TIMEOUT + SLACK, "{found}");
+    assert!(found.recovered < Duration::from_secs(1) + SLACK, "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,14 +133,14 @@ async fn f04_broken_replies_cost_the_connection_and_nothing_else() {
         assert!(started.elapsed() < TIMEOUT + SLACK, "cut at {bytes}: {:?}", started.elapsed());
         let struck = proxy.counts().faults;
         proxy.heal();
-        let recovered = recovery(&store).await;
+        let recovered = recovery(&store).await.unwrap();
         assert_eq!(length(&store, 1).await, Some(20), "cut at {bytes}");
         assert!(cut.is_err() || struck == 0, "cut at {bytes}, and it answered {cut:?}");
         println!("F04 replies cut at {bytes} bytes: answered {recovered:?} after it healed");
     }
     assert!(proxy.counts().faults >= 5, "{:?}", proxy.counts());
     proxy.reset_connections();
-    recovery(&store).await;
+    recovery(&store).await.unwrap();
     assert_eq!(length(&store, 0).await, Some(10), "after a reset");
 }
 
@@ -250,7 +154,7 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     proxy.set(Faults { lose_replies: true, ..Faults::default() });
     store.create(&key(0), &record(1)).await.unwrap_err();
     proxy.heal();
-    recovery(&store).await;
+    recovery(&store).await.unwrap();
     // The visitor, told to try again, finds that it is taken, and all of it.
     let again = store.create(&key(0), &record(2)).await.unwrap();
     assert_eq!(again, CreateOutcome::Exists);
@@ -261,7 +165,7 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     proxy.set(Faults { lose_replies: true, ..Faults::default() });
     store.update(&key(0), &record(3), &version).await.unwrap_err();
     proxy.heal();
-    recovery(&store).await;
+    recovery(&store).await.unwrap();
     // The same change from the same version loses against itself.
     let again = store.update(&key(0), &record(3), &version).await.unwrap();
     assert_eq!(again, WriteOutcome::Conflict);

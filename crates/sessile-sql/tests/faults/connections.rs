@@ -2,18 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sessile_conformance::http::{Clock, Stage};
+use sessile_conformance::outages::recovery;
 use sessile_core::store::{Layout, WriteOutcome};
 use sessile_core::{AnyStore, Config, SessionStore as _, StoreErrorKind};
 use sessile_sql::{ConnectError, Options, SqlStore};
 use sessile_testbed::proxy::Faults;
 
-use super::{
-    Database, SLACK, TIMEOUT, connect, create, key, live, options, payload, record, recovery,
-};
+use super::{Database, SLACK, TIMEOUT, connect, create, key, live, options, payload, record};
 
 /// A change of id is two rows: whenever it is cut off, there is one session, old or new.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -61,7 +59,7 @@ async fn f25_a_connection_ended_in_a_commit_leaves_no_half_rows() {
         let (mut changed, mut cut) = (0, 0);
         for writer in writers {
             let (at, done, off) = writer.await.unwrap();
-            recovery(&store).await;
+            recovery(&store).await.unwrap();
             assert!(payload(&store, &key(at)).await.is_some());
             (changed, cut) = (changed + done, cut + off);
         }
@@ -90,7 +88,7 @@ async fn both(
             tokio::task::yield_now().await;
             continue;
         };
-        recovery(store).await;
+        recovery(store).await.unwrap();
         let Ok(after) = store.load(&key(new)).await else { continue };
         if before.is_some() != after.is_some() {
             continue;
@@ -131,7 +129,7 @@ async fn f25_a_locked_table_is_waited_for_within_bounds() {
         assert!(bounded.contains(&refused.kind()), "{refused}");
         assert!(waited < TIMEOUT + SLACK / 2, "{waited:?}");
         holder.await.unwrap();
-        let recovered = recovery(&store).await;
+        let recovered = recovery(&store).await.unwrap();
         let (found, version) = live(&store, &key(0)).await.unwrap();
         println!(
             "F25 {name} a locked table: {:?} after {waited:?}, answered {recovered:?} after it was \
@@ -171,7 +169,7 @@ async fn f25_a_pool_that_is_used_up_is_a_bounded_wait() {
             longest = longest.max(time);
         }
         proxy.heal();
-        let recovered = recovery(&store).await;
+        let recovered = recovery(&store).await.unwrap();
         println!(
             "F25 {} 50 calls on 2 connections that are cut off: the longest after {longest:?}; \
              answered {recovered:?} after it healed",

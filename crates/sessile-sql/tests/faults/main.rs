@@ -7,7 +7,7 @@ mod network;
 mod servers;
 
 use std::ops::{Deref, DerefMut};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sessile_conformance::{Capabilities, Suite};
 use sessile_core::store::{CreateOutcome, Entry, Layout, Record, Version};
@@ -157,14 +157,4 @@ async fn live(store: &SqlStore, key: &StoreKey) -> Option<(String, Version)> {
 
 async fn payload(store: &SqlStore, key: &StoreKey) -> Option<String> {
     live(store, key).await.map(|(payload, _)| payload)
-}
-
-/// Until a load succeeds again; how long that took.
-async fn recovery(store: &SqlStore) -> Duration {
-    let started = Instant::now();
-    while store.load(&key(0)).await.is_err() {
-        assert!(started.elapsed() < Duration::from_secs(30), "it does not recover");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    started.elapsed()
 }
