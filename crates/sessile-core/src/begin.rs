@@ -103,6 +103,11 @@ impl Engine {
         }
     }
 
+    /// A session for a visitor who sent what cannot be a credential, such as two of them.
+    pub fn refused(&self) -> Opened {
+        self.fresh(Presented::Malformed, Some(EventKind::Rejected))
+    }
+
     /// A session for a visitor whose stored one cannot be read. That one is not
     /// overwritten: what comes of this session gets an id of its own.
     pub(crate) fn unreadable(&self) -> Opened {

@@ -8,6 +8,7 @@ use crate::Lifetime;
 use crate::cookie::{CookieError, CookieSettings};
 use crate::format::flask_session::Format;
 use crate::keys::KeyRing;
+use crate::transport::Transport;
 
 /// A complete set of rules a deployment follows: formats, names, when cookies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +76,8 @@ pub struct Config {
     /// `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. The native profile needs them
     /// for cookie-held sessions only: its ids are random, not signed.
     pub keys: Option<KeyRing>,
+    /// Where the visitor's credential travels: in the cookie, unless switched.
+    pub transport: Transport,
     /// The cookie's name and attributes (`SESSION_COOKIE_*`).
     pub cookie: CookieSettings,
     /// How long sessions live. Native profile only.
@@ -180,6 +183,7 @@ impl Config {
             profile: Profile::Native,
             storage: Storage::Store,
             keys: None,
+            transport: Transport::cookie(),
             cookie: CookieSettings::native(),
             lifetime: Lifetime::AAL2,
             permanent_lifetime: Lifetime::AAL1,

@@ -21,6 +21,7 @@ use crate::store::{
     CreateOutcome, Record, SessionStore, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
 };
 use crate::time::Timestamp;
+use crate::transport::Told;
 
 /// A conditional write is tried at most this often before the request is answered 503.
 pub const MAX_TRIES: u32 = 200;
@@ -54,7 +55,9 @@ pub struct Committed {
     pub cookie: Option<SetCookie>,
     /// Those that go with it, where a session needs several.
     pub parts: Vec<SetCookie>,
-    /// `Vary: Cookie` goes with the response.
+    /// What the visitor is told in place of a cookie, where ids travel otherwise.
+    pub told: Option<Told>,
+    /// `Vary` goes with the response, and names the credential's field.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
     pub no_store: bool,
@@ -92,6 +95,11 @@ pub async fn open<S: SessionStore>(
             Loaded::Follow(to) => at = to,
         }
     }
+}
+
+/// A session for a visitor who sent what cannot be a credential, such as two of them.
+pub fn refused(engine: &Engine, world: &mut impl World) -> Session {
+    ready(engine.refused(), world)
 }
 
 /// As exact as the profile needs. A foreign cookie signed in this very second
@@ -177,7 +185,7 @@ pub async fn execute<S: SessionStore>(
         match write(store, &plan).await? {
             Outcome::Done => return finish(engine, store, session, plan, world).await,
             Outcome::Dead => {
-                plan.cookie = None;
+                (plan.cookie, plan.told) = (None, None);
                 return finish(engine, store, session, plan, world).await;
             }
             Outcome::Taken => {}
@@ -272,6 +280,7 @@ fn conclude(plan: Plan, world: &mut impl World) -> Committed {
     Committed {
         cookie: plan.cookie,
         parts: plan.parts,
+        told: plan.told,
         vary: plan.vary,
         no_store: plan.no_store,
         clear_site_data: plan.clear_site_data,

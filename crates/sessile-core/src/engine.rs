@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, Store
 use crate::cookie::{CookieTemplate, Pick};
 use crate::dialect::Dialect;
 use crate::policy::Switches;
+use crate::transport::Transport;
 
 /// The rules of one deployment. Pure: it reads no clock, draws no random
 /// bytes, talks to nobody. Share it behind an `Arc`.
@@ -79,6 +80,11 @@ impl Engine {
     /// The session cookie's name.
     pub fn cookie_name(&self) -> &str {
         &self.config.cookie.name
+    }
+
+    /// Where the visitor's credential is.
+    pub fn transport(&self) -> &Transport {
+        &self.config.transport
     }
 
     /// The rules it follows.
@@ -164,6 +170,7 @@ pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
     use Profile::*;
     use Storage::*;
     check_storage(config)?;
+    config.transport.check(config)?;
     let native = config.profile == Native;
     if native && config.storage != Store && !config.cookie_sessions_cannot_be_revoked {
         return Err(ConfigError::NotRevocable);

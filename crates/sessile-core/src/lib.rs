@@ -43,6 +43,7 @@ mod settings;
 mod settle;
 pub mod store;
 mod time;
+pub mod transport;
 mod value;
 
 /// The iterators of a [`Map`].
@@ -71,4 +72,5 @@ pub use crate::settings::{
 pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::time::Timestamp;
+pub use crate::transport::Transport;
 pub use crate::value::{BigInt, DateTime, Map, Value, ValueError, Wtf8, from_value, to_value};

@@ -13,11 +13,12 @@ use crate::dialect::Dialect;
 use crate::engine::{Carrier, Engine};
 use crate::error::{CommitError, RandomError};
 use crate::event::{Event, EventKind};
-use crate::id::StoreKey;
+use crate::id::{SessionId, StoreKey};
 use crate::policy::{self, Cookie, Data, Facts, From, Verdict};
 use crate::session::{Lookup, Origin, Presented, Rotation, Session, State};
 use crate::store::{Record, Version};
 use crate::time::Timestamp;
+use crate::transport::Told;
 
 /// What must be done for one session. The adapter does it before the response's headers leave.
 #[derive(Debug)]
@@ -31,7 +32,9 @@ pub struct Plan {
     /// The cookies that go with it where a session needs several, and the
     /// removal of such.
     pub parts: Vec<SetCookie>,
-    /// `Vary: Cookie` goes with the response.
+    /// What a visitor is told in place of a cookie, by the [transport](crate::transport) in use.
+    pub told: Option<Told>,
+    /// `Vary` goes with the response, and names the credential's field.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
     pub no_store: bool,
@@ -117,6 +120,7 @@ impl Engine {
             delete: None,
             cookie: None,
             parts: Vec::new(),
+            told: None,
             vary: verdict.vary,
             no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
             clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
@@ -133,7 +137,10 @@ impl Engine {
             Carrier::Data(_) => self.settle_held(&state, verdict, now, random, &mut plan)?,
             Carrier::Id { .. } => self.settle_stored(&state, verdict, now, random, &mut plan)?,
         }
-        if verdict.cookie == Cookie::Remove {
+        if verdict.cookie == Cookie::Remove && !self.config.transport.is_cookie() {
+            plan.told = Some(Told::Ended);
+            plan.no_store = true;
+        } else if verdict.cookie == Cookie::Remove {
             plan.cookie = Some(match self.dialect {
                 Dialect::FlaskSession => self.cookie.remove_bare().clone(),
                 _ => self.cookie.remove().clone(),
@@ -299,10 +306,16 @@ impl Engine {
                 Origin::Stored { at, .. } => at.id.as_ref(),
                 _ => None,
             });
-            if let Some(id) = id {
-                plan.cookie = Some(self.cookie.set(&ids.spell(id), keep, now)?);
+            match id {
+                Some(id) if self.config.transport.is_cookie() => {
+                    plan.cookie = Some(self.cookie.set(&ids.spell(id), keep, now)?);
+                }
+                Some(id) => {
+                    plan.told = Some(Told::Issued(SessionId::foreign(ids.spell(id))));
+                    plan.no_store = true;
+                }
+                None => plan.no_store = false,
             }
-            plan.no_store &= plan.cookie.is_some();
         }
         Ok(())
     }

@@ -1,14 +1,11 @@
 //! Step five: the response headers.
 
-use http::header::{CACHE_CONTROL, Entry, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, COOKIE, Entry, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sessile_core::SetCookie;
 use sessile_core::drive::Committed;
 
 pub(crate) fn write(response: &mut HeaderMap, committed: &Committed) {
-    if committed.vary {
-        vary_on_cookie(response);
-    }
     if let Some(cookie) = &committed.cookie {
         set_cookie(response, cookie);
     }
@@ -39,22 +36,25 @@ pub(crate) fn set_cookie(response: &mut HeaderMap, cookie: &SetCookie) {
     }
 }
 
-/// Makes `Vary` name `Cookie`, keeping what is there (RFC 9110 §12.5.5).
-pub(crate) fn vary_on_cookie(response: &mut HeaderMap) {
-    let cookie = HeaderValue::from_static("Cookie");
+/// Makes `Vary` name `field`, keeping what is there (RFC 9110 §12.5.5).
+pub(crate) fn vary_on(response: &mut HeaderMap, field: &HeaderName) {
+    let value = || match *field == COOKIE {
+        true => HeaderValue::from_static("Cookie"),
+        false => HeaderValue::from(field.clone()),
+    };
     match response.entry(VARY) {
         Entry::Vacant(entry) => {
-            entry.insert(cookie);
+            entry.insert(value());
         }
         Entry::Occupied(mut entry) => {
             let names = |value: &HeaderValue| {
                 value.as_bytes().split(|&byte| byte == b',').any(|name| {
                     let name = name.trim_ascii();
-                    name == b"*" || name.eq_ignore_ascii_case(b"cookie")
+                    name == b"*" || name.eq_ignore_ascii_case(field.as_str().as_bytes())
                 })
             };
             if !entry.iter().any(names) {
-                entry.append(cookie);
+                entry.append(value());
             }
         }
     }

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use sessile_core::store::{BoxFuture, NoStore};
+use sessile_core::transport::Place;
 use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, Timestamp};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -16,6 +17,7 @@ use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::manage::Sessions;
 use crate::slot::{Closed, Shared, Slot};
+use crate::transport::Fields;
 use crate::world::Surroundings;
 
 /// Gives every request behind it a session. Cheap to clone; clones share everything.
@@ -69,6 +71,12 @@ impl SessionLayer {
                 takes: "a number only with a store that knows which user a session belongs to",
             });
         }
+        if matches!(engine.transport().place(), Place::Url(_) | Place::Form { .. }) {
+            return Err(ConfigError::OutOfRange {
+                setting: "SESSION_TRANSPORT",
+                takes: "cookie, header or bearer with this layer",
+            });
+        }
         if engine.is_development() {
             tracing::warn!(
                 target: "sessile",
@@ -78,7 +86,8 @@ impl SessionLayer {
         let surroundings = Surroundings::default();
         let store = Bounded::new(store, engine.store_timeout());
         let engine = Arc::new(engine);
-        let shared = Shared { engine, store, surroundings, trust_forwarded_proto: false };
+        let fields = Fields::of(engine.transport());
+        let shared = Shared { engine, store, surroundings, fields, trust_forwarded_proto: false };
         Ok(Self { shared: Arc::new(shared) })
     }
 
@@ -112,6 +121,7 @@ impl SessionLayer {
                 engine: shared.engine.clone(),
                 store: shared.store.clone(),
                 surroundings: shared.surroundings.clone(),
+                fields: shared.fields.clone(),
                 trust_forwarded_proto: shared.trust_forwarded_proto,
             },
         };

@@ -43,6 +43,7 @@ mod slot;
 pub mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod transport;
 mod typed;
 mod world;
 

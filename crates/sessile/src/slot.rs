@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::{Extensions, HeaderMap, header};
-use sessile_core::drive::{self, Prepared};
+use sessile_core::drive::{self, Committed, Prepared};
+use sessile_core::transport::Sent;
 use sessile_core::{
     CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie, StoreFailure,
 };
@@ -13,6 +14,7 @@ use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::g::Scope;
 use crate::headers;
+use crate::transport::Fields;
 use crate::world::{Live, Surroundings};
 
 /// Awaits within a span. Where nobody listens, which is most of the time,
@@ -29,6 +31,8 @@ pub(crate) struct Shared {
     pub(crate) engine: Arc<Engine>,
     pub(crate) store: Bounded,
     pub(crate) surroundings: Surroundings,
+    /// Where ids travel in a header field instead of a cookie.
+    pub(crate) fields: Option<Fields>,
     pub(crate) trust_forwarded_proto: bool,
 }
 
@@ -118,7 +122,7 @@ impl Slot {
             return Ok(opened.session.clone());
         }
         let opened = self.open(headers, extensions).await.inspect_err(|_| {
-            // A handler that answers all the same answers because of a cookie.
+            // A handler that answers all the same answers because of a credential.
             self.note_read();
         })?;
         // Two extractors at once may both load; the first to arrive has made the session.
@@ -141,15 +145,22 @@ impl Slot {
             );
             return Ok(Opened { session: engine.anonymous(), mode: Mode::Forget });
         }
-        let fields = || headers.get_all(header::COOKIE).iter().map(|field| field.as_bytes());
-        let found = engine.read(fields());
-        let chunks = engine.gather(&found, fields());
+        let mut world = Live(&shared.surroundings);
+        let cookies = || headers.get_all(header::COOKIE).iter().map(|field| field.as_bytes());
+        let (found, sent) = match &shared.fields {
+            None => (engine.read(cookies()), Sent::Nothing),
+            // One transport for all visitors: what else a request brings is not looked at.
+            Some(fields) => (engine.read([]), fields.read(headers)),
+        };
+        if sent == Sent::Refused {
+            return Ok(Opened { session: drive::refused(engine, &mut world), mode: Mode::Normal });
+        }
+        let chunks = engine.gather(&found, cookies());
         if found.oversized {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
-        let mut world = Live(&shared.surroundings);
-        let cookie = chunks.value(&found);
-        match spanned!("session_load", drive::open(engine, &shared.store, cookie, &mut world)) {
+        let credential = sent.one().map(str::as_bytes).or(chunks.value(&found));
+        match spanned!("session_load", drive::open(engine, &shared.store, credential, &mut world)) {
             Ok(session) => {
                 chunks.mark(&session);
                 Ok(Opened { session, mode: Mode::Normal })
@@ -194,7 +205,7 @@ impl Slot {
                     }
                     let mut world = Live(&shared.surroundings);
                     match drive::prepare(&shared.engine, session, server_error, &mut world) {
-                        Ok(Prepared::Committed(committed)) => headers::write(response, &committed),
+                        Ok(Prepared::Committed(committed)) => shared.write(response, &committed),
                         Ok(Prepared::Planned(plan)) => return Ok(Closed::Planned(plan)),
                         Err(error) => shared.not_saved(error, response)?,
                     }
@@ -202,7 +213,7 @@ impl Slot {
                 Mode::Forget => session.seal(),
                 Mode::ReadOnly => {
                     session.seal();
-                    headers::vary_on_cookie(response);
+                    shared.vary(response);
                     if session.is_modified() && !server_error {
                         return Err(Failure::StoreDown);
                     }
@@ -229,7 +240,7 @@ impl Slot {
             drive::execute(engine, store, session, plan, server_error, &mut world)
         );
         match saved {
-            Ok(committed) => headers::write(&mut response, &committed),
+            Ok(committed) => shared.write(&mut response, &committed),
             Err(error) => shared.not_saved(error, &mut response)?,
         }
         self.write_cookies(&mut response);
@@ -238,7 +249,10 @@ impl Slot {
 
     fn write_cookies(&self, response: &mut HeaderMap) {
         if self.0.cookies_read.get().is_some() {
-            headers::vary_on_cookie(response);
+            headers::vary_on(response, &header::COOKIE);
+            if let Some(fields) = &self.0.shared.fields {
+                headers::vary_on(response, fields.request());
+            }
         }
         let Some(queue) = self.0.cookies.get() else { return };
         for cookie in lock(queue).drain(..) {
@@ -273,6 +287,22 @@ pub(crate) enum Closed {
 }
 
 impl Shared {
+    fn write(&self, response: &mut HeaderMap, committed: &Committed) {
+        if committed.vary {
+            self.vary(response);
+        }
+        headers::write(response, committed);
+        if let (Some(told), Some(fields)) = (&committed.told, &self.fields) {
+            fields.write(response, told);
+        }
+    }
+
+    /// The response depends on the session, and so on what carries its id.
+    fn vary(&self, response: &mut HeaderMap) {
+        let field = self.fields.as_ref().map_or(&header::COOKIE, Fields::request);
+        headers::vary_on(response, field);
+    }
+
     /// What becomes of the response when its session could not be saved.
     fn not_saved(&self, error: CommitError, response: &mut HeaderMap) -> Result<(), Failure> {
         if let CommitError::Store(error) = &error {
@@ -280,7 +310,7 @@ impl Shared {
         }
         let ended = matches!(error, CommitError::Ended);
         if ended && self.engine.ended_meanwhile() == EndedMeanwhile::KeepResponse {
-            headers::vary_on_cookie(response);
+            self.vary(response);
             return Ok(());
         }
         Err(Failure::Commit(Arc::new(error)))

@@ -1,0 +1,6 @@
+//! Ids that travel elsewhere than in the session cookie, seen from outside.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod header;
+mod support;
