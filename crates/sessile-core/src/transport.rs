@@ -79,7 +79,11 @@ impl Transport {
     ///
     /// **Risk.** Whoever keeps the id must protect it. In a browser that is a script, so any
     /// script on the page, one that an attacker brought in as well, can read it; a cookie's
-    /// `HttpOnly` has no counterpart. Other sites cannot send it: no CSRF tokens are needed.
+    /// `HttpOnly` has no counterpart. Other sites cannot send it, so a request that has the field, be
+    /// it empty, needs no CSRF token; unless this site's CORS rules let them.
+    ///
+    /// Scripts of other origins that may use the site need its CORS rules to allow the field in
+    /// requests and to expose it in responses.
     pub fn header(name: impl Into<String>) -> Self {
         Self(Kind::Header(name.into()))
     }

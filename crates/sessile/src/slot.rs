@@ -103,6 +103,13 @@ impl Slot {
         &self.0.csrf
     }
 
+    /// Whether no other site can have sent this: its credential is in a header field, which no
+    /// browser adds by itself.
+    #[cfg(feature = "csrf")]
+    pub(crate) fn is_beyond_forgery(&self, headers: &HeaderMap) -> bool {
+        self.0.shared.fields.as_ref().is_some_and(|fields| fields.is_present(headers))
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }

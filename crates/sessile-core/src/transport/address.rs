@@ -27,8 +27,8 @@ pub fn is_within(address: &str, host: &str, secure: bool) -> bool {
     let end = address.find([':', '/', '?', '#']).unwrap_or(address.len());
     let Some((scheme, rest)) = address.split_at_checked(end) else { return false };
     let Some(rest) = rest.strip_prefix(':') else { return true };
-    let known = scheme.eq_ignore_ascii_case("https")
-        || scheme.eq_ignore_ascii_case("http") && !secure;
+    let known =
+        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http") && !secure;
     let Some(rest) = rest.strip_prefix("//").filter(|_| known) else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     !host.is_empty() && authority.eq_ignore_ascii_case(host)

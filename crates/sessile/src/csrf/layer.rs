@@ -63,7 +63,10 @@ where
         if let Some(slot) = slot {
             slot.csrf().get_or_init(|| Visit::new(self.guard.clone(), request.headers()));
         }
-        if is_safe(request.method().as_str()) || self.guard.is_exempt(&request) {
+        let free = is_safe(request.method().as_str())
+            || self.guard.is_exempt(&request)
+            || slot.is_some_and(|slot| slot.is_beyond_forgery(request.headers()));
+        if free {
             return CsrfFuture { state: State::Passed { handler: self.inner.call(request) } };
         }
         // The clone that was not asked whether it is ready stays behind.

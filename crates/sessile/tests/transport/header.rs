@@ -1,7 +1,7 @@
 //! Ids in a header field: one of our own, or `Authorization: Bearer`.
 
 use http::{HeaderName, HeaderValue, Method, header};
-use sessile::{Config, ConfigError, Engine, EventKind, Scheme, Storage, Transport};
+use sessile::{Config, ConfigError, CsrfLayer, Engine, EventKind, Scheme, Storage, Transport};
 
 use crate::support::{KINDS, Kind, Program, ask, configured, stage};
 
@@ -294,5 +294,28 @@ async fn inv11_ids_in_headers_are_in_no_debug_output_and_no_event() {
         program.post("/logout").await.expect(200).unwrap();
         assert!(!format!("{:?}", stage.events()).contains(&id));
         assert!(!format!("{:?}", sessile::transport::in_field([id.as_bytes()])).contains(&id));
+    }
+}
+
+/// No browser adds the field because another site asks it to (R44); without the field all is as ever.
+#[tokio::test]
+async fn r44_a_request_with_its_id_in_a_header_needs_no_csrf_token() {
+    for kind in KINDS {
+        let stage = stage(kind.transport());
+        let routes = sessile_conformance::http::app::routes(stage.gates.clone());
+        let guarded = routes.layer(CsrfLayer::native()).layer(stage.layer());
+        let mut program = Program::new(&stage, kind).with_id("");
+        program.app = guarded.clone();
+        program.post("/login?user=alice").await.expect(200).unwrap();
+        program.post("/set?k=a&v=1").await.expect(200).unwrap();
+        let other = match kind {
+            Kind::Header => (header::AUTHORIZATION, HeaderValue::from_static("Bearer x")),
+            Kind::Bearer => (header::AUTHORIZATION, HeaderValue::from_static("Basic eDp5")),
+        };
+        for fields in [&[][..], &[other]] {
+            let reply = ask(guarded.clone(), Method::POST, "/set?k=a&v=2", fields, "").await;
+            assert_eq!(reply.status, 403, "{kind:?}");
+        }
+        assert_eq!(program.see("/get?k=a").await, "1");
     }
 }
