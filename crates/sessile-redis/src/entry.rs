@@ -71,6 +71,11 @@ pub(crate) fn live(record: &Record, version: u64) -> Vec<u8> {
     written(record, version, None)
 }
 
+/// The offset of the last byte of a live one's subject.
+pub(crate) fn end_of_subject(record: &Record) -> usize {
+    FIXED - 1 + record.subject.as_ref().map_or(0, |subject| subject.as_str().len())
+}
+
 pub(crate) fn pending(record: &Record, version: u64, old: &StoreKey) -> Vec<u8> {
     written(record, version, Some(&member(old)))
 }

@@ -20,12 +20,16 @@ macro_rules! script {
 pub(crate) use script;
 
 script!(CREATE = "index", "create");
-script!(UPDATE = "index", "update");
+script!(UPDATE = "update");
+script!(UPDATE_LISTED = "index", "update_listed");
 script!(TOUCH = "touch");
 script!(REPLACE = "index", "replace");
 script!(DELETE = "index", "delete");
 script!(BY_SUBJECT = "index", "by_subject");
 script!(DELETE_BY_SUBJECT = "index", "delete_by_subject");
+
+/// What [`UPDATE`] answers when the index must be told.
+const TO_LIST: i64 = 6;
 
 /// Redis holds no longer string.
 const MAX_VALUE: usize = 512 << 20;
@@ -125,14 +129,20 @@ impl Native<'_> {
         let (name, now) = (self.names.session(key), now());
         let (expected, version) = counted(expected);
         let value = fitting(entry::live(record, version))?;
-        let (kept, prefix) =
-            (text(kept_for(record.deadlines.earliest(), now)), self.prefix_length());
+        let kept = text(kept_for(record.deadlines.earliest(), now));
+        let keys = [name.as_bytes()];
+        let head = [b"s1L", expected.as_slice()].concat();
+        let last = entry::end_of_subject(record).to_string();
+        let arguments = [&head, &value, last.as_bytes(), kept.as_bytes()];
+        let arguments = if kept.is_empty() { &arguments[..3] } else { &arguments };
+        let answer = self.server.script(&UPDATE, &keys, arguments, Effect::Lasts).await?;
+        if number(&answer)? != TO_LIST {
+            return outcome(&answer, || Version::Number(version));
+        }
+        let prefix = self.prefix_length();
         let arguments = [expected.as_slice(), &value, kept.as_bytes(), prefix.as_bytes()];
         let answer = match self.listing(record, now) {
-            None => {
-                let keys = [name.as_bytes()];
-                self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?
-            }
+            None => self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Lasts).await?,
             Some(listing) => {
                 let keys = [name.as_bytes(), listing.index.as_bytes()];
                 let [expected, value, kept, prefix] = arguments;
@@ -145,7 +155,7 @@ impl Native<'_> {
                     listing.value.as_bytes(),
                     listing.now.as_bytes(),
                 ];
-                self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?
+                self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Lasts).await?
             }
         };
         outcome(&answer, || Version::Number(version))

@@ -1,22 +1,17 @@
--- KEYS session [index]; ARGV version value ttl prefix_length [index_ttl index_value now]
--- 0 gone, 1 conflict, 2 written, 3 not ours
-local h = redis.call('GETRANGE', KEYS[1], 0, 260)
+-- KEYS session; ARGV kind_and_version value last ttl
+-- 0 gone, 1 conflict, 2 written, 3 not ours, 6 its user or its end changes, so the index must be told
+local h = redis.call('GETRANGE', KEYS[1], 0, ARGV[3])
+if string.sub(h, 1, 11) == ARGV[1] then
+  local v = ARGV[2]
+  if ARGV[3] == '60' then
+    if string.byte(h, 61) ~= 0 then return 6 end
+  elseif string.sub(h, 61) ~= string.sub(v, 61, #h) or string.sub(h, 20, 27) ~= string.sub(v, 20, 27) then
+    return 6
+  end
+  if ARGV[4] then redis.call('SET', KEYS[1], v, 'PX', ARGV[4]) else redis.call('SET', KEYS[1], v) end
+  return 2
+end
 local kind = string.sub(h, 1, 3)
-if kind ~= 's1L' then
-  if h == '' or kind == 's1M' or kind == 's1T' or kind == 's1P' then return 0 end
-  return 3
-end
-if string.sub(h, 4, 11) ~= ARGV[1] then return 1 end
-local old = subject_in(h)
-if old ~= '' or KEYS[2] then
-  local member = string.sub(KEYS[1], ARGV[4] + 1)
-  local new = subject_in(ARGV[2])
-  if old ~= '' and old ~= new then
-    redis.call('HDEL', string.sub(KEYS[1], 1, ARGV[4]) .. 'u:' .. old, member)
-  end
-  if KEYS[2] and (old ~= new or string.sub(h, 20, 27) ~= string.sub(ARGV[2], 20, 27)) then
-    enter(KEYS[2], member, ARGV[6], ARGV[5], ARGV[7])
-  end
-end
-put(KEYS[1], ARGV[2], ARGV[3])
-return 2
+if kind == 's1L' then return 1 end
+if h == '' or kind == 's1M' or kind == 's1T' or kind == 's1P' then return 0 end
+return 3
