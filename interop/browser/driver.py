@@ -181,6 +181,11 @@ class Browser:
         body = {"script": source, "args": list(arguments)}
         return self._command("POST", "/execute/sync", body)
 
+    def bypass_policies(self):
+        """Pages' Content-Security-Policy counts for nothing from now on."""
+        body = {"cmd": "Page.setBypassCSP", "params": {"enabled": True}}
+        self._command("POST", "/goog/cdp/execute", body)
+
     def resize(self, width, height):
         self._command("POST", "/window/rect", {"width": width, "height": height})
 

@@ -4,64 +4,16 @@ $SESSILE is the `sessile` program. Pictures of the pages go to target/screenshot
 """
 
 import http.server
-import os
 import pathlib
 import sys
 import threading
 import unittest
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent)]
-from driver import Browser  # noqa: E402
-from live import Server, flask  # noqa: E402
-
-KEY = "a-secret-key-of-this-test-of-more-than-32-bytes"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from visitor import KEY, DemoCase, flask  # noqa: E402
 
 
-def demo(*options):
-    program = os.environ.get("SESSILE")
-    if not program:
-        raise unittest.SkipTest("$SESSILE is not set: run `cargo xtask browser`")
-    return Server([program, "demo", "--port", "0", *options], SECRET_KEY=KEY)
-
-
-class Visitor(Browser):
-    """A browser that knows its way around the site."""
-
-    def __init__(self, server, **options):
-        super().__init__(**options)
-        self.site = f"http://127.0.0.1:{server.port}"
-
-    def go(self, path="/"):
-        self.open(self.site + path)
-
-    def log_in(self, name="ada", password="engine", remember=False):
-        self.go("/login")
-        self.type("input[name=username]", name)
-        self.type("input[name=password]", password)
-        if remember:
-            self.click("input[name=remember]")
-        self.follow("main form button")
-
-    def add(self, good):
-        self.go("/shop")
-        self.follow(f"#{good} button")
-
-    def sees(self, text):
-        return text in self.text()
-
-
-class DemoTest(unittest.TestCase):
-    def serve(self, *options):
-        server = demo(*options)
-        self.addCleanup(server.stop)
-        return server
-
-    def visit(self, server, **options):
-        visitor = Visitor(server, **options)
-        self.addCleanup(visitor.close)
-        return visitor
-
+class DemoTest(DemoCase):
     def test_from_first_visit_to_logout(self):
         visitor = self.visit(self.serve())
         visitor.go()
@@ -132,9 +84,10 @@ class DemoTest(unittest.TestCase):
         visitor.add("mussel")
         visitor.log_in("grace", "compiler")
         visitor.wait_for_text("Hello, grace.")
-        for page in ("", "shop", "cart", "sessions", "inside", "login", "missing"):
+        pages = ["", "shop", "cart", "sessions", "inside", "login", "missing"]
+        for page in [*pages, "bank", "unprotected/bank", "comments", "inspector"]:
             visitor.go(f"/{page}")
-            visitor.screenshot(f"small-{page or 'home'}")
+            visitor.screenshot(f"small-{page.replace('/', '-') or 'home'}")
             page_width, width = visitor.script(
                 "return [document.documentElement.scrollWidth, innerWidth]"
             )

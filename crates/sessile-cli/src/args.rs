@@ -187,6 +187,10 @@ pub(crate) struct Demo {
     /// The port to listen on; 0 takes any free one
     #[arg(long, default_value_t = 8000)]
     pub(crate) port: u16,
+    /// The port of the hostile site, which attacks the demo's bank; there is none where others
+    /// reach the address [default: the next port, or any free one]
+    #[arg(long, value_name = "PORT")]
+    pub(crate) hostile_port: Option<u16>,
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) host: IpAddr,

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse as _, Response};
 use sessile::csrf::{DjangoCookie, django, flask_wtf, native};
 use sessile::{CsrfLayer, KeyRing, MIN_KEY_BYTES, SecretKey};
 
+use super::{bank, inspect};
 use crate::args::Rules;
 use crate::keys;
 use crate::outcome::Failure;
@@ -24,8 +25,18 @@ pub(crate) fn layer(profile: Rules, keys: Option<&KeyRing>) -> Result<CsrfLayer,
             flask(&key.map_err(Failure::usage)?)
         }
     };
-    // Guarded by `same_origin`, which puts nothing into a session that is compared.
-    Ok(with_our_page(layer).exempt_route(API))
+    // The one is guarded by `same_origin`, which puts nothing into a session that is
+    // compared; the other is there to show what happens without.
+    Ok(with_our_page(layer).exempt_route(API).exempt_route(bank::OPEN))
+}
+
+/// What a form showed that was let in.
+pub(crate) fn proof(profile: Rules) -> &'static str {
+    match profile {
+        Rules::Native => "this site sent it, with a token of this session",
+        Rules::Flask | Rules::FlaskSession => "it has a token of this session (Flask-WTF’s rules)",
+        Rules::Django => "it has a token that fits the cookie csrftoken (Django’s rules)",
+    }
 }
 
 fn flask(key: &SecretKey) -> CsrfLayer {
@@ -40,6 +51,7 @@ pub(crate) fn same_origin() -> CsrfLayer {
 /// A text, which becomes a page of the site's.
 fn with_our_page(layer: CsrfLayer) -> CsrfLayer {
     layer.on_refusal(|refusal, _| {
+        inspect::note_refusal(refusal);
         let mut response = (refusal.status(), refusal.visitor_text()).into_response();
         response.extensions_mut().insert(refusal.clone());
         response

@@ -2,17 +2,24 @@
 
 mod account;
 mod api;
+mod bank;
+mod comments;
 mod devices;
 mod errors;
 mod goods;
 mod guard;
+mod hostile;
 mod inside;
+mod inspect;
+mod playground;
 mod setup;
 mod shop;
 mod site;
 mod templates;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_attacks;
 mod view;
 
 use std::io::{self, IsTerminal as _, Write as _};
@@ -51,7 +58,11 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::usage)?;
     let mut stop = Stop::new().map_err(Failure::usage)?;
 
-    let built = site::build(setup)?;
+    let hostile = hostile_listener(options, address).await?;
+    let beside = hostile.as_ref().map(TcpListener::local_addr).transpose();
+    let beside = beside.map_err(Failure::usage)?;
+    let built = site::build(setup, beside.map(|address| address.port()))?;
+    let bank = built.site.bank.clone();
     built.sessions.sessions().sweep_every(SWEEPS);
     for line in &built.site.notes {
         let _ = writeln!(io::stderr(), "sessile: {line}");
@@ -65,12 +76,25 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
         .try_init();
 
     let app = site::router(built);
-    print(&format!("Listening on http://{address}\n"))?;
-    let (told, mut asked) = tokio::sync::watch::channel(false);
-    let server = axum::serve(listener, app).with_graceful_shutdown(async move {
-        let _ = asked.wait_for(|asked| *asked).await;
-    });
-    let server = async { server.await.map_err(Failure::usage) };
+    let mut said = format!("Listening on http://{address}\n");
+    if let Some(beside) = beside {
+        said.push_str(&format!("Listening on a second port with attacks on it: http://{beside}\n"));
+    }
+    print(&said)?;
+    let (told, asked) = tokio::sync::watch::channel(false);
+    let until_told = || {
+        let mut asked = asked.clone();
+        async move {
+            let _ = asked.wait_for(|asked| *asked).await;
+        }
+    };
+    let server = axum::serve(listener, app).with_graceful_shutdown(until_told());
+    let attacker = async {
+        let Some(listener) = hostile else { return Ok(()) };
+        let app = hostile::router(bank, address.port()).map_err(io::Error::other)?;
+        axum::serve(listener, app).with_graceful_shutdown(until_told()).await
+    };
+    let server = async { tokio::try_join!(server, attacker).map(drop).map_err(Failure::usage) };
     let stopping = async {
         stop.asked().await;
         let _ = told.send(true);
@@ -85,6 +109,28 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
         done = server => done,
         done = stopping => done,
     }
+}
+
+/// The port of the hostile site, where only this machine reaches it.
+async fn hostile_listener(
+    options: &Demo,
+    site: SocketAddr,
+) -> Result<Option<TcpListener>, Failure> {
+    if !site.ip().is_loopback() {
+        return Ok(None);
+    }
+    let at = |port| SocketAddr::new(site.ip(), port);
+    if let Some(port) = options.hostile_port {
+        let bound = TcpListener::bind(at(port)).await;
+        return bound.map(Some).map_err(|error| cannot_listen(at(port), &error));
+    }
+    // The next one if the site's was asked for, so that it is where it was the last time.
+    let next = options.port.checked_add(1).filter(|next| *next > 1).unwrap_or(0);
+    let bound = match TcpListener::bind(at(next)).await {
+        Err(_) => TcpListener::bind(at(0)).await,
+        bound => bound,
+    };
+    bound.map(Some).map_err(|error| cannot_listen(at(0), &error))
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> Failure {

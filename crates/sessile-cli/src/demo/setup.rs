@@ -26,6 +26,8 @@ const AUDIENCE: &str = "sessile demo";
 pub(crate) struct Setup {
     pub(crate) engine: Engine,
     pub(crate) csrf: CsrfLayer,
+    /// What that was shown when it lets a form in.
+    pub(crate) proof: &'static str,
     pub(crate) store: AnyStore,
     pub(crate) kind: Kind,
     /// The store in a few words.
@@ -128,7 +130,8 @@ fn site(
     notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
     let csrf = guard::layer(profile, config.keys.as_ref())?;
     let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
-    Ok(Setup { engine, csrf, store, kind, place, idle, notes })
+    let proof = guard::proof(profile);
+    Ok(Setup { engine, csrf, proof, store, kind, place, idle, notes })
 }
 
 /// As any application is set up: by the settings of the environment, in the

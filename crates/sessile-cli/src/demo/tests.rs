@@ -15,24 +15,36 @@ use super::setup::{Kind, Setup};
 use super::{guard, site};
 use crate::args::Rules;
 
-fn app(store: AnyStore) -> Router {
+pub(super) fn app(store: AnyStore) -> Router {
+    app_beside(store, Some(1))
+}
+
+/// With the port of the hostile site, or where others reach the address.
+pub(super) fn app_beside(store: AnyStore, hostile: Option<u16>) -> Router {
     let engine = Engine::new(Config::native().for_development()).unwrap();
     let place = "a test".to_owned();
     let (csrf, kind) = (guard::layer(Rules::Native, None).unwrap(), Kind::Stored);
-    let setup = Setup { engine, csrf, store, kind, place, idle: None, notes: Vec::new() };
-    site::router(site::build(setup).unwrap())
+    let (proof, idle, notes) = ("a test", None, Vec::new());
+    let setup = Setup { engine, csrf, proof, store, kind, place, idle, notes };
+    site::router(site::build(setup, hostile).unwrap())
 }
 
-struct Answer {
-    status: StatusCode,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
     /// The cookie to send along from now on.
-    cookie: Option<String>,
-    header: axum::http::HeaderMap,
-    body: String,
+    pub(super) cookie: Option<String>,
+    pub(super) header: axum::http::HeaderMap,
+    pub(super) body: String,
 }
 
 /// As a browser does it: forms carry the token of a page, and its cookie.
-async fn send(app: &Router, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
+pub(super) async fn send(
+    app: &Router,
+    method: &str,
+    path: &str,
+    cookie: &str,
+    form: &str,
+) -> Answer {
     if method == "GET" {
         return send_bare(app, method, path, cookie, form).await;
     }
@@ -46,7 +58,13 @@ async fn send(app: &Router, method: &str, path: &str, cookie: &str, form: &str) 
     send_bare(app, method, path, &cookie, &format!("{form}&csrf_token={token}")).await
 }
 
-async fn send_bare(app: &Router, method: &str, path: &str, cookie: &str, form: &str) -> Answer {
+pub(super) async fn send_bare(
+    app: &Router,
+    method: &str,
+    path: &str,
+    cookie: &str,
+    form: &str,
+) -> Answer {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -68,7 +86,7 @@ async fn send_bare(app: &Router, method: &str, path: &str, cookie: &str, form: &
     }
 }
 
-async fn log_in(app: &Router, name: &str, password: &str) -> String {
+pub(super) async fn log_in(app: &Router, name: &str, password: &str) -> String {
     let form = format!("username={name}&password={password}");
     let answer = send(app, "POST", "/login", "", &form).await;
     assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
