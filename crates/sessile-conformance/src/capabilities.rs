@@ -25,6 +25,9 @@ pub struct Capabilities {
     pub fresh_versions: bool,
     /// Opening it again gives another handle on the same entries.
     pub second_handle: bool,
+    /// What one handle has written, another reads at once. Otherwise it does so
+    /// before long; what it writes meets it at once all the same.
+    pub immediate: bool,
     /// The largest payload it must take, in bytes.
     pub max_payload: usize,
     /// How exactly it keeps moments in time.
@@ -55,6 +58,7 @@ impl Capabilities {
             binary_payloads: true,
             fresh_versions: true,
             second_handle: true,
+            immediate: true,
             max_payload: 1 << 20,
             precision: Duration::from_millis(1),
             keys: Keys::Hashed,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use sessile_core::store::{BoxFuture, CreateOutcome, Record, Version};
+use sessile_core::store::{BoxFuture, CreateOutcome, Entry, Record, Version};
 use sessile_core::{Deadlines, SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
 use crate::check::{Failure, Verdict, ensure, ensure_eq};
@@ -117,6 +117,25 @@ impl<O: Open> Suite<O> {
         match store.create(key, record).await? {
             CreateOutcome::Created(version) => Ok(version),
             CreateOutcome::Exists => Err(Failure("a fresh key is taken already".into())),
+        }
+    }
+
+    /// What is under a key; where another handle's writes take a while to be
+    /// seen, what is there once it is `wanted`.
+    pub(crate) async fn seen(
+        &self,
+        store: &O::Store,
+        key: &StoreKey,
+        wanted: impl Fn(&Option<Entry>) -> bool,
+    ) -> Result<Option<Entry>, StoreError> {
+        let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let found = store.load(key).await?;
+            let late = tokio::time::Instant::now() >= patience;
+            if self.can.immediate || late || wanted(&found) {
+                return Ok(found);
+            }
+            tokio::task::yield_now().await;
         }
     }
 

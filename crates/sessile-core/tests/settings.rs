@@ -75,6 +75,9 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_FILE_THRESHOLD" => ("7", &[("SESSION_TYPE", "filesystem")]),
         "SESSION_CACHELIB_NAMES" => ("md5", &[("SESSION_TYPE", "cachelib")]),
         "SESSION_REDIS_REPLICAS" => ("1", &[("SESSION_TYPE", ""), ("SESSION_URL", "redis://host")]),
+        "SESSION_REDIS_NEAR_CACHE" => {
+            ("5 seconds", &[("SESSION_TYPE", ""), ("SESSION_URL", "redis://host")])
+        }
         "SESSION_CACHELIB" => ("other", &[("SESSION_TYPE", "cachelib")]),
         "SESSION_CLEANUP_N_REQUESTS" => ("100", &[]),
         "SESSION_FILE_DIR" => ("other", &[("SESSION_TYPE", "filesystem")]),

@@ -79,7 +79,9 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
             settings.with("SESSION_URL", "postgres://host/db")
         }
         "SESSION_MEMCACHED_CLIENT" => settings.with("SESSION_URL", "memcached://host"),
-        "SESSION_REDIS_REPLICAS" => settings.with("SESSION_URL", "redis://host"),
+        "SESSION_REDIS_REPLICAS" | "SESSION_REDIS_NEAR_CACHE" => {
+            settings.with("SESSION_URL", "redis://host")
+        }
         "SESSION_CACHE_VERSION" => settings.with("SESSION_CACHE_URL", "redis://host"),
         "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {
             settings.with("SESSION_URL", "mongodb://host")

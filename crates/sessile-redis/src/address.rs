@@ -1,6 +1,8 @@
 //! URLs, and the servers they name.
 
 use redis::{ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, ProtocolVersion, RedisError};
+#[cfg(feature = "tls")]
+use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{ConnectError, Options};
 
@@ -9,6 +11,17 @@ pub(crate) enum Address {
     One(Box<ConnectionInfo>),
     Sentinel { sentinels: Vec<ConnectionInfo>, master: String, of_master: Box<ConnectionInfo> },
     Cluster { seeds: Vec<ConnectionInfo> },
+}
+
+impl Address {
+    /// Whether servers may say something unasked.
+    pub(crate) fn speaks_resp3(&self) -> bool {
+        let info = match self {
+            Self::One(info) | Self::Sentinel { of_master: info, .. } => Some(&**info),
+            Self::Cluster { seeds } => seeds.first(),
+        };
+        info.is_some_and(|info| info.redis_settings().protocol() == ProtocolVersion::RESP3)
+    }
 }
 
 const SENTINEL_PORT: &str = "26379";
@@ -145,9 +158,13 @@ fn secured(info: ConnectionInfo, options: &Options) -> Result<ConnectionInfo, Co
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
     let Some(root) = &options.root_certificate else { return Ok(info) };
+    const NO_PEM: ConnectError = ConnectError::Url("its root certificate is no PEM");
+    // The driver takes none for an authority that vouches for nobody.
+    if CertificateDer::pem_slice_iter(root).next().is_none_or(|first| first.is_err()) {
+        return Err(NO_PEM);
+    }
     let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(root.clone()) };
-    let client = redis::Client::build_with_tls(info, certificates)
-        .map_err(|_| ConnectError::Url("its root certificate is no PEM"))?;
+    let client = redis::Client::build_with_tls(info, certificates).map_err(|_| NO_PEM)?;
     Ok(client.get_connection_info().clone())
 }
 

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::Options;
 use crate::address::at;
 use crate::fault::Fault;
+use crate::near::Near;
 use crate::node::{Manner, Node, Reply, Request};
 use crate::server::Effect;
 use crate::target::Target;
@@ -42,6 +43,7 @@ struct Inner {
     /// How to speak to each.
     like: ConnectionInfo,
     options: Options,
+    near: Option<Arc<Near>>,
     map: RwLock<Arc<Map>>,
     nodes: Mutex<HashMap<Address, Arc<Node>>>,
     /// Held while the map is read; when that was last.
@@ -67,7 +69,11 @@ impl Map {
 
 impl Cluster {
     /// `None` without a seed.
-    pub(crate) fn new(seeds: &[ConnectionInfo], options: &Options) -> Option<Self> {
+    pub(crate) fn new(
+        seeds: &[ConnectionInfo],
+        options: &Options,
+        near: Option<Arc<Near>>,
+    ) -> Option<Self> {
         let (like, options) = (seeds.first()?.clone(), options.clone());
         let seeds = seeds.iter().filter_map(|seed| match seed.addr() {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -77,7 +83,7 @@ impl Cluster {
         });
         let seeds = seeds.collect();
         let (map, nodes, reading) = (RwLock::default(), Mutex::default(), Default::default());
-        Some(Self(Arc::new(Inner { seeds, like, options, map, nodes, reading })))
+        Some(Self(Arc::new(Inner { seeds, like, options, near, map, nodes, reading })))
     }
 
     /// The map, read if it never was.
@@ -172,7 +178,8 @@ impl Cluster {
         let mut nodes = inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let (host, port) = address.clone();
         let node = nodes.entry(address).or_insert_with(|| {
-            Arc::new(Node::new(&inner.options, || Target::Server(at(&host, port, &inner.like))))
+            let target = || Target::Server(at(&host, port, &inner.like));
+            Arc::new(Node::new(&inner.options, inner.near.as_ref(), target))
         });
         Arc::clone(node)
     }
@@ -235,7 +242,14 @@ impl Cluster {
         let mark = BuildHasherDefault::<DefaultHasher>::default().hash_one((&owners, &addresses));
         let masters = addresses.iter().map(|address| self.node(address.clone())).collect();
         let map = Arc::new(Map { owners, masters, mark });
-        *self.0.map.write().unwrap_or_else(PoisonError::into_inner) = map;
+        let before = std::mem::replace(
+            &mut *self.0.map.write().unwrap_or_else(PoisonError::into_inner),
+            map,
+        );
+        if let Some(near) = self.0.near.as_ref().filter(|_| before.mark != mark) {
+            // Who owned a slot before may not say what becomes of its keys.
+            near.empty();
+        }
         // Servers that left are forgotten; calls under way still hold theirs.
         let mut nodes = self.0.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         nodes.retain(|address, _| addresses.binary_search(address).is_ok());

@@ -27,17 +27,18 @@ pub(crate) struct Foreign<'a> {
 }
 
 impl Foreign<'_> {
-    /// The value, and its deadline by the time the server says is left.
-    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+    /// The value, and its deadline by the time the server says is left; and over
+    /// which connection they came.
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
         let name = name(key);
         let mut both = pipe();
         both.add_command(cmd("GET").arg(&*name).take());
         both.add_command(cmd("PTTL").arg(&*name).take());
-        let answers = self.server.several(name.as_bytes(), &both, Effect::Reads).await?;
+        let (answers, from) = self.server.several(name.as_bytes(), &both, Effect::Reads).await?;
         let Ok([value, left]) = <[Value; 2]>::try_from(answers) else {
             return Err(Fault::Strange.into());
         };
-        Ok(match (checked(value)?, checked(left)?) {
+        let found = match (checked(value)?, checked(left)?) {
             // It expired between the two.
             (Value::Nil, _) | (_, Value::Int(-2)) => None,
             (Value::BulkString(value), Value::Int(left)) => {
@@ -45,7 +46,8 @@ impl Foreign<'_> {
                 Some(Entry::Live(record, version))
             }
             _ => return Err(Fault::Strange.into()),
-        })
+        };
+        Ok((found, from))
     }
 
     pub(crate) async fn create(

@@ -18,6 +18,7 @@ mod foreign;
 mod keys;
 mod link;
 mod native;
+mod near;
 mod node;
 mod options;
 mod scan;
@@ -26,5 +27,5 @@ mod spread;
 mod store;
 mod target;
 
-pub use options::{ConnectError, Durable, Options};
+pub use options::{ConnectError, Durable, NearCache, NearCacheUse, Options};
 pub use store::RedisStore;

@@ -6,19 +6,27 @@
 //! an answer did not come in time is thrown away all the same: what stalls
 //! there would stall everybody.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, PushInfo, PushKind, Value};
+use redis::{
+    AsyncConnectionConfig, Cmd, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
+    cmd,
+};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::fault::{Fault, why_lost};
+use crate::near::Near;
 use crate::target::Target;
 
 const FIRST_REST: Duration = Duration::from_millis(25);
 const LONGEST_REST: Duration = Duration::from_millis(400);
+
+/// Counts the connections of this process.
+static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
 
 /// A connection to one server. Clones share it.
 #[derive(Clone)]
@@ -27,6 +35,8 @@ pub(crate) struct Link(Arc<Inner>);
 struct Inner {
     target: Target,
     connect_timeout: Duration,
+    /// Where what is read over it is kept, if anywhere.
+    near: Option<Arc<Near>>,
     slot: Mutex<Slot>,
     /// Told whenever an attempt to connect has ended.
     ended: watch::Sender<()>,
@@ -35,7 +45,7 @@ struct Inner {
 #[derive(Default)]
 struct Slot {
     open: Option<MultiplexedConnection>,
-    /// Counts connections, so that a late complaint does not close the next one.
+    /// The connection's, so that a late complaint does not close the next one.
     number: u64,
     connecting: bool,
     /// After a failed attempt: not before then again, and why it failed.
@@ -43,16 +53,22 @@ struct Slot {
 }
 
 impl Link {
-    pub(crate) fn new(target: Target, connect_timeout: Duration) -> Self {
-        let slot = Mutex::default();
-        Self(Arc::new(Inner { target, connect_timeout, slot, ended: watch::Sender::new(()) }))
+    pub(crate) fn new(target: Target, connect_timeout: Duration, near: Option<Arc<Near>>) -> Self {
+        let (slot, ended) = (Mutex::default(), watch::Sender::new(()));
+        Self(Arc::new(Inner { target, connect_timeout, near, slot, ended }))
     }
 
-    /// Sends one command and waits for its answer until `deadline`.
-    pub(crate) async fn one(&self, command: &Cmd, deadline: Instant) -> Result<Value, Fault> {
+    /// Sends one command and waits for its answer until `deadline`; it comes with
+    /// the number of its connection.
+    pub(crate) async fn one(
+        &self,
+        command: &Cmd,
+        deadline: Instant,
+    ) -> Result<(Value, u64), Fault> {
         let (mut connection, number) = self.connection(deadline).await?;
         let sent = timeout_at(deadline, connection.send_packed_command(command)).await;
-        self.judge(number, sent.map_or(Err(Fault::Timeout), |answer| checked(answer?)))
+        let answer = sent.map_or(Err(Fault::Timeout), |answer| checked(answer?));
+        Ok((self.judge(number, answer)?, number))
     }
 
     /// Sends several commands at once and waits for the answers; errors are among them.
@@ -60,11 +76,12 @@ impl Link {
         &self,
         commands: &Pipeline,
         deadline: Instant,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<(Vec<Value>, u64), Fault> {
         let (mut connection, number) = self.connection(deadline).await?;
         let sent = connection.send_packed_commands(commands, 0, commands.len());
         let sent = timeout_at(deadline, sent).await;
-        self.judge(number, sent.map_or(Err(Fault::Timeout), |answers| Ok(answers?)))
+        let answers = sent.map_or(Err(Fault::Timeout), |answers| Ok(answers?));
+        Ok((self.judge(number, answers)?, number))
     }
 
     fn judge<T>(&self, number: u64, answer: Result<T, Fault>) -> Result<T, Fault> {
@@ -111,6 +128,9 @@ impl Inner {
     }
 
     fn discard(&self, number: u64) {
+        if let Some(near) = &self.near {
+            near.lost(number);
+        }
         let mut slot = self.slot();
         if slot.number == number {
             slot.open = None;
@@ -120,35 +140,72 @@ impl Inner {
 
 /// One attempt. A guard ends it even when its runtime is shut down meanwhile.
 async fn connect(inner: Arc<Inner>) {
-    let mut attempt = Attempt { inner, made: Err("connecting was cut off") };
+    let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+    let mut attempt = Attempt { inner, number, made: Err("connecting was cut off") };
     let inner = Arc::clone(&attempt.inner);
-    let number = inner.slot().number + 1;
     let mut config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(inner.connect_timeout))
         .set_response_timeout(None)
         .set_pipeline_buffer_size(1024)
         .set_write_backpressure_boundary(64 * 1024);
     if inner.target.protocol() == ProtocolVersion::RESP3 {
-        let watched = Arc::downgrade(&inner);
+        let watch = Watch { inner: Arc::downgrade(&inner), near: inner.near.clone(), number };
         config = config.set_push_sender(move |push: PushInfo| {
-            if push.kind == PushKind::Disconnection
-                && let Some(inner) = watched.upgrade()
-            {
-                inner.discard(number);
-            }
+            watch.told(&push);
             Ok::<_, redis::aio::SendError>(())
         });
     }
     let deadline = Instant::now() + inner.connect_timeout * 3;
-    attempt.made = match timeout_at(deadline, inner.target.connect(&config)).await {
+    let made = async {
+        let mut connection = inner.target.connect(&config).await?;
+        if let Some(near) = &inner.near {
+            let tracking = cmd("CLIENT").arg("TRACKING").arg("ON").take();
+            match connection.send_packed_command(&tracking).await? {
+                Value::Okay => near.track(number),
+                _ => tracing::warn!("Redis keeps no track of what is read: no near cache"),
+            }
+        }
+        Ok::<_, RedisError>(connection)
+    };
+    attempt.made = match timeout_at(deadline, made).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(why_lost(&error)),
         Err(_) => Err("connecting took too long"),
     };
 }
 
+/// Hears what a connection says unasked, and lives as long as somebody reads it.
+struct Watch {
+    inner: Weak<Inner>,
+    near: Option<Arc<Near>>,
+    number: u64,
+}
+
+impl Watch {
+    fn told(&self, push: &PushInfo) {
+        match (&push.kind, &self.near) {
+            (PushKind::Disconnection, _) => {
+                if let Some(inner) = self.inner.upgrade() {
+                    inner.discard(self.number);
+                }
+            }
+            (PushKind::Invalidate, Some(near)) => near.told(&push.data),
+            _ => {}
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(near) = &self.near {
+            near.lost(self.number);
+        }
+    }
+}
+
 struct Attempt {
     inner: Arc<Inner>,
+    number: u64,
     made: Result<MultiplexedConnection, &'static str>,
 }
 
@@ -156,7 +213,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         let mut slot = self.inner.slot();
         slot.connecting = false;
-        slot.number += 1;
+        slot.number = self.number;
         match &self.made {
             Ok(connection) => {
                 slot.open = Some(connection.clone());

@@ -68,12 +68,13 @@ impl Native<'_> {
         })
     }
 
-    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+    /// What is there, and over which connection it came.
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
         let name = self.names.session(key);
         let get = cmd("GET").arg(&name).take();
-        match self.server.one(name.as_bytes(), &get, Effect::Reads).await? {
-            Value::Nil => Ok(None),
-            Value::BulkString(value) => Ok(entry::read(value)?.into_entry()),
+        match self.server.read(name.as_bytes(), &get).await? {
+            (Value::Nil, from) => Ok((None, from)),
+            (Value::BulkString(value), from) => Ok((entry::read(value)?.into_entry(), from)),
             _ => Err(Fault::Strange.into()),
         }
     }

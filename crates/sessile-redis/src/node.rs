@@ -1,5 +1,6 @@
 //! The connections to one server.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use redis::{Cmd, Pipeline, Value, cmd, pipe};
@@ -8,6 +9,7 @@ use tokio::time::Instant;
 use crate::Options;
 use crate::fault::Fault;
 use crate::link::{Link, checked};
+use crate::near::Near;
 use crate::target::Target;
 
 /// One server: a connection for what is answered at once, and a few for what
@@ -27,10 +29,10 @@ pub(crate) enum Request<'a> {
     Several(&'a Pipeline),
 }
 
-/// What came back. Among several, errors are values.
+/// What came back, and over which connection. Among several, errors are values.
 pub(crate) enum Reply {
-    One(Value),
-    Several(Vec<Value>),
+    One(Value, u64),
+    Several(Vec<Value>, u64),
 }
 
 /// How it is sent.
@@ -44,10 +46,16 @@ pub(crate) struct Manner {
 }
 
 impl Node {
-    pub(crate) fn new(options: &Options, target: impl Fn() -> Target) -> Self {
+    pub(crate) fn new(
+        options: &Options,
+        near: Option<&Arc<Near>>,
+        target: impl Fn() -> Target,
+    ) -> Self {
         let slow = if options.durable.is_some() { SLOW_LINKS } else { 0 };
-        let open = || Link::new(target(), options.connect_timeout);
-        Self { link: open(), slow: (0..slow).map(|_| open()).collect(), next: AtomicUsize::new(0) }
+        // Nothing is read over the slow ones.
+        let open = |near| Link::new(target(), options.connect_timeout, near);
+        let slow = (0..slow).map(|_| open(None)).collect();
+        Self { link: open(near.cloned()), slow, next: AtomicUsize::new(0) }
     }
 
     pub(crate) async fn send(&self, request: Request<'_>, manner: Manner) -> Result<Reply, Fault> {
@@ -57,9 +65,12 @@ impl Node {
             return asked(link, request, deadline).await;
         }
         match request {
-            Request::One(command) => link.one(command, deadline).await.map(Reply::One),
+            Request::One(command) => {
+                link.one(command, deadline).await.map(|(value, from)| Reply::One(value, from))
+            }
             Request::Several(commands) => {
-                link.several(commands, deadline).await.map(Reply::Several)
+                let (values, from) = link.several(commands, deadline).await?;
+                Ok(Reply::Several(values, from))
             }
         }
     }
@@ -81,11 +92,11 @@ async fn asked(link: &Link, request: Request<'_>, deadline: Instant) -> Result<R
         Request::One(command) => push(command.clone()),
         Request::Several(several) => several.cmd_iter().cloned().for_each(push),
     }
-    let answers = link.several(&commands, deadline).await?;
+    let (answers, from) = link.several(&commands, deadline).await?;
     let mut answers = answers.into_iter().skip(1).step_by(2);
     Ok(match request {
-        Request::One(_) => Reply::One(checked(answers.next().ok_or(Fault::Strange)?)?),
-        Request::Several(_) => Reply::Several(answers.collect()),
+        Request::One(_) => Reply::One(checked(answers.next().ok_or(Fault::Strange)?)?, from),
+        Request::Several(_) => Reply::Several(answers.collect(), from),
     })
 }
 
@@ -93,8 +104,8 @@ impl Reply {
     /// The error that says the key is elsewhere, or not to be had just now.
     pub(crate) fn redirected(self) -> Result<Self, Fault> {
         let first = match &self {
-            Self::Several(values) => values.first(),
-            Self::One(_) => None,
+            Self::Several(values, _) => values.first(),
+            Self::One(..) => None,
         };
         match first {
             Some(Value::ServerError(error)) => {
@@ -105,17 +116,23 @@ impl Reply {
         }
     }
 
+    /// The connection it came over.
+    pub(crate) fn from(&self) -> u64 {
+        let (Self::One(_, from) | Self::Several(_, from)) = self;
+        *from
+    }
+
     pub(crate) fn one(self) -> Result<Value, Fault> {
         match self {
-            Self::One(value) => Ok(value),
-            Self::Several(_) => Err(Fault::Strange),
+            Self::One(value, _) => Ok(value),
+            Self::Several(..) => Err(Fault::Strange),
         }
     }
 
     pub(crate) fn several(self) -> Result<Vec<Value>, Fault> {
         match self {
-            Self::Several(values) => Ok(values),
-            Self::One(_) => Err(Fault::Strange),
+            Self::Several(values, _) => Ok(values),
+            Self::One(..) => Err(Fault::Strange),
         }
     }
 }

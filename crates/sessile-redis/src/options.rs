@@ -27,6 +27,8 @@ pub struct Options {
     pub waiting: usize,
     /// Whether a write is acknowledged only when replicas have it, too. `None` by default.
     pub durable: Option<Durable>,
+    /// Whether sessions are kept in this process, too. `None` by default.
+    pub near_cache: Option<NearCache>,
     /// A certificate authority's certificate, as PEM, to trust instead of the
     /// system's. For `rediss://`.
     #[cfg(feature = "tls")]
@@ -53,6 +55,59 @@ pub struct Durable {
     pub timeout: Duration,
 }
 
+/// Sessions kept in this process, so that reading one again costs no round trip.
+///
+/// The server tells us when one that we hold was changed by anybody (`CLIENT
+/// TRACKING`; RESP3 and Redis 6 or newer, single, Sentinel or Cluster), and it is
+/// forgotten. Writes go to the server as always, and are refused there if what
+/// they were made from is no longer what is stored: nothing is lost or revived by
+/// what is held here. A write through this store is seen by its next read.
+///
+/// # What it costs
+///
+/// **A session that another process ends or changes may be read here as it was
+/// for a while after that process was told that it is done**: until the server's
+/// word has arrived and been read. That is about one way through the network, more
+/// when this process or the server is busy, and never more than the
+/// [`lease`](Self::lease), counted from before the session was read, even if the
+/// word never comes. So a logout elsewhere is final here after that long, not at
+/// once. Where it must be at once, do without.
+///
+/// When a connection is lost, a call on it times out, or a cluster's slots move,
+/// everything is forgotten. Nothing is kept of what came over a connection on
+/// which the server refused to keep track.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NearCache {
+    /// How many sessions it holds at most. 10 000 by default.
+    pub sessions: usize,
+    /// How many bytes they may take, about. 32 MiB by default.
+    pub bytes: usize,
+    /// How long a session is believed after it was asked for. 5 s by default.
+    pub lease: Duration,
+}
+
+impl Default for NearCache {
+    fn default() -> Self {
+        Self { sessions: 10_000, bytes: 32 << 20, lease: Duration::from_secs(5) }
+    }
+}
+
+/// What a [`NearCache`] has done, and what it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NearCacheUse {
+    /// Loads that were answered from it.
+    pub hits: u64,
+    /// Loads that went to a server.
+    pub misses: u64,
+    /// Sessions forgotten because a server said that they had changed.
+    pub invalidated: u64,
+    /// Sessions held.
+    pub sessions: usize,
+    /// The bytes they take, about.
+    pub bytes: usize,
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {
@@ -62,6 +117,7 @@ impl Default for Options {
             timeout: Duration::from_secs(2),
             waiting: 4096,
             durable: None,
+            near_cache: None,
             #[cfg(feature = "tls")]
             root_certificate: None,
         }

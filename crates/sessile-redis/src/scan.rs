@@ -147,7 +147,8 @@ async fn foreign_entries(
                 entries.push((key, foreign::record(value, left, now).0));
             }
             (Err(fault), _) | (_, Err(fault)) if fault.was_not_done() => {
-                if let Some(Entry::Live(record, _)) = (Foreign { server }).load(&key).await? {
+                let (found, _) = (Foreign { server }).load(&key).await?;
+                if let Some(Entry::Live(record, _)) = found {
                     entries.push((key, record));
                 }
             }

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use crate::address::{self, Address};
 use crate::cluster::Cluster;
 use crate::fault::Fault;
+use crate::keys::Names;
 use crate::link::checked;
+use crate::near::Near;
 use crate::node::{Manner, Node, Reply, Request};
 use crate::target::{Sentinels, Target};
 use crate::{ConnectError, Durable, Options};
@@ -23,6 +25,7 @@ pub(crate) struct Server {
     waiting: usize,
     under_way: AtomicUsize,
     durable: Option<Durable>,
+    near: Option<Arc<Near>>,
 }
 
 enum Kind {
@@ -42,19 +45,30 @@ pub(crate) enum Effect {
 }
 
 impl Server {
-    pub(crate) fn new(url: &str, options: &Options) -> Result<Self, ConnectError> {
-        let kind = match address::parse(url, options)? {
+    pub(crate) fn new(
+        url: &str,
+        options: &Options,
+        names: &Arc<Names>,
+    ) -> Result<Self, ConnectError> {
+        let address = address::parse(url, options)?;
+        let near = options.near_cache.map(|limits| {
+            Arc::new(Near::new(limits, Arc::clone(names), options.layout.is_foreign()))
+        });
+        if near.is_some() && !address.speaks_resp3() {
+            return Err(ConnectError::Url("a near cache needs `protocol=3`"));
+        }
+        let kind = match address {
             Address::One(info) => {
-                Kind::One(Arc::new(Node::new(options, || Target::Server((*info).clone()))))
+                let target = || Target::Server((*info).clone());
+                Kind::One(Arc::new(Node::new(options, near.as_ref(), target)))
             }
             Address::Sentinel { sentinels, master, of_master } => {
-                Kind::One(Arc::new(Node::new(options, || {
-                    Target::Master(Sentinels::new(&sentinels, &master, &of_master))
-                })))
+                let target = || Target::Master(Sentinels::new(&sentinels, &master, &of_master));
+                Kind::One(Arc::new(Node::new(options, near.as_ref(), target)))
             }
             Address::Cluster { seeds } => {
                 let none = ConnectError::Url("it names no server");
-                Kind::Cluster(Cluster::new(&seeds, options).ok_or(none)?)
+                Kind::Cluster(Cluster::new(&seeds, options, near.clone()).ok_or(none)?)
             }
         };
         Ok(Self {
@@ -63,7 +77,13 @@ impl Server {
             waiting: options.waiting,
             under_way: AtomicUsize::new(0),
             durable: options.durable,
+            near,
         })
+    }
+
+    /// Sessions kept in this process.
+    pub(crate) fn near(&self) -> Option<&Near> {
+        self.near.as_deref()
     }
 
     /// Whether keys lie on several servers, so that no script reaches two of them.
@@ -105,16 +125,27 @@ impl Server {
         self.one_until(key, command, effect, self.deadline()).await
     }
 
+    /// Reads where `key` lies, and over which connection.
+    pub(crate) async fn read(&self, key: &[u8], command: &Cmd) -> Result<(Value, u64), Fault> {
+        let _place = self.place()?;
+        let request = Request::One(command);
+        let reply = self.send(key, request, Effect::Reads, false, self.deadline()).await?;
+        let from = reply.from();
+        Ok((reply.one()?, from))
+    }
+
     /// Sends several commands for the same key at once; errors are among the answers.
     pub(crate) async fn several(
         &self,
         key: &[u8],
         commands: &Pipeline,
         effect: Effect,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<(Vec<Value>, u64), Fault> {
         let _place = self.place()?;
         let request = Request::Several(commands);
-        self.send(key, request, effect, false, self.deadline()).await?.several()
+        let reply = self.send(key, request, effect, false, self.deadline()).await?;
+        let from = reply.from();
+        Ok((reply.several()?, from))
     }
 
     /// Runs a script. The first of `keys` says where.

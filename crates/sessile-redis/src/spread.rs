@@ -54,24 +54,28 @@ impl Spread {
         Native { server: &self.server, names: &self.names }
     }
 
-    async fn stored(&self, key: &StoreKey) -> Result<Option<Stored>, StoreError> {
+    async fn stored(&self, key: &StoreKey) -> Result<(Option<Stored>, u64), StoreError> {
         let name = self.names.session(key);
         let get = cmd("GET").arg(&name).take();
-        match self.server.one(name.as_bytes(), &get, Effect::Reads).await? {
-            Value::Nil => Ok(None),
-            Value::BulkString(value) => entry::read(value).map(Some),
+        match self.server.read(name.as_bytes(), &get).await? {
+            (Value::Nil, from) => Ok((None, from)),
+            (Value::BulkString(value), from) => Ok((Some(entry::read(value)?), from)),
             _ => Err(Fault::Strange.into()),
         }
     }
 
-    pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        let Some(stored) = self.stored(key).await? else { return Ok(None) };
-        let Stored::Pending(record, version, old) = stored else { return Ok(stored.into_entry()) };
+    /// What is there, and over which connection it came; over none if that took
+    /// more than one look.
+    pub(crate) async fn load(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
+        let (Some(stored), from) = self.stored(key).await? else { return Ok((None, 0)) };
+        let Stored::Pending(record, version, old) = stored else {
+            return Ok((stored.into_entry(), from));
+        };
         let moved = self.has_moved(&old, key).await?;
         if moved {
             self.promote(key, version).await?;
         }
-        Ok(moved.then_some(Entry::Live(record, Version::Number(version))))
+        Ok((moved.then_some(Entry::Live(record, Version::Number(version))), 0))
     }
 
     async fn has_moved(&self, old: &StoreKey, new: &StoreKey) -> Result<bool, StoreError> {
@@ -167,7 +171,7 @@ impl Spread {
 
     /// Looks at a pending entry; whether it is live now.
     async fn settled(&self, key: &StoreKey) -> Result<bool, StoreError> {
-        Ok(matches!(self.load(key).await?, Some(Entry::Live(..))))
+        Ok(matches!(self.load(key).await?.0, Some(Entry::Live(..))))
     }
 
     pub(crate) async fn touch(
@@ -186,7 +190,7 @@ impl Spread {
     }
 
     async fn is_pending(&self, key: &StoreKey) -> Result<bool, StoreError> {
-        Ok(matches!(self.stored(key).await?, Some(Stored::Pending(..))))
+        Ok(matches!(self.stored(key).await?.0, Some(Stored::Pending(..))))
     }
 
     /// On its own: whoever asked may stop waiting, and it is carried out all the same.
@@ -253,7 +257,7 @@ impl Spread {
     }
 
     async fn is_there(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        Ok(match self.load(key).await? {
+        Ok(match self.load(key).await?.0 {
             Some(Entry::Live(..)) => WriteOutcome::Conflict,
             _ => WriteOutcome::Gone,
         })
@@ -311,7 +315,7 @@ impl Spread {
             let mut theirs = false;
             // One that moves meanwhile is met at one of its keys.
             while seen.insert(at.clone()) {
-                match self.load(&at).await {
+                match self.load(&at).await.map(|(found, _)| found) {
                     Ok(Some(Entry::Live(record, _))) => {
                         if record.subject.as_ref() == Some(subject) {
                             theirs = at == listed;

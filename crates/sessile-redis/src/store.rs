@@ -14,9 +14,10 @@ use crate::diagnose::Diagnosis;
 use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
+use crate::near::Changing;
 use crate::server::{Effect, Server};
 use crate::spread::Spread;
-use crate::{ConnectError, Options};
+use crate::{ConnectError, NearCacheUse, Options};
 
 /// Sessions in Redis. Clones share its connections.
 #[derive(Clone)]
@@ -73,11 +74,25 @@ impl RedisStore {
     ///
     /// [`ConnectError::Url`].
     pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
-        let server = Server::new(url, &options)?;
         let names = Arc::new(Names::new(options.prefix()));
+        let server = Server::new(url, &options, &names)?;
         let (server, layout) = (Arc::new(server), options.layout);
         let durable = Diagnosis::durable(&options);
         Ok(Self(Arc::new(Inner { server, layout, names, durable })))
+    }
+
+    /// What the near cache does; `None` without one.
+    pub fn near_cache(&self) -> Option<NearCacheUse> {
+        self.0.server.near().map(|near| near.used())
+    }
+
+    /// Held while keys are written.
+    fn changing<'a>(&'a self, keys: [Option<&'a StoreKey>; 2]) -> Option<Changing<'a>> {
+        self.0.server.near().map(|near| Changing { near, keys, user: None })
+    }
+
+    async fn load_there(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
+        each!(self, kind => kind.load(key).await)
     }
 
     fn kind(&self) -> Kind<'_> {
@@ -100,10 +115,20 @@ impl fmt::Debug for RedisStore {
 
 impl SessionStore for RedisStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        each!(self, kind => kind.load(key).await)
+        let Some(near) = self.0.server.near() else { return Ok(self.load_there(key).await?.0) };
+        if let Some(kept) = near.get(key) {
+            return Ok(Some(kept));
+        }
+        let fill = near.fill(key);
+        let (found, from) = self.load_there(key).await?;
+        if let Some(entry) = &found {
+            fill.keep(entry, from);
+        }
+        Ok(found)
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.create(key, record).await)
     }
 
@@ -113,6 +138,7 @@ impl SessionStore for RedisStore {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
+        let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.update(key, record, expected).await)
     }
 
@@ -122,6 +148,7 @@ impl SessionStore for RedisStore {
         seen: Timestamp,
         idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
+        let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.touch(key, seen, idle).await)
     }
 
@@ -133,6 +160,7 @@ impl SessionStore for RedisStore {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
+        let _changing = self.changing([Some(old_key), Some(new_key)]);
         match self.kind() {
             Kind::Native(native) => native.replace(old_key, expected, new_key, record, grace).await,
             Kind::Spread(spread) => spread.replace(old_key, expected, new_key, record, grace).await,
@@ -141,6 +169,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.delete(key).await)
     }
 
@@ -187,6 +216,8 @@ impl Directory for RedisStore {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
+            let changing = |near| Changing { near, keys: [None, None], user: Some(subject) };
+            let _changing = self.0.server.near().map(changing);
             match self.kind() {
                 Kind::Native(native) => native.delete_by_subject(subject, keep).await,
                 Kind::Spread(spread) => spread.delete_by_subject(subject, keep).await,

@@ -1,6 +1,6 @@
 //! A cluster whose slots move while it is in use.
 #![cfg(feature = "faults")]
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helpers of tests")]
+#![allow(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use sessile_conformance::faults::{key, record};
 use sessile_core::store::{CreateOutcome, Entry, Record, WriteOutcome};
 use sessile_core::{SessionStore as _, Subject};
-use sessile_redis::{Options, RedisStore};
+use sessile_redis::{NearCache, Options, RedisStore};
 use sessile_testbed::redis::{RedisCluster, RedisOptions};
 
 const SESSIONS: u32 = 40;
@@ -48,7 +48,31 @@ async fn write(store: RedisStore, number: u32, stop: &AtomicBool) -> (usize, usi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f09_slots_that_move_under_load_lose_nothing_and_indexes_stay_whole() {
+    slots_that_move(None).await;
+}
+
+/// The lease is longer than it all takes: what is read is right without it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f09_the_near_cache_follows_slots_that_move() {
+    let near = NearCache { lease: Duration::from_secs(3600), ..NearCache::default() };
+    slots_that_move(Some(near)).await;
+}
+
+/// What each session holds in a near cache, once all was said.
+async fn read_near(store: &RedisStore, other: &RedisStore) {
+    for number in 0..SESSIONS {
+        let patience = Instant::now() + Duration::from_secs(30);
+        while store.load(&key(number)).await.unwrap() != other.load(&key(number)).await.unwrap() {
+            assert!(Instant::now() < patience, "session {number} is read as it was");
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn slots_that_move(near_cache: Option<NearCache>) {
     let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
+    let options = Options { near_cache, ..Options::default() };
+    let reader = RedisStore::connect(&cluster.url(), options).await.unwrap();
     let store = RedisStore::connect(&cluster.url(), Options::default()).await.unwrap();
     let (stop, ready) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut writers = Vec::new();
@@ -62,6 +86,18 @@ async fn f09_slots_that_move_under_load_lose_nothing_and_indexes_stay_whole() {
     while ready.load(Ordering::SeqCst) < SESSIONS as usize {
         tokio::task::yield_now().await;
     }
+    let reading = {
+        let (reader, stop) = (reader.clone(), Arc::clone(&stop));
+        tokio::spawn(async move {
+            while !stop.load(Ordering::SeqCst) {
+                for number in 0..SESSIONS {
+                    // One that moves just now may be refused, as a change is.
+                    let _ = reader.load(&key(number)).await;
+                }
+                tokio::task::yield_now().await;
+            }
+        })
+    };
     let started = Instant::now();
     let moved = tokio::task::spawn_blocking(move || {
         // Whole masters' worth, so that every session moves at least once.
@@ -81,10 +117,15 @@ async fn f09_slots_that_move_under_load_lose_nothing_and_indexes_stay_whole() {
         lost += written.saturating_sub(found.payload.len());
         (all, refused, longest) = (all + written, refused + no, longest.max(time));
     }
+    reading.await.unwrap();
+    read_near(&reader, &store).await;
     let subject = Subject::new("alice").unwrap();
     let directory = store.as_directory().unwrap();
     let listed = directory.by_subject(&subject).await.unwrap().len();
     let ended = directory.delete_by_subject(&subject, None).await.unwrap();
+    if let Some(used) = reader.near_cache() {
+        println!("F09 near cache meanwhile: {used:?}");
+    }
     println!(
         "F09 10922 slots moved in {took:?}: of {all} acknowledged changes {lost} lost, {refused} \
          refused, the longest took {longest:?}; {listed} of {SESSIONS} sessions listed, {ended} ended"

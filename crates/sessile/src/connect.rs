@@ -125,7 +125,9 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
         StoreChoice::Memory => Ok(AnyStore::new(MemoryStore::default())),
         StoreChoice::Sql { url, table, schema } => sql::open(&url, table, schema, config).await,
         StoreChoice::File { .. } => file::open(choice, config).await,
-        StoreChoice::Redis { url, replicas } => redis::open(&url, replicas, config).await,
+        StoreChoice::Redis { url, replicas, near } => {
+            redis::open(&url, replicas, near, config).await
+        }
         StoreChoice::MongoDb { url, database, collection } => {
             mongodb::open(&url, database, collection, config).await
         }

@@ -65,10 +65,14 @@ async fn writers_lose_nothing<O: Open>(suite: &Suite<O>, writers: usize) -> Case
     for task in tasks {
         task.await??;
     }
-    let (record, _) = live(first.load(&key).await?, "after all writers")?;
+    let all: Vec<usize> = (0..writers).collect();
+    let whole = |found: &Option<Entry>| {
+        matches!(found, Some(Entry::Live(record, _))
+            if numbers_in(&record.payload).is_ok_and(|found| found.len() == all.len()))
+    };
+    let (record, _) = live(suite.seen(&first, &key, whole).await?, "after all writers")?;
     let mut numbers = numbers_in(&record.payload)?;
     numbers.sort_unstable();
-    let all: Vec<usize> = (0..writers).collect();
     ensure_eq!(numbers, all, "what {writers} writers added");
     Ok(Verdict::Passed)
 }

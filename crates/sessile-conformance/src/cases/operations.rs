@@ -191,9 +191,11 @@ pub async fn two_handles_see_each_other<O: Open>(suite: &Suite<O>) -> CaseResult
     let (_, version) = live(other.load(&key).await?, "through the other handle")?;
     let outcome = other.update(&key, &suite.record("from other"), &version).await?;
     ensure!(matches!(outcome, WriteOutcome::Written(_)), "the other's update: {outcome:?}");
-    let (found, _) = live(one.load(&key).await?, "through the first handle")?;
+    let is_new = |found: &Option<Entry>| matches!(found, Some(Entry::Live(record, _)) if record.payload == "from other");
+    let (found, _) = live(suite.seen(&one, &key, is_new).await?, "through the first handle")?;
     ensure!(found.payload == "from other", "the first handle reads an older record");
     one.delete(&key).await?;
-    ensure_eq!(other.load(&key).await?, None, "after the first handle deleted it");
+    let found = suite.seen(&other, &key, Option::is_none).await?;
+    ensure_eq!(found, None, "after the first handle deleted it");
     Ok(Verdict::Passed)
 }

@@ -110,6 +110,7 @@ pub(super) const KNOWN: &[Setting] = &[
         "an address: redis://, rediss://, redis+unix://, redis+sentinel:// or redis+cluster://",
     ),
     plain("SESSION_REDIS_REPLICAS", N | S | D, "1 or more, or \"none\""),
+    plain("SESSION_REDIS_NEAR_CACHE", N | S | D, LIMIT),
     secret("SESSION_MEMCACHED", N | S, "servers: host:11211,other:11211"),
     plain(
         "SESSION_MEMCACHED_CLIENT",

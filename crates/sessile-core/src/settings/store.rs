@@ -4,6 +4,7 @@ mod address;
 mod parts;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use self::address::Kind;
 pub use self::address::StoreUrl;
@@ -48,6 +49,9 @@ pub enum StoreChoice {
         url: StoreUrl,
         /// A write is acknowledged when so many replicas have it, too.
         replicas: Option<u32>,
+        /// How long a session read is kept in this process, unless the server says that it
+        /// changed; `None` is not at all.
+        near: Option<Duration>,
     },
     /// Memcached.
     Memcached {
@@ -249,6 +253,7 @@ fn refuse_others(given: &Given) -> Result<(), SettingsError> {
         "SESSION_FILE_THRESHOLD",
         "SESSION_CACHELIB_NAMES",
         "SESSION_REDIS_REPLICAS",
+        "SESSION_REDIS_NEAR_CACHE",
         "SESSION_MEMCACHED_CLIENT",
         CACHELIB,
     ];

@@ -1,15 +1,19 @@
 //! Redis and Valkey.
 
+use std::time::Duration;
+
 use sessile_core::{AnyStore, Config, StoreUrl};
 
 use super::ConnectError;
 
 #[cfg(feature = "redis")]
-fn options(replicas: Option<u32>, config: &Config) -> sessile_redis::Options {
-    use std::time::Duration;
-
+fn options(
+    replicas: Option<u32>,
+    near: Option<Duration>,
+    config: &Config,
+) -> sessile_redis::Options {
     use sessile_core::store::Layout;
-    use sessile_redis::{Durable, Options};
+    use sessile_redis::{Durable, NearCache, Options};
 
     /// Waiting for replicas must leave the store's own bound its due.
     const REPLICAS: Duration = Duration::from_secs(1);
@@ -18,6 +22,7 @@ fn options(replicas: Option<u32>, config: &Config) -> sessile_redis::Options {
         layout,
         prefix: layout.is_foreign().then(|| config.key_prefix.clone()),
         durable: replicas.map(|replicas| Durable { replicas, timeout: REPLICAS }),
+        near_cache: near.map(|lease| NearCache { lease, ..NearCache::default() }),
         ..Options::default()
     }
 }
@@ -26,16 +31,18 @@ fn options(replicas: Option<u32>, config: &Config) -> sessile_redis::Options {
 pub(super) async fn open(
     url: &StoreUrl,
     replicas: Option<u32>,
+    near: Option<Duration>,
     config: &Config,
 ) -> Result<AnyStore, ConnectError> {
-    let store = sessile_redis::RedisStore::connect(url.expose(), options(replicas, config)).await;
+    let options = options(replicas, near, config);
+    let store = sessile_redis::RedisStore::connect(url.expose(), options).await;
     store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
 }
 
 /// Reached when it is first needed.
 #[cfg(feature = "redis")]
 pub(super) fn at(url: &StoreUrl, config: &Config) -> Result<AnyStore, ConnectError> {
-    let store = sessile_redis::RedisStore::at(url.expose(), options(None, config));
+    let store = sessile_redis::RedisStore::at(url.expose(), options(None, None, config));
     store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
 }
 
@@ -43,6 +50,7 @@ pub(super) fn at(url: &StoreUrl, config: &Config) -> Result<AnyStore, ConnectErr
 pub(super) async fn open(
     _: &StoreUrl,
     _: Option<u32>,
+    _: Option<Duration>,
     _: &Config,
 ) -> Result<AnyStore, ConnectError> {
     Err(ConnectError::NoFeature { store: "redis", feature: "redis" })

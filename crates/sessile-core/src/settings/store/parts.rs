@@ -104,7 +104,8 @@ fn redis(given: &mut Given, url: StoreUrl) -> Result<StoreChoice, SettingsError>
         true => Some(None),
         false => u32::try_from(count(value)?).ok().filter(|count| *count > 0).map(Some),
     })?;
-    Ok(StoreChoice::Redis { url, replicas: replicas.flatten() })
+    let near = given.limit("SESSION_REDIS_NEAR_CACHE")?.flatten();
+    Ok(StoreChoice::Redis { url, replicas: replicas.flatten(), near })
 }
 
 fn memcached(
@@ -295,7 +296,7 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
     })?;
     let front = match kind {
         // What a cache loses is behind it.
-        Kind::Redis => StoreChoice::Redis { url, replicas: None },
+        Kind::Redis => StoreChoice::Redis { url, replicas: None, near: None },
         _ => memcached(given, config, url)?,
     };
     let mut key_prefix = None;
