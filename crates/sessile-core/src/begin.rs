@@ -70,20 +70,20 @@ impl Engine {
                 (Some(_), Dialect::Django) => Presented::Malformed,
                 _ => Presented::Nothing,
             };
-            return Ok(Begun::Ready(self.fresh(presented, None)));
+            return Ok(Begun::Ready(self.fresh(presented, None, now)));
         };
         match &self.carrier {
             Carrier::Id { ids, .. } => Ok(match ids.lookup(value) {
                 Some(at) => Begun::Load(at),
-                None => Begun::Ready(self.fresh(presented(value), Some(EventKind::Rejected))),
+                None => Begun::Ready(self.fresh(presented(value), Some(EventKind::Rejected), now)),
             }),
             Carrier::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
                 Held::Session { record, data } => {
                     let origin = Origin::Held { record };
-                    let session = Session::new(self.dialect, origin, data);
+                    let session = Session::new(self.dialect, self.terms(), now, origin, data);
                     Opened { session, event: None }
                 }
-                Held::Refused(kind) => self.fresh(presented(value), Some(kind)),
+                Held::Refused(kind) => self.fresh(presented(value), Some(kind), now),
             })),
         }
     }
@@ -95,28 +95,28 @@ impl Engine {
     pub fn loaded(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Loaded {
         match self.reading(at, entry, now) {
             Reading::Live { origin, data } => Loaded::Ready(Opened {
-                session: Session::new(self.dialect, origin, data),
+                session: Session::new(self.dialect, self.terms(), now, origin, data),
                 event: None,
             }),
             Reading::Follow(to) => Loaded::Follow(to),
-            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Presented::Dead, Some(kind))),
+            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Presented::Dead, Some(kind), now)),
         }
     }
 
     /// A session for a visitor who sent what cannot be a credential, such as two of them.
-    pub fn refused(&self) -> Opened {
-        self.fresh(Presented::Malformed, Some(EventKind::Rejected))
+    pub fn refused(&self, now: Timestamp) -> Opened {
+        self.fresh(Presented::Malformed, Some(EventKind::Rejected), now)
     }
 
     /// A session for a visitor whose stored one cannot be read. That one is not
     /// overwritten: what comes of this session gets an id of its own.
-    pub(crate) fn unreadable(&self) -> Opened {
-        self.fresh(Presented::Dead, Some(EventKind::Unreadable))
+    pub(crate) fn unreadable(&self, now: Timestamp) -> Opened {
+        self.fresh(Presented::Dead, Some(EventKind::Unreadable), now)
     }
 
     /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
-    pub fn anonymous(&self) -> Session {
-        self.fresh(Presented::Dead, None).session
+    pub fn anonymous(&self, now: Timestamp) -> Session {
+        self.fresh(Presented::Dead, None, now).session
     }
 
     pub(crate) fn reading(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Reading {
@@ -187,13 +187,14 @@ impl Engine {
         }
     }
 
-    fn fresh(&self, presented: Presented, kind: Option<EventKind>) -> Opened {
+    fn fresh(&self, presented: Presented, kind: Option<EventKind>, now: Timestamp) -> Opened {
         let mut data = Map::new();
         if self.dialect == Dialect::FlaskSession && self.config.session_permanent {
             // Flask-Session 0.8, `ServerSideSession.__init__`.
             data.insert("_permanent", true);
         }
-        let session = Session::new(self.dialect, Origin::Fresh { presented }, data);
+        let origin = Origin::Fresh { presented };
+        let session = Session::new(self.dialect, self.terms(), now, origin, data);
         let event = kind.map(|kind| Event { kind, session: None, subject: None });
         Opened { session, event }
     }

@@ -88,7 +88,7 @@ pub async fn open<S: SessionStore>(
             && error.kind() == StoreErrorKind::BadEntry
         {
             tracing::warn!(%error, "a stored session cannot be read; its visitor starts anew");
-            return Ok(ready(engine.unreadable(), world));
+            return Ok(ready(engine.unreadable(now), world));
         }
         match engine.loaded(at, found?, now) {
             Loaded::Ready(opened) => return Ok(ready(opened, world)),
@@ -99,7 +99,8 @@ pub async fn open<S: SessionStore>(
 
 /// A session for a visitor who sent what cannot be a credential, such as two of them.
 pub fn refused(engine: &Engine, world: &mut impl World) -> Session {
-    ready(engine.refused(), world)
+    let now = time(engine, world);
+    ready(engine.refused(now), world)
 }
 
 /// As exact as the profile needs. A foreign cookie signed in this very second

@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, Store
 use crate::cookie::{CookieTemplate, Pick};
 use crate::dialect::Dialect;
 use crate::policy::Switches;
+use crate::session::Terms;
 use crate::transport::Transport;
 
 /// The rules of one deployment. Pure: it reads no clock, draws no random
@@ -139,8 +140,16 @@ impl Engine {
 
     /// How long the foreign profiles let a session live.
     pub(crate) fn foreign_age(&self) -> Duration {
-        // Checked in `new`: foreign profiles have an absolute limit.
-        self.config.permanent_lifetime.absolute.unwrap_or(Duration::MAX)
+        self.terms().foreign_age()
+    }
+
+    /// How long its sessions live.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            usual: self.config.lifetime,
+            remembered: self.config.permanent_lifetime,
+            at_browser_close: self.config.expire_at_browser_close,
+        }
     }
 }
 

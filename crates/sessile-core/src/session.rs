@@ -8,6 +8,7 @@ mod changes;
 mod dict;
 mod flash;
 mod lifecycle;
+mod terms;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +16,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use changes::{Changes, Choice, Rotation};
 pub use flash::FlashedMessage;
 pub use lifecycle::Expiry;
+pub(crate) use terms::Terms;
 
 use crate::dialect::Dialect;
 use crate::store::{Record, Version};
+use crate::time::Timestamp;
 use crate::value::{Map, ValueError};
 use crate::{SessionId, StoreKey};
 
@@ -70,6 +73,9 @@ impl Lookup {
 /// The session's insides, shared by its clones.
 pub(crate) struct State {
     pub(crate) dialect: Dialect,
+    pub(crate) terms: Terms,
+    /// When this request asked for it.
+    pub(crate) opened: Timestamp,
     pub(crate) origin: Origin,
     pub(crate) data: Map,
     pub(crate) changes: Changes,
@@ -123,15 +129,25 @@ impl Origin {
 }
 
 impl Session {
-    /// A session for a visitor who has none, in the native profile. Adapters
-    /// make sessions through [`Engine`](crate::Engine); this one is for tests and examples.
+    /// A session for a visitor who has none, in the native profile, at the
+    /// beginning of 1970. Adapters make sessions through
+    /// [`Engine`](crate::Engine); this one is for tests and examples.
     pub fn anonymous() -> Self {
-        Self::new(Dialect::Native, Origin::Fresh { presented: Presented::Nothing }, Map::new())
+        let origin = Origin::Fresh { presented: Presented::Nothing };
+        Self::new(Dialect::Native, Terms::NATIVE, Timestamp::from_secs(0), origin, Map::new())
     }
 
-    pub(crate) fn new(dialect: Dialect, origin: Origin, data: Map) -> Self {
+    pub(crate) fn new(
+        dialect: Dialect,
+        terms: Terms,
+        opened: Timestamp,
+        origin: Origin,
+        data: Map,
+    ) -> Self {
         let state = State {
             dialect,
+            terms,
+            opened,
             origin,
             data,
             changes: Changes::default(),

@@ -259,7 +259,7 @@ impl Engine {
         if verdict.data == Data::Renew
             && let Origin::Stored { at, record, .. } = &state.origin
         {
-            let idle = self.renewed_idle(record, now);
+            let idle = self.terms().renewed_idle(self.dialect, record, now);
             plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle };
         }
         let mut new_id = None;
@@ -298,7 +298,8 @@ impl Engine {
                 }
             };
         } else if let Some(record) = state.origin.record() {
-            let renewed = Record { deadlines: self.renewed(record, now), ..record.clone() };
+            let deadlines = self.terms().renewed(self.dialect, record, now);
+            let renewed = Record { deadlines, ..record.clone() };
             keep = self.keep(state, &renewed, now);
         }
         if verdict.cookie == Cookie::Send {

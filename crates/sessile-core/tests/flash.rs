@@ -193,7 +193,7 @@ fn strange_contents_are_no_messages_and_no_panic() {
     for config in [Config::django(keys()), Config::flask_session(None), Config::native()] {
         for value in strange.clone() {
             let mut visit = Visit::new(config.clone());
-            let key = visit.engine.anonymous();
+            let key = visit.engine.anonymous(visit.world.now());
             key.flash("x");
             let key = key.peek().iter().next().unwrap().0.as_str().unwrap().to_owned();
             let storable = config.profile != sessile_core::Profile::Django

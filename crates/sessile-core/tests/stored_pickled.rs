@@ -15,7 +15,7 @@ fn keys() -> KeyRing {
 
 /// The key and record of a new session holding `cat: dog`.
 fn stored(engine: &Engine) -> (String, Record) {
-    let session = engine.anonymous();
+    let session = engine.anonymous(NOW);
     session.insert("cat", "dog");
     let mut random = |bytes: &mut [u8]| {
         bytes.fill(7);

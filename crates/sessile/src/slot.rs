@@ -150,7 +150,10 @@ impl Slot {
                 target: "sessile",
                 "session ignored: the request came over plain http and its cookie is Secure"
             );
-            return Ok(Opened { session: engine.anonymous(), mode: Mode::Forget });
+            return Ok(Opened {
+                session: engine.anonymous(shared.surroundings.now()),
+                mode: Mode::Forget,
+            });
         }
         let mut world = Live(&shared.surroundings);
         let cookies = || headers.get_all(header::COOKIE).iter().map(|field| field.as_bytes());
@@ -176,7 +179,10 @@ impl Slot {
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
             {
                 shared.surroundings.store_failed(&error);
-                Ok(Opened { session: engine.anonymous(), mode: Mode::ReadOnly })
+                Ok(Opened {
+                    session: engine.anonymous(shared.surroundings.now()),
+                    mode: Mode::ReadOnly,
+                })
             }
             Err(error) => {
                 if let OpenError::Store(error) = &error {

@@ -3,6 +3,7 @@
 use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 
 use super::{DateTime, Value};
+use crate::time::Timestamp;
 
 const MICROS_PER_SECOND: u64 = 1_000_000;
 const SECONDS_PER_DAY: u64 = 86_400;
@@ -23,6 +24,12 @@ impl DateTime {
         let mut out = String::with_capacity(32);
         push_datetime(&mut out, self);
         out
+    }
+
+    /// The moment, in whole milliseconds rounded down; `None` without an offset from UTC.
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let nanos = self.at.assume_offset(self.offset?).unix_timestamp_nanos();
+        i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Timestamp::from_millis)
     }
 }
 

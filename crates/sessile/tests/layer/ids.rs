@@ -49,7 +49,7 @@ fn r01_a_million_ids_are_all_different() {
     let mut random = |bytes: &mut [u8]| getrandom::fill(bytes).map_err(RandomError::new);
     let mut ids = HashSet::new();
     let mut ones = [0_u32; 192];
-    let session = engine.anonymous();
+    let session = engine.anonymous(now);
     session.insert("a", 1);
     for number in 0..1_000_000 {
         let plan = engine.settle(&session, false, now, &mut random).unwrap();

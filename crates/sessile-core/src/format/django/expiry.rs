@@ -141,9 +141,7 @@ fn moment(text: &str) -> Result<DateTime, ExpiryError> {
 
 /// The moment that a stored text names, if it says how far from UTC it is.
 pub fn moment_in(text: &str) -> Option<Timestamp> {
-    let DateTime { at, offset: Some(offset) } = moment(text).ok()? else { return None };
-    let nanos = at.assume_offset(offset).unix_timestamp_nanos();
-    i64::try_from(nanos.div_euclid(1_000_000)).ok().map(Timestamp::from_millis)
+    moment(text).ok()?.timestamp()
 }
 
 /// `timedelta(seconds=value)`.
