@@ -30,6 +30,7 @@ import itsdangerous  # noqa: E402
 import markupsafe  # noqa: E402
 import msgspec  # noqa: E402
 from django.core import signing  # noqa: E402
+from django.middleware import csrf as django_csrf  # noqa: E402
 
 UTC = datetime.timezone.utc
 MOMENT = datetime.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -252,11 +253,129 @@ def native_cookie():
     }
 
 
+SECRET = "lcccccccX2kcccccccY2jcccccccssIC"
+SALT = bytes(range(16))
+
+
+def native_token(secret, salt=SALT):
+    """`base64url(salt ‖ HMAC-SHA256(secret, len ‖ purpose ‖ len ‖ salt))`."""
+    parts = [b"sessile csrf token 1", salt]
+    message = b"".join(len(part).to_bytes(8, "big") + part for part in parts)
+    mac = hmac.digest(secret, message, "sha256")
+    return base64.urlsafe_b64encode(salt + mac).decode()
+
+
+def django_token(secret, mask="0123456789abcdefghijklmnopqrstuv"):
+    letters = django_csrf.CSRF_ALLOWED_CHARS
+    cipher = (letters[(letters.index(a) + letters.index(b)) % 62] for a, b in zip(secret, mask))
+    token = mask + "".join(cipher)
+    assert django_csrf._unmask_cipher_token(token) == secret
+    return token
+
+
+def wtf_token(value, salt="wtf-csrf-token"):
+    return itsdangerous.URLSafeTimedSerializer(KEY, salt=salt).dumps(value)
+
+
+def csrf_request():
+    secret = bytes(range(32))
+    kept = base64.urlsafe_b64encode(secret).rstrip(b"=").decode()
+    ours = native_token(secret)
+    masked = django_token(SECRET)
+    sha1 = "aabbccddeeff00112233445566778899aabbccdd"
+    own, host = "https://shop.example", "shop.example"
+
+    def request(**given):
+        parts = {
+            "method": "POST", "tls": "s", "host": host, "origin": own, "referer": None,
+            "site": None, "secret": SECRET, "form": None, "header": masked,
+        } | given
+        return "\0".join("~" if part is None else part for part in parts.values())
+
+    seeds = {
+        "native": request(secret=kept, header=ours),
+        "native-form": request(secret=kept, form=ours, site="same-origin"),
+        "native-trusted": request(
+            secret=kept, header=ours, origin="https://trusted.example:8443", site="cross-site"
+        ),
+        "native-referer": request(secret=kept, header=ours, origin=None, referer=own + "/a?b#c"),
+        "native-port": request(secret=kept, header=ours, origin=own + ":443", host=host + ":0443"),
+        "native-silent": request(secret=kept, header=ours, origin=None),
+        "native-padded": request(secret=kept, header=ours + "=="),
+        "wtf": request(secret=sha1, form=wtf_token(sha1), referer=own + "/pay"),
+        "wtf-other": request(secret=sha1, form=wtf_token("x"), referer=own),
+        "wtf-salt": request(secret=sha1, form=wtf_token(sha1, "session"), referer=own),
+        "wtf-number": request(secret=sha1, form=wtf_token(7), referer=own),
+        "wtf-compressed": request(secret="a" * 200, form=wtf_token("a" * 200), referer=own),
+        "wtf-accents": request(secret="é", form=wtf_token("é"), referer=own),
+        "wtf-port": request(secret=sha1, header=wtf_token(sha1), host=host + ":443", referer=own),
+        "wtf-clear": request(secret=sha1, header=wtf_token(sha1), tls="", referer=None),
+        "django": request(),
+        "django-bare": request(header=SECRET),
+        "django-form": request(form=masked, header=None),
+        "django-empty-form": request(form=""),
+        "django-old-cookie": request(secret=masked),
+        "django-referer": request(origin=None, referer="https://www.shop.example/x"),
+        "django-sub": request(origin="https://a.trusted.example"),
+        "django-apex": request(origin="https://trusted.example"),
+        "django-pay": request(origin=None, referer="https://pay.example/?a"),
+        "django-ipv6": request(origin="https://[::1]:8000", host="[::1]:8000"),
+        "django-clear": request(tls="", origin=None),
+        "odd-scheme": request(origin=None, referer=" \tHT\nTPS://shop.example"),
+        "odd-user": request(origin=None, referer="https://shop.example@evil.example/"),
+        "odd-suffix": request(origin="https://shop.example.evil.example"),
+        "odd-null": request(origin="null"),
+        "odd-nfkc": request(origin="https://shop.example\u2100evil", referer=None),
+        "odd-brackets": request(origin="https://[v1.x]", host="[::1%25x]"),
+        "odd-port": request(origin=own + ":99999", host=host + ":99999"),
+        "odd-method": request(method="post"),
+        "safe": request(method="GET", origin="null"),
+    }
+    pages = ["/a?b=c#d", "//evil.example", "/\\evil.example", "/%2f/evil.example", "/..//evil"]
+    return seeds | {"pages": "\0".join(pages)}
+
+
+def csrf_form():
+    names = ["csrf_token", "csrfmiddlewaretoken"]
+    url, form = "application/x-www-form-urlencoded", "multipart/form-data; boundary=b"
+
+    def parts(*given, end="--b--\r\n"):
+        return "".join(
+            f"--b\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n"
+            for name, value in given
+        ) + end
+
+    both = [(f'"{name}"', "@T@") for name in names]
+    file = '"csrf_token"; filename="a.txt"'
+    return {
+        "urlencoded": f"{url}\n\n" + "&".join(f"{name}=@T@" for name in names),
+        "urlencoded-pieces": f"{url}; charset=utf-8\n123\na=1&csrf_token=@T@&b=%zz&c=%ff",
+        "urlencoded-twice": f"{url}\n12\ncsrf_token=@T@&csrf_token=x&csrfmiddlewaretoken=x",
+        "urlencoded-prefix": f"{url}\n\np-csrf_token=@T@&csrf_token=",
+        "urlencoded-encoded": f"{url}\n\n%63srf_token=%40T%40&csrf_token=+@T@+",
+        "urlencoded-long": f"{url}\n\na=" + "x" * 2100 + "&csrf_token=@T@",
+        "multipart": f"{form}\n\n" + parts(*both),
+        "multipart-pieces": f"{form}\n1234567\n" + parts(("a", "x\r\n--c"), *both),
+        "multipart-file": f"{form}\n\n" + parts((file, "@T@")),
+        "multipart-open": f"{form}\n\n" + parts(*both, end=""),
+        "multipart-cut": f"{form}\n\n--b\r\nContent-Disposition: form-data; name=\"csrf_token",
+        "multipart-empty": f"{form}\n\n--b--\r\n@T@",
+        "multipart-latin1": f"{form}\n\n".encode()
+        + b"--b\r\nContent-Disposition: form-data; name=\"\xe9\xff\"\r\n\r\n\xff\r\n--b--\r\n",
+        "multipart-nested": f"{form}\n\n--b\r\nContent-Disposition: form-data; name=x\r\n"
+        "Content-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\n@T@\r\n--c--\r\n--b--\r\n",
+        "multipart-no-boundary": "multipart/form-data\n\n" + parts(*both),
+        "json": 'application/json\n\n{"csrf_token": "@T@"}',
+        "nothing": "",
+    }
+
+
 def main():
     os.umask(0o022)
     django.conf.settings.configure(SECRET_KEY=KEY)
     write("pickle", pickles())
-    for make in (cookie_header, signed_decode, tagged_json, msgpack, native_cookie, native_record):
+    made = (cookie_header, csrf_form, csrf_request, signed_decode, tagged_json)
+    for make in (*made, msgpack, native_cookie, native_record):
         write(make.__name__, make())
 
 

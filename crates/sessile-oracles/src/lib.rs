@@ -7,6 +7,8 @@
 //! with the key verifies.
 
 mod cookies;
+mod csrf;
+mod csrf_form;
 mod flask_session;
 mod native;
 mod native_cookies;
@@ -18,6 +20,8 @@ use std::sync::LazyLock;
 use sessile_core::{KeyRing, SecretKey};
 
 pub use cookies::cookie_header;
+pub use csrf::csrf_request;
+pub use csrf_form::csrf_form;
 pub use flask_session::{msgpack, pickle};
 pub use native::native_record;
 pub use native_cookies::native_cookie;
@@ -37,6 +41,8 @@ pub struct Target {
 /// All oracles.
 pub const TARGETS: &[Target] = &[
     Target { name: "cookie_header", run: cookie_header },
+    Target { name: "csrf_form", run: csrf_form },
+    Target { name: "csrf_request", run: csrf_request },
     Target { name: "msgpack", run: msgpack },
     Target { name: "native_cookie", run: native_cookie },
     Target { name: "native_record", run: native_record },
