@@ -35,7 +35,8 @@ fn wanted() -> Vec<String> {
     let invariants = (1..=12).map(|number| format!("inv{number:02}"));
     let requirements = (1..=53).map(|number| format!("R{number:02}"));
     let faults = (1..=29).map(|number| format!("F{number:02}"));
-    invariants.chain(requirements).chain(faults).collect()
+    let bad_input = (1..=7).map(|number| format!("B{number:02}"));
+    invariants.chain(requirements).chain(faults).chain(bad_input).collect()
 }
 
 /// What is wrong with a table, given a way to read sources by their path.
@@ -74,16 +75,16 @@ fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<Strin
 fn row(line: &str) -> Option<(&str, &str)> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.splitn(3, " | ");
     let (id, _, tests) = (cells.next()?, cells.next()?, cells.next()?);
-    let numbered = id.trim_start_matches("inv").trim_start_matches(['R', 'F']);
+    let numbered = id.trim_start_matches("inv").trim_start_matches(['R', 'F', 'B']);
     numbered.parse::<u8>().is_ok().then_some((id, tests))
 }
 
-/// `inv01_…`, `r01_…`, `f01_…`, or the name of a case or script.
+/// `inv01_…`, `r01_…`, `f01_…`, `b01_…`, or the name of a case or script.
 fn is_test_name(quoted: &str, lists: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let numbered = quoted.starts_with("inv")
         || quoted
-            .strip_prefix(['r', 'f'])
+            .strip_prefix(['r', 'f', 'b'])
             .is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()));
     (numbered || is_listed(quoted, lists)) && quoted.contains('_') && quoted.bytes().all(plain)
 }

@@ -283,7 +283,7 @@ fn page(text: &str) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_corpus_holds_requests_that_each_of_the_rules_lets_in() {
+    fn b07_the_corpus_holds_requests_that_each_of_the_rules_lets_in() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/csrf_request");
         let (mut let_in, mut refused) = ([0; 3], [0; 3]);
         for entry in std::fs::read_dir(folder).unwrap() {

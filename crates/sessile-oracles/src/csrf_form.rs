@@ -189,7 +189,7 @@ mod tests {
     use axum::http::StatusCode;
 
     #[test]
-    fn the_corpus_holds_forms_that_each_of_the_rules_lets_in() {
+    fn b07_the_corpus_holds_forms_that_each_of_the_rules_lets_in() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/corpus/csrf_form");
         let mut seen = [[0; 2]; 3];
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -1,5 +1,6 @@
 //! `flask_wtf.csrf` of Flask-WTF 1.3: tokens, and whether a request may reach its view.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use sha1::{Digest as _, Sha1};
@@ -134,8 +135,11 @@ impl Rules {
         let first = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, it)| it);
         let found = first(&self.field_name).filter(|token| !token.is_empty());
         let found = found.or_else(|| {
+            // Each name once: a form may have ten thousands of them.
+            let mut seen = HashSet::new();
             let prefixed = fields.iter().filter(|(key, _)| key.ends_with(&self.field_name));
-            prefixed.filter_map(|(key, _)| first(key)).find(|token| !token.is_empty())
+            let firsts = prefixed.filter(|(key, _)| seen.insert(key));
+            firsts.map(|(_, token)| token).find(|token| !token.is_empty())
         });
         found.map(String::as_str)
     }

@@ -21,8 +21,8 @@ const PIECE: usize = 8 << 10;
 pub(super) enum Wanted<'a> {
     /// The first of this name. What follows it is not read.
     First(&'a str),
-    /// All of this name: Django takes the last.
-    All(&'a str),
+    /// The last of this name, as Django takes it.
+    Last(&'a str),
     /// All whose names end so, as Flask-WTF looks for prefixed ones.
     EndingIn(&'a str),
 }
@@ -30,13 +30,21 @@ pub(super) enum Wanted<'a> {
 impl Wanted<'_> {
     fn takes(self, name: &str) -> bool {
         match self {
-            Self::First(wanted) | Self::All(wanted) => name == wanted,
+            Self::First(wanted) | Self::Last(wanted) => name == wanted,
             Self::EndingIn(end) => name.ends_with(end),
         }
     }
 
     fn is_enough(self) -> bool {
         matches!(self, Self::First(_))
+    }
+
+    /// Keeps what may still count.
+    fn keep(self, fields: &mut Vec<(String, String)>, name: String, value: String) {
+        if matches!(self, Self::Last(_)) {
+            fields.clear();
+        }
+        fields.push((name, value));
     }
 }
 
@@ -96,7 +104,7 @@ async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read
     let mut fields = Vec::new();
     for (name, value) in form_urlencoded::parse(&form) {
         if wanted.takes(&name) {
-            fields.push((name.into_owned(), value.into_owned()));
+            wanted.keep(&mut fields, name.into_owned(), value.into_owned());
             if wanted.is_enough() {
                 break;
             }
@@ -131,7 +139,7 @@ async fn multipart(
             }
         }
         value.truncate(MAX_VALUE.saturating_add(1));
-        fields.push((name, String::from_utf8_lossy(&value).into_owned()));
+        wanted.keep(&mut fields, name, String::from_utf8_lossy(&value).into_owned());
         if wanted.is_enough() {
             break;
         }

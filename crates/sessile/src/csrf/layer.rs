@@ -249,7 +249,7 @@ impl Guard {
     ) -> Result<Body, Stop> {
         let headers = &parts.headers;
         let read = match parts.method.as_str() {
-            "POST" => self.read(headers, body, Wanted::All(self.field())).await?,
+            "POST" => self.read(headers, body, Wanted::Last(self.field())).await?,
             _ => form::Read { fields: Vec::new(), body },
         };
         let session = match rules.use_sessions {

@@ -2,6 +2,7 @@
 #![cfg(feature = "csrf")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bad_input;
 mod events;
 mod forms;
 mod native;
