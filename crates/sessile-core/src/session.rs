@@ -85,6 +85,8 @@ pub(crate) struct State {
     pub(crate) shown: Option<Vec<FlashedMessage>>,
     /// Which parts of a session in several cookies came with the request.
     pub(crate) chunks: u16,
+    /// The id that the session is to have once it is saved, where a page had to name it before.
+    pub(crate) reserved: Option<Box<SessionId>>,
     /// The first value that could not be stored; `settle` refuses because of it.
     pub(crate) refused: Option<SessionError>,
 }
@@ -155,6 +157,7 @@ impl Session {
             settled: false,
             chunks: 0,
             shown: None,
+            reserved: None,
             refused: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }

@@ -7,7 +7,7 @@ mod record;
 
 use bytes::Bytes;
 
-use crate::codec::StoredCodec;
+use crate::codec::{IdCodec, StoredCodec};
 use crate::cookie::{Keep, SetCookie};
 use crate::dialect::Dialect;
 use crate::engine::{Carrier, Engine};
@@ -168,7 +168,12 @@ impl Engine {
         quiet.then_some(verdict.vary)
     }
 
-    fn verdict(&self, state: &State, server_error: bool, now: Timestamp) -> (Facts, Verdict) {
+    pub(crate) fn verdict(
+        &self,
+        state: &State,
+        server_error: bool,
+        now: Timestamp,
+    ) -> (Facts, Verdict) {
         let facts = self.facts(state, server_error, now);
         let mut verdict = policy::decide(self.dialect, facts, self.switches);
         if verdict.data == Data::Renew && has_expired(state, now) {
@@ -278,7 +283,7 @@ impl Engine {
                     match rotation {
                         None => StoreOp::Update { key, record, expected },
                         Some(rotation) => {
-                            let id = ids.issue(random)?;
+                            let id = next_id(state, ids, random)?;
                             let new_key = ids.store_key(&id);
                             let kind = rotated(rotation);
                             plan.events.push(event(kind, state, Some(&new_key)));
@@ -289,7 +294,7 @@ impl Engine {
                     }
                 }
                 _ => {
-                    let id = ids.issue(random)?;
+                    let id = next_id(state, ids, random)?;
                     let key = ids.store_key(&id);
                     let kind = rotation.map_or(EventKind::Created, rotated);
                     plan.events.push(event(kind, state, Some(&key)));
@@ -333,6 +338,18 @@ impl Engine {
             return Err(CommitError::TooLarge { bytes, limit });
         }
         Ok(payload.into())
+    }
+}
+
+/// The id that links of this response name already, or a fresh one.
+fn next_id(
+    state: &State,
+    ids: &IdCodec,
+    random: &mut Random<'_>,
+) -> Result<SessionId, CommitError> {
+    match &state.reserved {
+        Some(id) => Ok((**id).clone()),
+        None => ids.issue(random),
     }
 }
 

@@ -5,11 +5,13 @@
 //! id where the application does not expect one (OWASP's session management cheat sheet).
 
 mod address;
+mod links;
 mod read;
 
 use crate::config::{Config, ConfigError, Storage};
 
-pub use address::{is_within, with_id, without_id};
+pub use address::{is_within, with_id, without_id, without_this_id};
+pub use links::Link;
 pub use read::{MAX_CREDENTIAL, Sent, in_bearer, in_field, in_form, in_query};
 
 /// Where the visitor's credential is. One for all visitors of a layer.

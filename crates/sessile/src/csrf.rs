@@ -26,7 +26,7 @@
 //! The rules are in [`native`], [`django`] and [`flask_wtf`].
 
 mod extract;
-mod form;
+pub(crate) mod form;
 mod guard;
 mod layer;
 mod refusal;

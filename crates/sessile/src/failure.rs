@@ -17,6 +17,9 @@ pub enum Failure {
     Open(Arc<OpenError>),
     /// The session could not be saved; the handler's response is withheld.
     Commit(Arc<CommitError>),
+    /// Ids travel in a form field, and nobody reads forms: add
+    /// [`SessionLayer::reading_forms`](crate::SessionLayer::reading_forms).
+    FormsUnread,
     /// The store was down when the request read its session, so that its changes cannot be saved.
     StoreDown,
 }
@@ -36,7 +39,7 @@ impl Failure {
                 CommitError::Ended => StatusCode::CONFLICT,
                 _ => StatusCode::INTERNAL_SERVER_ERROR,
             },
-            Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::NoLayer | Self::FormsUnread => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -71,6 +74,10 @@ impl fmt::Display for Failure {
             Self::NoLayer => f.write_str(
                 "no SessionLayer around this route; add `.layer(SessionLayer::…)` to the router",
             ),
+            Self::FormsUnread => f.write_str(
+                "session ids travel in a form field and nobody reads forms; add \
+                 `.layer(sessions.reading_forms())` in place of `.layer(sessions)`",
+            ),
             Self::Open(error) => error.fmt(f),
             Self::Commit(error) => error.fmt(f),
             Self::StoreDown => f.write_str("the session store failed, so changes were refused"),
@@ -90,7 +97,7 @@ impl std::error::Error for Failure {
         match self {
             Self::Open(error) => Some(&**error),
             Self::Commit(error) => Some(&**error),
-            Self::NoLayer | Self::StoreDown => None,
+            Self::NoLayer | Self::FormsUnread | Self::StoreDown => None,
         }
     }
 }

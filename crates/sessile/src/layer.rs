@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use http::{HeaderMap, HeaderValue, Request, Response, header};
 use pin_project_lite::pin_project;
 use sessile_core::store::{BoxFuture, NoStore};
-use sessile_core::transport::Place;
 use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, Timestamp};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -17,7 +16,7 @@ use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::manage::Sessions;
 use crate::slot::{Closed, Shared, Slot};
-use crate::transport::Fields;
+use crate::transport::{Carried, Fields, protect};
 use crate::world::Surroundings;
 
 /// Gives every request behind it a session. Cheap to clone; clones share everything.
@@ -71,12 +70,6 @@ impl SessionLayer {
                 takes: "a number only with a store that knows which user a session belongs to",
             });
         }
-        if matches!(engine.transport().place(), Place::Url(_) | Place::Form { .. }) {
-            return Err(ConfigError::OutOfRange {
-                setting: "SESSION_TRANSPORT",
-                takes: "cookie, header or bearer with this layer",
-            });
-        }
         if engine.is_development() {
             tracing::warn!(
                 target: "sessile",
@@ -111,6 +104,12 @@ impl SessionLayer {
     /// Lists and ends sessions from outside of requests, such as an operator's page.
     pub fn sessions(&self) -> Sessions {
         Sessions::new(self.shared.clone())
+    }
+
+    /// The rules that requests follow.
+    #[cfg(feature = "csrf")]
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.shared.engine
     }
 
     fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
@@ -164,7 +163,10 @@ where
         let outer = request.extensions().get::<Slot>();
         let slot = match outer.is_some_and(|slot| Arc::ptr_eq(slot.shared(), &self.shared)) {
             true => None,
-            false => Some(Slot::new(self.shared.clone())),
+            false => {
+                let carried = Carried::of(&self.shared.engine, &mut request);
+                Some(Slot::new(self.shared.clone(), carried))
+            }
         };
         if let Some(slot) = &slot {
             request.extensions_mut().insert(slot.clone());
@@ -185,7 +187,11 @@ pin_project! {
     #[project = StateProjection]
     enum State<F, Out> {
         Running { #[pin] handler: F, slot: Option<Slot> },
-        Saving { saving: BoxFuture<'static, Saved>, response: Option<Response<Out>> },
+        Saving {
+            saving: BoxFuture<'static, Saved>,
+            response: Option<Response<Out>>,
+            in_address: bool,
+        },
     }
 }
 
@@ -207,17 +213,20 @@ where
                     let slot = slot.take().filter(|slot| !slot.is_untouched());
                     let Some(slot) = slot else { return Poll::Ready(Ok(response)) };
                     let server_error = response.status().is_server_error();
+                    let in_address = slot.is_in_address();
                     match slot.close(server_error, response.headers_mut()) {
                         Ok(Closed::Done) => return Poll::Ready(Ok(response)),
-                        Err(failure) => return Poll::Ready(Ok(refuse(&failure))),
+                        Err(failure) => {
+                            return Poll::Ready(Ok(refuse_at(&failure, in_address)));
+                        }
                         Ok(Closed::Planned(plan)) => {
                             let headers = std::mem::take(response.headers_mut());
                             let saving = Box::pin(slot.save(plan, server_error, headers));
-                            State::Saving { saving, response: Some(response) }
+                            State::Saving { saving, response: Some(response), in_address }
                         }
                     }
                 }
-                StateProjection::Saving { saving, response } => {
+                StateProjection::Saving { saving, response, in_address } => {
                     let saved = ready!(saving.as_mut().poll(cx));
                     let Some(mut response) = response.take() else { return Poll::Pending };
                     return Poll::Ready(Ok(match saved {
@@ -225,13 +234,22 @@ where
                             *response.headers_mut() = headers;
                             response
                         }
-                        Err(failure) => refuse(&failure),
+                        Err(failure) => refuse_at(&failure, *in_address),
                     }));
                 }
             };
             self.as_mut().project().state.set(next);
         }
     }
+}
+
+/// As [`refuse`], for an address that may hold an id.
+fn refuse_at<Out: From<&'static str>>(failure: &Failure, in_address: bool) -> Response<Out> {
+    let mut response = refuse(failure);
+    if in_address {
+        protect(response.headers_mut(), false);
+    }
+    response
 }
 
 /// The response in place of the handler's. No cookie: the visitor keeps theirs.

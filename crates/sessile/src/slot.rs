@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use http::{Extensions, HeaderMap, header};
-use sessile_core::drive::{self, Committed, Prepared};
-use sessile_core::transport::Sent;
+use http::{Extensions, HeaderMap, HeaderValue, header};
+use sessile_core::drive::{self, Committed, Prepared, World as _};
 use sessile_core::{
     CommitError, EndedMeanwhile, Engine, OpenError, Plan, Session, SetCookie, StoreFailure,
+    Transport,
 };
 use tracing::{Instrument as _, debug_span};
 
@@ -14,7 +14,7 @@ use crate::bounded::Bounded;
 use crate::failure::Failure;
 use crate::g::Scope;
 use crate::headers;
-use crate::transport::Fields;
+use crate::transport::{Carried, Fields, Link, Sent, Told};
 use crate::world::{Live, Surroundings};
 
 /// Awaits within a span. Where nobody listens, which is most of the time,
@@ -54,6 +54,8 @@ pub(crate) struct Slot(Arc<Place>);
 
 struct Place {
     shared: Arc<Shared>,
+    /// What came with the request, where ids travel in addresses or forms.
+    carried: Option<Box<Carried>>,
     session: OnceLock<Opened>,
     /// The application's own; absent until it sets one.
     cookies: OnceLock<Mutex<Vec<SetCookie>>>,
@@ -82,12 +84,13 @@ enum Mode {
 }
 
 impl Slot {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, carried: Option<Box<Carried>>) -> Self {
         let (session, cookies, cookies_read, scope) = Default::default();
         #[cfg(feature = "csrf")]
         let csrf = OnceLock::new();
         Self(Arc::new(Place {
             shared,
+            carried,
             session,
             cookies,
             cookies_read,
@@ -157,10 +160,12 @@ impl Slot {
         }
         let mut world = Live(&shared.surroundings);
         let cookies = || headers.get_all(header::COOKIE).iter().map(|field| field.as_bytes());
-        let (found, sent) = match &shared.fields {
-            None => (engine.read(cookies()), Sent::Nothing),
-            // One transport for all visitors: what else a request brings is not looked at.
-            Some(fields) => (engine.read([]), fields.read(headers)),
+        // One transport for all visitors: what else a request brings is not looked at.
+        let (found, sent) = match (&shared.fields, &self.0.carried) {
+            (None, None) => (engine.read(cookies()), Sent::Nothing),
+            (Some(fields), _) => (engine.read([]), fields.read(headers)),
+            (None, Some(carried)) if carried.is_unread() => return Err(Failure::FormsUnread),
+            (None, Some(carried)) => (engine.read([]), carried.sent()),
         };
         if sent == Sent::Refused {
             return Ok(Opened { session: drive::refused(engine, &mut world), mode: Mode::Normal });
@@ -199,6 +204,43 @@ impl Slot {
         place.session.get().is_none()
             && place.cookies.get().is_none()
             && place.cookies_read.get().is_none()
+            && !self.is_in_address()
+    }
+
+    /// Whether the request's address holds an id.
+    pub(crate) fn is_in_address(&self) -> bool {
+        self.0.carried.as_ref().is_some_and(|carried| carried.is_in_address())
+    }
+
+    /// What came with the request, where ids travel in addresses or forms.
+    pub(crate) fn carried(&self) -> Option<&Carried> {
+        self.0.carried.as_deref()
+    }
+
+    /// The id for the links and forms of a page, where they carry one.
+    pub(crate) fn link(&self) -> Link {
+        let place = &*self.0;
+        let (Some(carried), Some(opened)) = (&place.carried, place.session.get()) else {
+            return Link::Nothing;
+        };
+        let link = match opened.mode {
+            Mode::Forget => Link::Nothing,
+            Mode::ReadOnly => Link::Sent,
+            Mode::Normal => {
+                let surroundings = &place.shared.surroundings;
+                let mut random = |bytes: &mut [u8]| Live(surroundings).random(bytes);
+                let link =
+                    place.shared.engine.link(&opened.session, surroundings.now(), &mut random);
+                link.unwrap_or_else(|error| {
+                    tracing::error!(target: "sessile", %error, "a link without its session");
+                    Link::Nothing
+                })
+            }
+        };
+        if carried.id(&link).is_some() {
+            carried.note_linked();
+        }
+        link
     }
 
     /// Settles the session. Most requests end here; where the store must be
@@ -209,6 +251,7 @@ impl Slot {
         response: &mut HeaderMap,
     ) -> Result<Closed, Failure> {
         let shared = &*self.0.shared;
+        let mut told = None;
         if let Some(Opened { session, mode }) = self.0.session.get() {
             match mode {
                 Mode::Normal => {
@@ -218,7 +261,10 @@ impl Slot {
                     }
                     let mut world = Live(&shared.surroundings);
                     match drive::prepare(&shared.engine, session, server_error, &mut world) {
-                        Ok(Prepared::Committed(committed)) => shared.write(response, &committed),
+                        Ok(Prepared::Committed(committed)) => {
+                            shared.write(response, &committed);
+                            told = committed.told;
+                        }
                         Ok(Prepared::Planned(plan)) => return Ok(Closed::Planned(plan)),
                         Err(error) => shared.not_saved(error, response)?,
                     }
@@ -233,7 +279,7 @@ impl Slot {
                 }
             }
         }
-        self.write_cookies(response);
+        self.finish(response, told.as_ref());
         Ok(Closed::Done)
     }
 
@@ -252,15 +298,32 @@ impl Slot {
             "session_save",
             drive::execute(engine, store, session, plan, server_error, &mut world)
         );
+        let mut told = None;
         match saved {
-            Ok(committed) => shared.write(&mut response, &committed),
+            Ok(committed) => {
+                shared.write(&mut response, &committed);
+                told = committed.told;
+            }
             Err(error) => shared.not_saved(error, &mut response)?,
         }
-        self.write_cookies(&mut response);
+        self.finish(&mut response, told.as_ref());
         Ok(response)
     }
 
-    fn write_cookies(&self, response: &mut HeaderMap) {
+    /// What goes with the response besides what the session's plan says.
+    fn finish(&self, response: &mut HeaderMap, told: Option<&Told>) {
+        if let Some(carried) = &self.0.carried {
+            let found = match self.0.session.get() {
+                Some(Opened { mode: Mode::Forget, .. }) => Some(false),
+                Some(Opened { mode: Mode::Normal, session }) => Some(session.was_found()),
+                Some(Opened { mode: Mode::ReadOnly, .. }) | None => None,
+            };
+            #[cfg(feature = "csrf")]
+            let checks_origin = self.0.csrf.get().is_some();
+            #[cfg(not(feature = "csrf"))]
+            let checks_origin = false;
+            carried.write(&self.0.shared.engine, response, told, found, checks_origin);
+        }
         if self.0.cookies_read.get().is_some() {
             headers::vary_on(response, &header::COOKIE);
             if let Some(fields) = &self.0.shared.fields {
@@ -312,6 +375,11 @@ impl Shared {
 
     /// The response depends on the session, and so on what carries its id.
     fn vary(&self, response: &mut HeaderMap) {
+        if self.fields.is_none() && *self.engine.transport() != Transport::cookie() {
+            // What carries the id is no field that `Vary` could name.
+            response.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            return;
+        }
         let field = self.fields.as_ref().map_or(&header::COOKIE, Fields::request);
         headers::vary_on(response, field);
     }

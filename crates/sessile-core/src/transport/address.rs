@@ -42,8 +42,13 @@ pub fn is_within(address: &str, host: &str, secure: bool) -> bool {
 /// assert_eq!(with_id("/cart?page=2&sid=old#top", "sid", "new"), "/cart?page=2&sid=new#top");
 /// ```
 pub fn with_id(address: &str, name: &str, id: &str) -> String {
-    let (mut made, fragment) = stripped(address, name, id.len().saturating_add(name.len() + 2));
-    made.push(if made.contains('?') { '&' } else { '?' });
+    let room = id.len().saturating_add(name.len() + 2);
+    let (mut made, fragment) = stripped(address, room, |pair| value_of(pair, name).is_some());
+    match made.split_once('?') {
+        None => made.push('?'),
+        Some((_, "")) => {}
+        Some(_) => made.push('&'),
+    }
     made.push_str(name);
     made.push('=');
     // Foreign ids may hold anything; ours stand for themselves.
@@ -67,22 +72,31 @@ pub fn with_id(address: &str, name: &str, id: &str) -> String {
 
 /// `address` without its parameters `name`: what a visitor whose session has ended is given.
 pub fn without_id(address: &str, name: &str) -> String {
-    let (mut made, fragment) = stripped(address, name, 0);
+    let (mut made, fragment) = stripped(address, 0, |pair| value_of(pair, name).is_some());
     made.push_str(fragment);
     made
 }
 
-/// The address up to its fragment, without the parameters `name`; and the fragment, with its `#`.
-fn stripped<'a>(address: &'a str, name: &str, room: usize) -> (String, &'a str) {
+/// `address` without its parameters `name` whose value is `id`: what may go to another site.
+pub fn without_this_id(address: &str, name: &str, id: &str) -> String {
+    let (mut made, fragment) = stripped(address, 0, |pair| value_of(pair, name) == Some(id));
+    made.push_str(fragment);
+    made
+}
+
+/// The address up to its fragment, without the parameters that `drop` names; and the fragment,
+/// with its `#`. An address without any of these stays as it is.
+fn stripped(address: &str, room: usize, drop: impl Fn(&str) -> bool) -> (String, &str) {
     let end = address.find('#').unwrap_or(address.len());
     let (address, fragment) = address.split_at_checked(end).unwrap_or((address, ""));
     let mut made = String::with_capacity(address.len().saturating_add(fragment.len() + room));
-    let Some((path, query)) = address.split_once('?') else {
+    let named = address.split_once('?').filter(|(_, query)| query.split('&').any(&drop));
+    let Some((path, query)) = named else {
         made.push_str(address);
         return (made, fragment);
     };
     made.push_str(path);
-    let kept = query.split('&').filter(|pair| !pair.is_empty() && value_of(pair, name).is_none());
+    let kept = query.split('&').filter(|pair| !drop(pair));
     for (at, pair) in kept.enumerate() {
         made.push(if at == 0 { '?' } else { '&' });
         made.push_str(pair);

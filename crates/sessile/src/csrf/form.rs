@@ -18,7 +18,7 @@ const PIECE: usize = 8 << 10;
 
 /// Which fields may carry the token, and which of several counts.
 #[derive(Clone, Copy)]
-pub(super) enum Wanted<'a> {
+pub(crate) enum Wanted<'a> {
     /// The first of this name. What follows it is not read.
     First(&'a str),
     /// The last of this name, as Django takes it.
@@ -49,15 +49,15 @@ impl Wanted<'_> {
 }
 
 /// What was found, and the body as the handler shall read it.
-pub(super) struct Read {
+pub(crate) struct Read {
     /// Names and values, in the form's order.
-    pub(super) fields: Vec<(String, String)>,
-    pub(super) body: Body,
+    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) body: Body,
 }
 
 /// Why a form was not read to its token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// The token did not come within the limit.
     TooLarge,
     /// The connection broke.
@@ -66,7 +66,7 @@ pub(super) enum Unread {
 
 /// Looks for the token in the body, if that is a form. At most `limit` bytes are
 /// read and kept; the handler gets every byte, those and the rest.
-pub(super) async fn read(
+pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
     wanted: Wanted<'_>,

@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod form;
 mod header;
+mod site;
 mod support;
+mod url;

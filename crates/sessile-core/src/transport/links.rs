@@ -1,0 +1,69 @@
+//! The id that a page may name before its session is saved.
+
+use crate::engine::{Carrier, Engine};
+use crate::error::CommitError;
+use crate::id::SessionId;
+use crate::policy::{Data, From};
+use crate::session::{Lookup, Origin, Session};
+use crate::settle::Random;
+use crate::time::Timestamp;
+
+/// What links and forms of a response carry.
+#[derive(Debug)]
+pub enum Link {
+    /// Nothing: there is no session.
+    Nothing,
+    /// The id that came with the request, which may be anything.
+    Sent,
+    /// This one, which leads to the session.
+    Id(SessionId),
+}
+
+impl Engine {
+    /// What a page that is made now has to name for the next request to reach `session`. Where
+    /// the session will get an id when it is saved, that id is drawn now.
+    ///
+    /// It speaks of the session as it is at this call: what logs in, begins or ends the session
+    /// must come before.
+    ///
+    /// # Errors
+    ///
+    /// [`CommitError::Random`].
+    pub fn link(
+        &self,
+        session: &Session,
+        now: Timestamp,
+        random: &mut Random<'_>,
+    ) -> Result<Link, CommitError> {
+        let Carrier::Id { ids, .. } = &self.carrier else { return Ok(Link::Nothing) };
+        let mut state = session.lock();
+        state.accessed = true;
+        let (facts, verdict) = self.verdict(&state, false, now);
+        let new = facts.ended || facts.from == From::Nowhere || facts.rotation.is_some();
+        if verdict.data == Data::Write && new {
+            let id = match &state.reserved {
+                Some(id) => (**id).clone(),
+                None => ids.issue(random)?,
+            };
+            let spelled = ids.spell(&id);
+            state.reserved = Some(Box::new(id));
+            return Ok(Link::Id(SessionId::foreign(spelled)));
+        }
+        Ok(match &state.origin {
+            _ if facts.ended || verdict.data == Data::Delete => Link::Nothing,
+            Origin::Stored { at: Lookup { id: Some(id), .. }, .. } => {
+                Link::Id(SessionId::foreign(ids.spell(id)))
+            }
+            // By an old id in its grace period: the new one is not known here.
+            Origin::Stored { .. } => Link::Sent,
+            Origin::Fresh { .. } | Origin::Held { .. } => Link::Nothing,
+        })
+    }
+}
+
+impl Session {
+    /// Whether the credential of the request led to this session.
+    pub fn was_found(&self) -> bool {
+        !matches!(self.lock().origin, Origin::Fresh { .. })
+    }
+}
