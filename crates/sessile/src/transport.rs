@@ -1,4 +1,4 @@
-//! Ids that travel elsewhere than in the session cookie: see [`Transport`](crate::Transport).
+//! Ids that travel elsewhere than in the session cookie: see [`Transport`].
 
 mod carried;
 mod fields;
