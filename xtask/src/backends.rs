@@ -7,6 +7,7 @@ use std::path::Path;
 use sessile_testbed::Backend;
 
 use crate::counts::{Counts, Tally};
+use crate::report::Failure;
 use crate::servers::Running;
 use crate::workspace::Workspace;
 
@@ -118,11 +119,20 @@ fn made_by_it(now: Option<u64>, then: Option<u64>, server: &Running) -> Option<u
 
 /// One line for each backend: its name, what ran, and the test files with their numbers of tests.
 ///
-/// `embedded` is whether the tests ran of those that need no server.
-pub(crate) fn table(workspace: &Workspace, ledger: &Ledger<'_>, embedded: bool) -> Vec<String> {
+/// `embedded` is whether the tests ran of those that need no server. Also says
+/// against which of them nothing ran.
+pub(crate) fn table(
+    workspace: &Workspace,
+    ledger: &Ledger<'_>,
+    embedded: bool,
+) -> (Vec<String>, Vec<String>) {
     let mut lines = vec!["tests that ran against each backend:".to_owned()];
+    let mut untested = Vec::new();
     let mut add = |name: &str, what: &str, words: &[&str], server: Option<usize>| {
         let used = ledger.where_used(workspace, words, server);
+        if used.is_none() {
+            untested.push(name.to_owned());
+        }
         let used = used.as_deref().unwrap_or("NOTHING RAN AGAINST IT");
         lines.push(format!("  {name:<14} ({what}) {used}"));
     };
@@ -133,7 +143,19 @@ pub(crate) fn table(workspace: &Workspace, ledger: &Ledger<'_>, embedded: bool) 
         add(server.backend.name(), &server.what, &[&server.variable], Some(index));
     }
     lines.push(String::new());
-    lines
+    (lines, untested)
+}
+
+/// That something ran against every backend.
+pub(crate) fn all_tested(untested: &[String]) -> Result<(), Failure> {
+    if untested.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        format!("no test ran against {}", untested.join(", ")),
+        "see whether its test files in crates/*/tests still name its variable, as \
+         `cargo xtask servers -- env` shows it, and reach the server",
+    ))
 }
 
 /// The text of a test file and of the modules it is made of.
@@ -179,6 +201,22 @@ mod tests {
             .collect();
         let wanted = [("sessile_sql", "src/lib.rs", 1), ("sessile_sql", "tests/http.rs", 7)];
         assert_eq!(passed, wanted);
+    }
+
+    #[test]
+    fn a_backend_that_no_test_reached_fails_the_run() {
+        let workspace = Workspace::find().unwrap();
+        let mut ledger = Ledger::new(&[]);
+        let (lines, untested) = table(&workspace, &ledger, true);
+        assert_eq!(untested, ["memory", "sqlite", "file"], "{lines:?}");
+        assert!(all_tested(&untested).unwrap_err().to_string().contains("memory, sqlite, file"));
+        let output = "     Running unittests src/lib.rs (target/debug/deps/sessile_file-0a1b)\n\
+            test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out\n\
+                 Running tests/files.rs (target/debug/deps/files-0a1b)\n\
+            test result: ok. 7 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out\n";
+        output.lines().for_each(|line| ledger.line(line));
+        let (lines, untested) = table(&workspace, &ledger, true);
+        assert_eq!(untested, ["memory", "sqlite"], "{lines:?}");
     }
 
     #[test]

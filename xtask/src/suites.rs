@@ -33,7 +33,9 @@ pub(crate) fn unit(
         Ok(Done::from(counts))
     })?;
     if servers.is_some() {
-        report.at_the_end(backends::table(workspace, &ledger, true));
+        let (lines, untested) = backends::table(workspace, &ledger, true);
+        report.at_the_end(lines);
+        return backends::all_tested(&untested);
     }
     Ok(())
 }
@@ -57,8 +59,9 @@ pub(crate) fn stores(
         };
         stream(&mut test, shown, remedy).map(Done::from)
     })?;
-    report.at_the_end(backends::table(workspace, &ledger, false));
-    Ok(())
+    let (lines, untested) = backends::table(workspace, &ledger, false);
+    report.at_the_end(lines);
+    backends::all_tested(&untested)
 }
 
 /// The tests that watch system calls, with strace: `cargo test` alone leaves them out.

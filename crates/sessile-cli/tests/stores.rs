@@ -3,105 +3,10 @@
 
 mod program;
 
-use std::path::Path;
-
-use program::{Ran, sessile};
+use program::shop::{KEY, json, now, run_in, shop, sqlite};
 use serde_json::Value;
-use sessile::store::{CreateOutcome, Entry, Record};
-use sessile::{
-    AnyStore, Config, Deadlines, Engine, Map, SessionStore as _, Settings, StoreKey, Subject,
-    Timestamp,
-};
-
-/// A store that settings lead to, for putting sessions in and looking at them.
-struct Shop {
-    store: AnyStore,
-    engine: Engine,
-    config: Config,
-}
-
-async fn shop(pairs: &[(&str, &str)]) -> Shop {
-    let mut settings = Settings::new();
-    pairs.iter().for_each(|(name, value)| settings.set(*name, *value));
-    let (config, choice) = settings.into_config().unwrap();
-    let store = sessile::connect_store(choice, &config).await.unwrap();
-    Shop { store, engine: Engine::new(config.clone()).unwrap(), config }
-}
-
-fn now() -> Timestamp {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    Timestamp::from_millis(now.as_millis() as i64)
-}
-
-impl Shop {
-    fn key(&self, number: u32) -> StoreKey {
-        match self.config.profile {
-            sessile::Profile::Native => StoreKey::from_hash(std::array::from_fn(|at| {
-                number.to_be_bytes().get(at).copied().unwrap_or(7)
-            })),
-            _ => StoreKey::from_text(format!("{}{:0>32}", self.config.key_prefix, number)),
-        }
-    }
-
-    fn record(&self, word: &str, user: &str, ends: Timestamp) -> Record {
-        let mut data = Map::new();
-        data.insert("word", word);
-        let native = self.config.profile == sessile::Profile::Native;
-        if !native {
-            data.insert("_auth_user_id", user);
-        }
-        Record {
-            payload: self.engine.encode(&data, now()).unwrap().into(),
-            created: native.then(now),
-            seen: native.then(now),
-            rotated: None,
-            authenticated: None,
-            deadlines: Deadlines { idle: Some(ends), absolute: None },
-            permanent: false,
-            subject: native.then(|| Subject::new(user)).flatten(),
-        }
-    }
-
-    async fn put(&self, number: u32, word: &str, user: &str, secs: i64) {
-        let ends = Timestamp::from_millis(now().as_millis() + secs * 1000);
-        let created = self.store.create(&self.key(number), &self.record(word, user, ends)).await;
-        assert!(matches!(created.unwrap(), CreateOutcome::Created(_)));
-    }
-
-    async fn change(&self, number: u32, word: &str, secs: i64) {
-        let key = self.key(number);
-        let Some(Entry::Live(_, version)) = self.store.load(&key).await.unwrap() else { panic!() };
-        let ends = Timestamp::from_millis(now().as_millis() + secs * 1000);
-        self.store.update(&key, &self.record(word, "ann", ends), &version).await.unwrap();
-    }
-
-    /// The word of a session under its key.
-    async fn at(&self, key: &StoreKey) -> Option<String> {
-        match self.store.load(key).await.unwrap()? {
-            Entry::Live(record, _) => {
-                let data = self.engine.decode(&record.payload).unwrap();
-                Some(data.get("word").unwrap().as_str().unwrap().to_owned())
-            }
-            Entry::Moved { .. } => None,
-        }
-    }
-}
-
-const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
-
-fn run_in(dir: &Path, words: &[&str]) -> Ran {
-    let mut program = sessile(words).env("SECRET_KEY", KEY).env("NO_COLOR", "1");
-    program.0.current_dir(dir);
-    program.run("")
-}
-
-fn json(ran: &Ran) -> Value {
-    serde_json::from_str(&ran.out).unwrap_or_else(|_| panic!("{} {}", ran.out, ran.err))
-}
-
-fn sqlite(dir: &Path, name: &str) -> String {
-    format!("sqlite:{}", dir.join(name).display())
-}
+use sessile::store::Entry;
+use sessile::{SessionStore as _, Subject};
 
 #[tokio::test]
 async fn sweep_removes_what_has_ended_and_says_how_many() {

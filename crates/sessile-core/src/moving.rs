@@ -127,6 +127,17 @@ impl Mover {
         }
     }
 
+    /// Whether the new side has written `new` after `moment`, as far as it says:
+    /// where nothing tells, it may have.
+    pub fn written_since(&self, new: &Record, moment: Timestamp) -> bool {
+        let slack = if self.to.dialect == Dialect::Native {
+            Duration::ZERO
+        } else {
+            Duration::from_secs(1)
+        };
+        self.to.last_written(new).is_none_or(|written| written > moment + slack)
+    }
+
     /// The key on the new side; `None` when it is not one of the old side's.
     pub fn key(&self, key: &StoreKey) -> Option<StoreKey> {
         if self.from.dialect == Dialect::Native {

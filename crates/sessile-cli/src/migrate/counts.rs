@@ -13,6 +13,7 @@ pub(super) enum Outcome {
     Expired,
     EndedHere,
     EndedThere,
+    EndedSince,
     Unreadable,
     Unwritable,
     Refused,
@@ -20,13 +21,19 @@ pub(super) enum Outcome {
 }
 
 /// In the order they are shown: the JSON name, the words, and whether it is a loss.
-const SHOWN: [(Outcome, &str, &str, bool); 10] = [
+const SHOWN: [(Outcome, &str, &str, bool); 11] = [
     (Outcome::Moved, "moved", "moved", false),
     (Outcome::Updated, "updated", "moved again, because they changed since", false),
     (Outcome::Kept, "kept", "left alone: the new store has them, as new or newer", false),
     (Outcome::Expired, "expired", "left behind: expired", false),
     (Outcome::EndedHere, "ended", "left behind: ended while they were moved", false),
     (Outcome::EndedThere, "ended_in_new", "left behind: ended in the new store since", false),
+    (
+        Outcome::EndedSince,
+        "ended_in_old",
+        "ended in the new store too: the old one has them no more",
+        false,
+    ),
     (Outcome::OtherKey, "other_key", "passed over: their keys are not of the old side", false),
     (Outcome::Unreadable, "unreadable", "not moved: unreadable by the old side’s settings", true),
     (Outcome::Unwritable, "unwritable", "not moved: the new format has no form for them", true),

@@ -1,9 +1,11 @@
 //! `sessile migrate`: moving sessions from one store to another.
 
 mod counts;
+mod ended;
 mod job;
 mod state;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -59,6 +61,9 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         false => Some(count(&old, scan, state.after.clone(), &mut progress).await?),
     };
     let mut counts = Counts::default();
+    // A run that goes on in the middle does not see all that the old store has.
+    let whole = state.after.is_none();
+    let mut left = if whole { state.moved.clone() } else { HashMap::new() };
     let job =
         Job { mover, from: old.store.clone(), to: new.store.clone(), dry_run: options.dry_run };
     let job = Arc::new(job);
@@ -68,6 +73,11 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         let page = scan.scan(state.after.as_ref(), PAGE).await;
         let page = page.map_err(|error| stopped(&mut progress, &old, &error, &counts))?;
         let next = page.next.clone();
+        for (key, _) in &page.entries {
+            if let Some(key) = job.mover.key(key) {
+                left.remove(&key.handle().to_string());
+            }
+        }
         let moved = pass_on(&job, page, &state, parallel, |done| {
             counts.add(done.outcome);
             counts.verified += u64::from(done.verified);
@@ -81,6 +91,9 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
             break;
         }
     }
+    let ended = ended::in_both(&job, left, counts.total(), &mut progress).await;
+    let ended = ended.map_err(|error| stopped(&mut progress, &new, &error, &counts))?;
+    (0..ended).for_each(|_| counts.add(Outcome::EndedSince));
     progress.end();
     let seconds = progress.elapsed().as_secs_f64();
     if options.json {
@@ -142,7 +155,7 @@ async fn pass_on(
             && let Some((key, record)) = entries.next()
         {
             let handle = job.mover.key(&key).map(|key| key.handle().to_string());
-            let before = handle.is_some_and(|handle| state.moved.contains(&handle));
+            let before = handle.is_some_and(|handle| state.moved.contains_key(&handle));
             let job = Arc::clone(job);
             under_way.spawn(async move { job.run(&key, &record, before).await });
         }

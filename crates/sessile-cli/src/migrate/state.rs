@@ -5,24 +5,26 @@
 //! written. In a foreign layout the place within the old store is a session's
 //! key, so the file is its owner's alone.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use sessile::Timestamp;
 use sessile::store::Cursor;
 
 use crate::outcome::Failure;
+use crate::say;
 
 /// What a state file remembers.
 pub(super) struct State {
     path: PathBuf,
     /// `None` in a dry run.
     file: Option<File>,
-    /// Handles of sessions that were moved: one of these that the new store has
-    /// not was ended there.
-    pub(super) moved: HashSet<String>,
+    /// Handles of sessions that were moved, and when: one of these that the new
+    /// store has not was ended there, one that the old store has not was ended here.
+    pub(super) moved: HashMap<String, Timestamp>,
     /// Where to go on; `None` from the beginning.
     pub(super) after: Option<Cursor>,
     /// Whether there was a move before this run.
@@ -39,6 +41,8 @@ struct Head {
 #[derive(Serialize, Deserialize)]
 struct Line {
     moved: Vec<String>,
+    /// When, in milliseconds since 1970.
+    at: i64,
     /// Where the next page begins, in hex; none after the last.
     next: Option<String>,
 }
@@ -55,7 +59,7 @@ impl State {
         let mut state = Self {
             path: path.to_owned(),
             file: None,
-            moved: HashSet::new(),
+            moved: HashMap::new(),
             after: None,
             resumed: false,
         };
@@ -109,7 +113,8 @@ impl State {
                 }
             } else {
                 let page: Line = serde_json::from_slice(&line).map_err(|_| strange())?;
-                self.moved.extend(page.moved);
+                let at = Timestamp::from_millis(page.at);
+                self.moved.extend(page.moved.into_iter().map(|handle| (handle, at)));
                 self.after = match page.next {
                     Some(hex) => Some(Cursor::from_bytes(unhex(&hex).ok_or_else(strange)?)),
                     None => None,
@@ -129,9 +134,11 @@ impl State {
         if self.file.is_none() {
             return Ok(());
         }
-        let line = Line { moved, next: next.map(|cursor| hex(cursor.as_bytes())) };
+        let next = next.map(|cursor| hex(cursor.as_bytes()));
+        let at = say::now();
+        let line = Line { moved, at: at.as_millis(), next };
         self.write(&line)?;
-        self.moved.extend(line.moved);
+        self.moved.extend(line.moved.into_iter().map(|handle| (handle, at)));
         Ok(())
     }
 

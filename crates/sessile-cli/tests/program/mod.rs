@@ -1,6 +1,7 @@
 //! Running the program and seeing how it ends.
-#![allow(dead_code, clippy::unwrap_used)] // Each test file uses a part, and may unwrap.
+#![allow(dead_code, clippy::panic, clippy::unwrap_used)] // Each test file uses a part, and may unwrap.
 
+pub(crate) mod shop;
 #[cfg(unix)]
 pub(crate) mod site;
 
