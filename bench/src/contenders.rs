@@ -7,7 +7,7 @@ mod sessile;
 mod tower_sessions;
 
 use crate::Result;
-use crate::target::{Reply, Target};
+use crate::target::{POST, Reply, Target};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
@@ -34,6 +34,8 @@ pub(crate) enum Work {
     Read,
     /// The handler sets one number to a value it did not have.
     Write,
+    /// A POST with a token in a header; the handler looks at nothing.
+    Post,
 }
 
 impl Work {
@@ -43,6 +45,7 @@ impl Work {
             Self::Untouched => "untouched",
             Self::Read => "read",
             Self::Write => "write",
+            Self::Post => "untouched, POST",
         }
     }
 
@@ -51,6 +54,7 @@ impl Work {
             Self::Bare | Self::Untouched => "/untouched",
             Self::Read => "/read",
             Self::Write => "/write",
+            Self::Post => POST,
         }
     }
 }
@@ -63,7 +67,7 @@ pub(crate) struct Contender {
     /// Which package, and how it is configured.
     pub(crate) what: &'static str,
     pub(crate) work: Work,
-    /// The contender without sessions on the same framework.
+    /// The contender without sessions on the same framework; for CSRF layers, without one.
     pub(crate) bare: &'static str,
     /// Whether the measured answer carries a `Set-Cookie`.
     sets_cookie: bool,
@@ -71,6 +75,8 @@ pub(crate) struct Contender {
     cookie_begins: &'static str,
     /// Whether a changed byte in the cookie must lose the session.
     signed: bool,
+    /// Whether another token must be refused.
+    guarded: bool,
     /// What design decided this may cost over bare, in nanoseconds; for our own rows.
     pub(crate) budget: Option<u32>,
     build: fn(&Runtime) -> Result<Box<dyn Target>>,
@@ -91,6 +97,15 @@ pub(crate) const CONTENDERS: &[Contender] = &[
         .cookie_begins(FLASK_JSON),
     ours("sessile-signed-read", OURS_SIGNED, Work::Read, 1000, sessile::signed).signed(),
     ours("sessile-signed-write", OURS_SIGNED, Work::Write, 2000, sessile::signed).signed(),
+    peer("sessile-post", OURS_MEMORY, Work::Post, sessile::memory),
+    ours("csrf-untouched", CSRF, Work::Untouched, 150, sessile::guarded).on("sessile-untouched"),
+    ours("csrf-post", CSRF, Work::Post, 1500, sessile::guarded).on("sessile-post").guarded(),
+    peer("csrf-wtf-post", CSRF_WTF, Work::Post, sessile::guarded_as_flask_wtf)
+        .on("sessile-post")
+        .guarded(),
+    peer("csrf-django-post", CSRF_DJANGO, Work::Post, sessile::guarded_as_django)
+        .on("sessile-post")
+        .guarded(),
     peer("tower-untouched", "tower-sessions, memory", Work::Untouched, tower_sessions::memory),
     peer("tower-read", "tower-sessions, memory", Work::Read, tower_sessions::memory),
     peer("tower-write", "tower-sessions, memory", Work::Write, tower_sessions::memory),
@@ -112,6 +127,9 @@ const OURS_FLASK: &str = "sessile, Flask's signed cookie holds all";
 const OURS_SIGNED: &str = "sessile, native signed cookie holds all";
 /// Flask's cookie name, and `{"` in base64.
 const FLASK_JSON: &str = "session=eyJ";
+const CSRF: &str = "sessile, memory, and CsrfLayer";
+const CSRF_WTF: &str = "sessile, memory, and CsrfLayer with Flask-WTF's rules";
+const CSRF_DJANGO: &str = "sessile, memory, and CsrfLayer with Django's rules";
 const TOWER_SIGNED: &str = "tower-sessions, memory, signed id";
 const ACTIX: &str = "actix-session, signed cookie holds all";
 
@@ -123,8 +141,8 @@ const fn bare(name: &'static str, what: &'static str, build: Build) -> Contender
 
 const fn peer(name: &'static str, what: &'static str, work: Work, build: Build) -> Contender {
     let sets_cookie = matches!(work, Work::Write);
-    let (bare, cookie_begins, signed, budget) = ("axum", "", false, None);
-    Contender { name, what, work, bare, sets_cookie, cookie_begins, signed, budget, build }
+    let (bare, cookie_begins, signed, guarded, budget) = ("axum", "", false, false, None);
+    Contender { name, what, work, bare, sets_cookie, cookie_begins, signed, guarded, budget, build }
 }
 
 const fn ours(
@@ -155,6 +173,11 @@ impl Contender {
         self
     }
 
+    const fn guarded(mut self) -> Self {
+        self.guarded = true;
+        self
+    }
+
     /// The id stays and the browser has it.
     const fn sets_no_cookie(mut self) -> Self {
         self.sets_cookie = false;
@@ -179,6 +202,7 @@ impl Contender {
     fn log_in(&self, target: &mut dyn Target, runtime: &Runtime) -> Result<String> {
         let reply = target.ask(runtime, "/login", "")?;
         expect("login status", reply.status, 200)?;
+        target.show(&reply.body);
         match self.work {
             Work::Bare => Ok("id=AAAAAAAAAAAAAAAAAAAAAA".to_owned()),
             _ => cookies(&reply).ok_or_else(|| "login sets no cookie".into()),
@@ -198,7 +222,7 @@ impl Contender {
         expect("status", reply.status, 200)?;
         expect("Set-Cookie", !reply.set_cookies.is_empty(), self.sets_cookie)?;
         match self.work {
-            Work::Bare | Work::Untouched => expect("body", reply.body.as_str(), USER)?,
+            Work::Bare | Work::Untouched | Work::Post => expect("body", reply.body.as_str(), USER)?,
             Work::Read => {
                 expect("value read", reply.body.as_str(), USER)?;
                 let stranger = target.ask(runtime, "/read", "")?;
@@ -211,6 +235,12 @@ impl Contender {
                 let user = target.ask(runtime, "/read", &after)?.body;
                 expect("user after the write", user.as_str(), USER)?;
             }
+        }
+        if self.guarded {
+            target.show(USER);
+            // Flask-WTF says 400, the others 403.
+            let status = target.ask(runtime, POST, &cookie)?.status;
+            expect("refuses another token", matches!(status, 400 | 403), true)?;
         }
         if self.signed {
             let forged = target.ask(runtime, "/read", &with_one_byte_changed(&cookie))?;

@@ -79,7 +79,10 @@ fn check(contenders: &[Contender]) -> Result<()> {
 fn all(options: &Options) -> Result<()> {
     let chosen: Vec<Contender> = CONTENDERS
         .iter()
-        .filter(|c| c.name == c.bare || c.name.contains(&options.only))
+        .filter(|c| {
+            let compared = |it: &Contender| it.bare == c.name && it.name.contains(&options.only);
+            c.name == c.bare || c.name.contains(&options.only) || CONTENDERS.iter().any(compared)
+        })
         .copied()
         .collect();
     check(&chosen)?;

@@ -77,8 +77,9 @@ impl<'a> Report<'a> {
         out.push_str(
             "\n`ns` is the median of the batch means, `quarters` the range that holds the middle \
              half of them.\n\"Over bare\" compares with the same framework without sessions: axum \
-             for the tower layers,\nactix-web for actix-session. The times compare rows of this \
-             run only.\n",
+             for the tower layers,\nactix-web for actix-session; for CsrfLayer with the session \
+             layer without it, so that a POST's\nload of the session is in it. The times compare \
+             rows of this run only.\n",
         );
         match self.skipped {
             Some(reason) => {

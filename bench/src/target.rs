@@ -7,13 +7,16 @@ use actix_web::dev::{Service as ActixService, ServiceResponse};
 use actix_web::test::TestRequest;
 use axum::Router;
 use axum::body::Body;
-use axum::http::header::{COOKIE, SET_COOKIE};
-use axum::http::{Request, Response};
+use axum::http::header::{COOKIE, HOST, ORIGIN, REFERER, SET_COOKIE};
+use axum::http::{HeaderValue, Method, Request, Response};
 use http_body_util::BodyExt;
 use std::convert::Infallible;
 use std::hint::black_box;
 use tokio::runtime::Runtime;
 use tower::Service as TowerService;
+
+/// The path that is posted to; the others are got.
+pub(crate) const POST: &str = "/post";
 
 /// The answer to one request, as the checks need it.
 pub(crate) struct Reply {
@@ -26,6 +29,8 @@ pub(crate) struct Reply {
 pub(crate) trait Target {
     /// Chooses the path and the `Cookie` header of the requests that `prepare` builds.
     fn aim(&mut self, path: &'static str, cookie: &str);
+    /// Chooses the `X-CSRFToken` of requests for [`POST`].
+    fn show(&mut self, _token: &str) {}
     /// Builds `n` requests; not part of what is measured.
     fn prepare(&mut self, n: usize);
     /// Answers `n` of the prepared requests. This is what is measured.
@@ -39,21 +44,32 @@ pub(crate) struct AxumTarget {
     router: Router,
     path: &'static str,
     cookie: String,
+    token: String,
     ready: Vec<Request<Body>>,
 }
 
 impl AxumTarget {
     pub(crate) fn boxed(router: Router) -> Box<dyn Target> {
-        Box::new(Self { router, path: "/", cookie: String::new(), ready: Vec::new() })
+        let (cookie, token) = (String::new(), String::new());
+        Box::new(Self { router, path: "/", cookie, token, ready: Vec::new() })
     }
 }
 
 /// A request as a browser would send it, without the headers no contender looks at.
-fn axum_request(path: &'static str, cookie: &str) -> Request<Body> {
+fn axum_request(path: &'static str, cookie: &str, token: &str) -> Request<Body> {
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = axum::http::Uri::from_static(path);
     if let (false, Ok(value)) = (cookie.is_empty(), cookie.parse()) {
         request.headers_mut().insert(COOKIE, value);
+    }
+    if let (POST, Ok(token)) = (path, HeaderValue::from_str(token)) {
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(HOST, HeaderValue::from_static("site.example"));
+        headers.insert(ORIGIN, HeaderValue::from_static("https://site.example"));
+        headers.insert(REFERER, HeaderValue::from_static("https://site.example/page"));
+        headers.insert("sec-fetch-site", HeaderValue::from_static("same-origin"));
+        headers.insert("x-csrftoken", token);
     }
     request
 }
@@ -64,10 +80,14 @@ impl Target for AxumTarget {
         self.cookie = cookie.to_owned();
     }
 
+    fn show(&mut self, token: &str) {
+        self.token = token.to_owned();
+    }
+
     fn prepare(&mut self, n: usize) {
         self.ready.reserve(n);
         for _ in 0..n {
-            self.ready.push(axum_request(self.path, &self.cookie));
+            self.ready.push(axum_request(self.path, &self.cookie, &self.token));
         }
     }
 
@@ -86,7 +106,7 @@ impl Target for AxumTarget {
     }
 
     fn ask(&mut self, runtime: &Runtime, path: &'static str, cookie: &str) -> Result<Reply> {
-        let request = axum_request(path, cookie);
+        let request = axum_request(path, cookie, &self.token);
         runtime.block_on(async {
             let reply = TowerService::call(&mut self.router, request).await?;
             let set_cookies = reply

@@ -1,12 +1,15 @@
-//! Ours: in memory, in Flask's signed cookie, in our own signed cookie.
+//! Ours: in memory, in Flask's signed cookie, in our own signed cookie; and with a CSRF layer.
 
 use super::axum_bare::untouched;
 use super::{NOBODY, USER, fresh_number};
 use crate::Result;
-use crate::target::{AxumTarget, Target};
+use crate::target::{AxumTarget, POST, Target};
 use axum::Router;
-use axum::routing::get;
-use sessile::{Config, KeyRing, MemoryStore, SecretKey, Session, SessionLayer, Storage};
+use axum::routing::{get, post};
+use sessile::csrf::{DjangoCookie, django, flask_wtf};
+use sessile::{
+    Config, Csrf, CsrfLayer, KeyRing, MemoryStore, SecretKey, Session, SessionLayer, Storage,
+};
 use tokio::runtime::Runtime;
 
 pub(super) fn memory(_: &Runtime) -> Result<Box<dyn Target>> {
@@ -25,18 +28,41 @@ pub(super) fn signed(_: &Runtime) -> Result<Box<dyn Target>> {
     served(SessionLayer::in_cookies(config)?)
 }
 
+pub(super) fn guarded(_: &Runtime) -> Result<Box<dyn Target>> {
+    guarded_by(CsrfLayer::native())
+}
+
+pub(super) fn guarded_as_flask_wtf(_: &Runtime) -> Result<Box<dyn Target>> {
+    guarded_by(CsrfLayer::flask_wtf(&SecretKey::new(KEY)?, flask_wtf::Rules::default()))
+}
+
+pub(super) fn guarded_as_django(_: &Runtime) -> Result<Box<dyn Target>> {
+    guarded_by(CsrfLayer::django(django::Rules::default(), DjangoCookie::default()))
+}
+
+const KEY: &str = "Iex7 Ohs4 vu0X aeT1 quoh 5eiK Zai2 boo8";
+
 fn keys() -> Result<KeyRing> {
-    Ok(KeyRing::new(SecretKey::new("Iex7 Ohs4 vu0X aeT1 quoh 5eiK Zai2 boo8")?))
+    Ok(KeyRing::new(SecretKey::new(KEY)?))
 }
 
 fn served(layer: SessionLayer) -> Result<Box<dyn Target>> {
-    let router = Router::new()
+    Ok(AxumTarget::boxed(routes().route("/login", get(login)).layer(layer)))
+}
+
+fn guarded_by(layer: CsrfLayer) -> Result<Box<dyn Target>> {
+    let routes = routes().route("/login", get(login_for_a_token)).layer(layer);
+    let sessions = SessionLayer::new(Config::native(), MemoryStore::new())?;
+    Ok(AxumTarget::boxed(routes.layer(sessions)))
+}
+
+fn routes() -> Router {
+    Router::new()
         .route("/untouched", get(untouched))
         .route("/read", get(read))
         .route("/write", get(write))
         .route("/number", get(number))
-        .route("/login", get(login));
-    Ok(AxumTarget::boxed(router.layer(layer)))
+        .route(POST, post(untouched))
 }
 
 async fn read(session: Session) -> String {
@@ -51,6 +77,12 @@ async fn write(session: Session) -> String {
 
 async fn number(session: Session) -> String {
     session.get::<u64>("number").unwrap_or_default().to_string()
+}
+
+/// Answers the token, whose secret goes into the session.
+async fn login_for_a_token(session: Session, csrf: Csrf) -> String {
+    login(session).await;
+    csrf.token()
 }
 
 async fn login(session: Session) -> String {
