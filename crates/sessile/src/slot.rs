@@ -131,6 +131,10 @@ impl Slot {
         if let Some(opened) = self.0.session.get() {
             return Ok(opened.session.clone());
         }
+        #[cfg(feature = "csrf")]
+        if let Some(visit) = self.0.csrf.get() {
+            visit.keep_cookies(headers);
+        }
         let opened = self.open(headers, extensions).await.inspect_err(|_| {
             // A handler that answers all the same answers because of a credential.
             self.note_read();

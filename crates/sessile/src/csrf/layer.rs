@@ -61,7 +61,11 @@ where
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let slot = request.extensions().get::<Slot>();
         if let Some(slot) = slot {
-            slot.csrf().get_or_init(|| Visit::new(self.guard.clone(), request.headers()));
+            let visit = slot.csrf().get_or_init(|| Visit::new(self.guard.clone()));
+            // A layer around this one asked for it before there was a visit.
+            if slot.opened().is_some() {
+                visit.keep_cookies(request.headers());
+            }
         }
         let free = is_safe(request.method().as_str())
             || self.guard.is_exempt(&request)
@@ -256,7 +260,7 @@ impl Guard {
             true => Some(slot.session(headers, &parts.extensions).await?),
             false => None,
         };
-        let visit = slot.csrf().get();
+        let visit = slot.csrf().get().inspect(|visit| visit.keep_cookies(headers));
         let kept = visit.and_then(|visit| visit.django_secret(rules, cookie, session.as_ref()));
         let secret = match kept.as_deref() {
             None => django::Secret::Missing,

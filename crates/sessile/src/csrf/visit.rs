@@ -19,10 +19,15 @@ const VISITOR_COOKIE: &str = "__Host-csrf";
 /// What is kept for the length of a request.
 pub(crate) struct Visit {
     guard: Arc<Guard>,
-    /// The `Cookie` fields; nearly always one.
-    cookie: Option<HeaderValue>,
-    more_cookies: Vec<HeaderValue>,
+    /// The `Cookie` fields, once the session or a token was asked for.
+    cookies: OnceLock<Cookies>,
     made: OnceLock<Mutex<Made>>,
+}
+
+/// Nearly always one.
+struct Cookies {
+    first: Option<HeaderValue>,
+    more: Vec<HeaderValue>,
 }
 
 /// What this request made.
@@ -55,10 +60,17 @@ impl From<CookieError> for NoToken {
 }
 
 impl Visit {
-    pub(super) fn new(guard: Arc<Guard>, headers: &HeaderMap) -> Self {
-        let mut cookies = headers.get_all(header::COOKIE).iter().cloned();
-        let (cookie, more_cookies) = (cookies.next(), cookies.collect());
-        Self { guard, cookie, more_cookies, made: OnceLock::new() }
+    pub(super) fn new(guard: Arc<Guard>) -> Self {
+        Self { guard, cookies: OnceLock::new(), made: OnceLock::new() }
+    }
+
+    /// Keeps what the visitor sent: a session that is saved, after the request is
+    /// gone, may take over a secret from there. Who asks for no session pays nothing.
+    pub(crate) fn keep_cookies(&self, headers: &HeaderMap) {
+        self.cookies.get_or_init(|| {
+            let mut fields = headers.get_all(header::COOKIE).iter().cloned();
+            Cookies { first: fields.next(), more: fields.collect() }
+        });
     }
 
     pub(super) fn guard(&self) -> &Guard {
@@ -72,7 +84,8 @@ impl Visit {
     }
 
     fn cookie(&self, name: &str, pick: Pick) -> Option<String> {
-        let fields = self.cookie.iter().chain(&self.more_cookies).map(HeaderValue::as_bytes);
+        let kept = self.cookies.get()?;
+        let fields = kept.first.iter().chain(&kept.more).map(HeaderValue::as_bytes);
         cookie::find(fields, name, pick).text().map(str::to_owned)
     }
 

@@ -285,3 +285,23 @@ async fn r45_a_damaged_secret_in_the_session_opens_nothing_and_heals() {
     let healed = ada.token(&layers).await;
     assert_eq!(ada.post(&layers, "/echo", &healed).await, OK);
 }
+
+#[tokio::test]
+async fn a_layer_around_it_that_asks_for_the_session_first_changes_nothing() {
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+    let early = async |session: sessile::Session, request: Request, next: Next| {
+        let _ = session.get::<u32>("visit");
+        next.run(request).await
+    };
+    let sessions = sessile::SessionLayer::new(Config::native(), MemoryStore::default()).unwrap();
+    let site =
+        crate::support::routes().layer(CsrfLayer::native()).layer(from_fn(early)).layer(sessions);
+    let mut ada = Browser::default();
+    let token = ada.token(&site).await;
+    // By the visitor's cookie, and, once a session took that over, by the session.
+    assert_eq!(ada.post(&site, "/echo", &token).await, OK);
+    ada.get(&site, "/visit").await;
+    assert_eq!(ada.post(&site, "/echo", &token).await, OK);
+    assert_eq!(ada.post(&site, "/echo", "x").await, REFUSED);
+}
