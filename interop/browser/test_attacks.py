@@ -17,7 +17,12 @@ PAYLOADS = {
     "attribute": "An attribute ran.",
     "url": "A link ran.",
 }
-PROFILES = [("native", []), ("flask", ["--profile", "flask"])]
+PROFILES = {
+    "native": [],
+    "flask": ["--profile", "flask"],
+    "flask-session": ["--profile", "flask-session", "--store", "memory"],
+    "django": ["--profile", "django", "--store", "memory"],
+}
 # What a payload would have put into the page.
 INJECTED = "body script, body img, [onerror]"
 # Where each says that it ran.
@@ -26,7 +31,7 @@ RAN = "return document.getElementById('ran').textContent"
 
 class ForgeryTest(DemoCase):
     def test_r44_r49_each_attack_fails_where_protected_and_succeeds_where_not(self):
-        for profile, options in PROFILES:
+        for profile, options in PROFILES.items():
             visitor = self.visit(self.serve(*options))
             visitor.log_in()
             visitor.wait_for_text("Hello, ada.")

@@ -103,6 +103,23 @@ fn a_taken_port_is_told_with_a_way_out() {
 }
 
 #[test]
+fn the_hostile_site_has_a_port_of_its_own_where_nobody_else_reaches_it() {
+    let site = Site::start("hostile", &["--store", "memory"]);
+    let hostile = site.hostile.as_deref().unwrap();
+    assert_ne!(hostile, site.address);
+    assert!(site.send("GET", "/unprotected/bank", "", "").contains("Left unprotected on purpose"));
+    let port = hostile.rsplit(':').next().unwrap();
+    let options = ["demo", "--store", "memory", "--port", "0", "--hostile-port", port];
+    let ran = sessile(&options).run("");
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("is taken"), "{}", ran.err);
+
+    let seen = Site::start("reached", &["--store", "memory", "--host", "0.0.0.0"]);
+    assert_eq!(seen.hostile, None);
+    assert!(seen.send("GET", "/unprotected/bank", "", "").starts_with("HTTP/1.1 404"));
+}
+
+#[test]
 fn sessions_end_when_idle_as_long_as_told() {
     let site = Site::start("idle-limit", &["--store", "memory", "--seconds-idle", "7200"]);
     let cookie = site.log_in();

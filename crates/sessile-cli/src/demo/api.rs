@@ -37,7 +37,8 @@ pub(crate) async fn change(session: Session, body: Bytes) -> Response {
 /// `GET /api/csrf` → `{"field": …, "token": …}`: the form field that changes are to be
 /// sent with, for programs that read no pages.
 pub(crate) async fn csrf(csrf: Csrf) -> Response {
-    Json(serde_json::json!({ "field": csrf.field_name(), "token": csrf.token() })).into_response()
+    let token = serde_json::json!({ "field": csrf.field_name(), "token": csrf.token() });
+    ([(header::CACHE_CONTROL, "no-store")], Json(token)).into_response()
 }
 
 fn answer(session: &Session) -> Response {

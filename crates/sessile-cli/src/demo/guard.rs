@@ -35,7 +35,9 @@ pub(crate) fn proof(profile: Rules) -> &'static str {
     match profile {
         Rules::Native => "this site sent it, with a token of this session",
         Rules::Flask | Rules::FlaskSession => "it has a token of this session (Flask-WTF’s rules)",
-        Rules::Django => "it has a token that fits the cookie csrftoken (Django’s rules)",
+        Rules::Django => {
+            "no other origin is named and the token fits the cookie csrftoken (Django’s rules)"
+        }
     }
 }
 

@@ -11,6 +11,8 @@ use super::{Program, sessile};
 pub(crate) struct Site {
     pub(crate) process: Child,
     pub(crate) address: String,
+    /// Where the hostile site is, if there is one.
+    pub(crate) hostile: Option<String>,
     pub(crate) folder: PathBuf,
 }
 
@@ -28,10 +30,15 @@ impl Site {
     pub(crate) fn run(mut program: Program, folder: PathBuf, options: &[&str]) -> Self {
         let command = program.0.args(options).arg("--data").arg(&folder);
         let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim_end().strip_prefix("Listening on http://").unwrap().to_owned();
-        Self { process, address, folder }
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let mut listening = || {
+            let line = lines.next()?.unwrap();
+            Some(line.split_once("http://").unwrap().1.to_owned())
+        };
+        let address = listening().unwrap();
+        let local = address.starts_with("127.0.0.1:");
+        let hostile = if local { listening() } else { None };
+        Self { process, address, hostile, folder }
     }
 
     pub(crate) fn connect(&self) -> TcpStream {
