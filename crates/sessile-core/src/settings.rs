@@ -15,6 +15,7 @@ mod read;
 mod store;
 #[cfg(feature = "toml")]
 mod toml;
+mod transport;
 
 use std::fmt;
 

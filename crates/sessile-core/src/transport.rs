@@ -228,7 +228,7 @@ const TAKEN_BEGINNINGS: &[&str] =
     &["accept", "access-control-", "content-", "if-", "proxy-", "sec-", "x-forwarded-"];
 
 /// RFC 9110 section 5.6.2, and no meaning of its own.
-fn is_field_name(name: &str) -> bool {
+pub(crate) fn is_field_name(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let lower = name.to_ascii_lowercase();
     (1..=64).contains(&name.len())
@@ -237,7 +237,7 @@ fn is_field_name(name: &str) -> bool {
         && !TAKEN_BEGINNINGS.iter().any(|taken| lower.starts_with(taken))
 }
 
-fn is_parameter(name: &str) -> bool {
+pub(crate) fn is_parameter(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }

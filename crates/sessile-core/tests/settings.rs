@@ -85,6 +85,8 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_FILE_MODE" => {
             ("0640", &[("SESSION_TYPE", "filesystem"), ("SESSION_FILE_DIR", "flask_session")])
         }
+        "SESSION_TRANSPORT" => ("bearer", &[]),
+        "SESSION_TRANSPORT_NAME" => ("other", &[("SESSION_TRANSPORT", "header")]),
         "SESSION_COOKIE_NAME" => ("other", &[]),
         "SESSION_COOKIE_DOMAIN" => ("example.com", &[]),
         "SESSION_COOKIE_PATH" | "APPLICATION_ROOT" => ("/other", &[]),

@@ -103,6 +103,7 @@ mod guides {
         Forms: "forms.md",
         JsonFrontEnds: "json-front-ends.md",
         Devices: "devices.md",
+        IdsWithoutCookies: "ids-without-cookies.md",
         BehindAProxy: "behind-a-proxy.md",
         SeveralProcesses: "several-processes.md",
         RotateAKey: "rotate-a-key.md",

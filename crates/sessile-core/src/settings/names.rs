@@ -133,6 +133,12 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("SESSION_CACHELIB_NAMES", S, "sha256 or md5"),
     secret("SESSION_MIGRATE_FROM", N | S | D, "the old store's address, as SESSION_URL takes it"),
     plain("SESSION_STORAGE", ALL, "store, signed_cookie or encrypted_cookie"),
+    plain(
+        "SESSION_TRANSPORT",
+        N | S | D,
+        "cookie, header, bearer, url_readable_in_logs, form or form_and_url_readable_in_logs",
+    ),
+    plain("SESSION_TRANSPORT_NAME", N | S | D, "a header's, parameter's or form field's name"),
     plain("SESSION_COOKIE_NAME", ALL, TEXT),
     plain("SESSION_COOKIE_DOMAIN", ALL, "a host name, or false for none"),
     plain("SESSION_COOKIE_PATH", ALL, "a path that begins with /"),

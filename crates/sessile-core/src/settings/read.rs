@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use super::error::SettingsError;
 use super::given::{Given, domain, is_none, same_site, text};
-use super::{SettingValue, StoreChoice, keys, lifetime, store};
+use super::{SettingValue, StoreChoice, keys, lifetime, store, transport};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
 use crate::cookie::CookieTemplate;
 use crate::format::flask_session::Format;
@@ -26,6 +26,7 @@ pub(super) fn config(
     given.check_profile(profile)?;
     let mut config = base(profile, &mut given)?;
     let store = store::choose(&mut given, &mut config)?;
+    transport::apply(&mut given, &mut config)?;
     cookie(&mut given, &mut config)?;
     lifetime::apply(&mut given, &mut config)?;
     behaviour(&mut given, &mut config)?;
