@@ -100,6 +100,11 @@ impl Redis {
         self.connect()?.info(field)
     }
 
+    /// The port by which the nodes of a cluster know it.
+    fn cluster_port(&self) -> u16 {
+        self.tls.as_ref().map_or(self.port(), |(port, _)| *port)
+    }
+
     fn credentials(&self) -> String {
         self.password.as_ref().map_or_else(String::new, |it| format!(":{it}@"))
     }

@@ -82,7 +82,8 @@ pub struct NearCache {
     pub sessions: usize,
     /// How many bytes they may take, about. 32 MiB by default.
     pub bytes: usize,
-    /// How long a session is believed after it was asked for. 5 s by default.
+    /// How long a session is believed after it was asked for. 5 s by default; time in
+    /// which the machine is suspended does not count.
     pub lease: Duration,
 }
 

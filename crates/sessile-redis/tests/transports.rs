@@ -4,14 +4,19 @@
 
 mod support;
 
+use std::time::Duration;
+
 use sessile_conformance::run_all;
 use sessile_core::StoreErrorKind;
 use sessile_redis::{ConnectError, Options, RedisStore};
 use sessile_testbed::Folder;
-use sessile_testbed::redis::{Redis, RedisOptions};
+use sessile_testbed::redis::{Redis, RedisCluster, RedisOptions};
 use support::{near, open};
 
+/// With time for a handshake on a machine that has other work.
 async fn whole_suite(url: String, options: Options) {
+    let (connect_timeout, timeout) = (Duration::from_secs(20), Duration::from_secs(30));
+    let options = Options { connect_timeout, timeout, ..options };
     let can = sessile_conformance::Capabilities {
         sweep: false,
         immediate: options.near_cache.is_none(),
@@ -47,6 +52,18 @@ async fn the_whole_suite_over_tls() {
     let unchecked = format!("{url}/#insecure");
     let refused = RedisStore::connect(&unchecked, Options::default()).await;
     assert!(matches!(refused, Err(ConnectError::Url(_))));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_whole_suite_over_tls_on_a_cluster() {
+    let options = RedisOptions { tls: true, ..RedisOptions::default() };
+    let cluster = RedisCluster::start(options).unwrap();
+    let (url, certificates) = cluster.tls().unwrap();
+    let root_certificate = Some(std::fs::read(&certificates.authority).unwrap());
+    whole_suite(url.clone(), Options { root_certificate, ..Options::default() }).await;
+    let untrusted = RedisStore::connect(&url, Options::default()).await;
+    let Err(ConnectError::Store(refused)) = untrusted else { unreachable!("nobody trusts it") };
+    assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,8 @@
 ))]
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
+use std::time::Duration;
+
 use sessile::{Settings, connect_store};
 use sessile_conformance::http::{Browser, Clock, Reply, Stage};
 use sessile_testbed::proxy::Proxy;
@@ -25,14 +27,14 @@ const SERVERS: [(&str, &str, [u64; 4]); 5] = [
 ];
 
 /// A stage on the server in `variable`, behind a proxy; the first one where there are several.
-async fn stage(variable: &str, more: &str) -> (Stage, Proxy) {
+async fn stage(variable: &str, more: &str, settings: Settings) -> (Stage, Proxy) {
     let url = std::env::var(variable)
         .unwrap_or_else(|_| unreachable!("{variable} is not set: use `cargo xtask servers`"));
     let url = url.split(',').next().unwrap();
     let hosts = url.split("://").nth(1).unwrap().rsplit('@').next().unwrap();
     let server = hosts.split('/').next().unwrap().parse().unwrap();
     let proxy = Proxy::start(server).unwrap();
-    let settings = Settings::new().with("SESSION_URL", proxy.instead_of(url) + more);
+    let settings = settings.with("SESSION_URL", proxy.instead_of(url) + more);
     let (config, choice) = settings.into_config().unwrap();
     let store = connect_store(choice, &config).await.unwrap();
     (Stage::over(store, config, Clock::default()).unwrap(), proxy)
@@ -51,7 +53,7 @@ async fn visit(visitor: &mut Browser, what: usize, turn: u32) -> Reply {
 async fn inv02_round_trips_on_the_wire_are_what_the_readme_says() {
     println!("round trips: a request that leaves its session alone, reads it, changes it, new");
     for (variable, more, allowed) in SERVERS {
-        let (stage, proxy) = stage(variable, more).await;
+        let (stage, proxy) = stage(variable, more, Settings::new()).await;
         let mut visitor = stage.browser();
         for turn in 0..3 {
             visit(&mut visitor, 2, turn).await;
@@ -69,5 +71,33 @@ async fn inv02_round_trips_on_the_wire_are_what_the_readme_says() {
         }
         println!("{variable}: {found:?}");
         assert_eq!(found, allowed, "{variable}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv02_a_session_in_the_near_cache_is_read_without_a_round_trip() {
+    let near = Settings::new().with("SESSION_REDIS_NEAR_CACHE", "1 hour");
+    let (stage, proxy) = stage("SESSILE_TEST_REDIS_URL", "", near).await;
+    let mut visitor = stage.browser();
+    visit(&mut visitor, 2, 0).await;
+    for turn in 1..4 {
+        // Redis tells us of our own write, too: what was read before that is not kept.
+        let patience = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            let before = proxy.counts().round_trips;
+            visit(&mut visitor, 1, turn).await;
+            if proxy.counts().round_trips == before {
+                break;
+            }
+            assert!(tokio::time::Instant::now() < patience, "every read costs a round trip");
+        }
+        let before = proxy.counts().round_trips;
+        for _ in 0..10 {
+            visit(&mut visitor, 1, turn).await;
+        }
+        assert_eq!(proxy.counts().round_trips, before, "reads of what is held");
+        visit(&mut visitor, 2, turn).await;
+        assert_eq!(proxy.counts().round_trips, before + 1, "a change, its load at no cost");
+        visitor.get("/get?k=a").await.unwrap().expect_body(&turn.to_string()).unwrap();
     }
 }

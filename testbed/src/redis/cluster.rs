@@ -8,6 +8,7 @@ use crate::process::{self, wait_until};
 use crate::redis::resp::{Reply, info_field};
 use crate::redis::{Redis, RedisOptions, plan};
 use crate::server::{client, on_a_free_port};
+use crate::tls::Certificates;
 
 const MASTERS: usize = 3;
 const NODES: usize = 6;
@@ -18,6 +19,8 @@ const RANGES: [(&str, &str); MASTERS] = [("0", "5460"), ("5461", "10922"), ("109
 pub struct RedisCluster {
     /// The nodes: at the start the first three are masters, and node `n + 3` follows node `n`.
     pub nodes: Vec<Redis>,
+    /// What the nodes present where they speak TLS, and where that lies.
+    tls: Option<(Certificates, Folder)>,
 }
 
 impl RedisCluster {
@@ -26,8 +29,16 @@ impl RedisCluster {
     /// # Errors
     /// When Redis is not installed, does not start, or the nodes find no agreement.
     pub fn start(options: RedisOptions) -> Result<Self, Error> {
-        let nodes = (0..NODES).map(|_| node(&options)).collect::<Result<Vec<_>, _>>()?;
-        let cluster = Self { nodes };
+        let tls = if options.tls {
+            let folder = Folder::new("certificates")?;
+            Some((Certificates::make(&folder)?, folder))
+        } else {
+            None
+        };
+        let certificates = tls.as_ref().map(|(certificates, _)| certificates);
+        let nodes =
+            (0..NODES).map(|_| node(&options, certificates)).collect::<Result<Vec<_>, _>>()?;
+        let cluster = Self { nodes, tls };
         cluster.join()?;
         cluster.wait_until_whole()?;
         Ok(cluster)
@@ -35,10 +46,21 @@ impl RedisCluster {
 
     /// `redis+cluster://HOST:PORT,HOST:PORT,…` of all six nodes.
     pub fn url(&self) -> String {
-        let hosts: Vec<String> = self.nodes.iter().map(|it| it.address().to_string()).collect();
+        self.url_of("redis", |node| node.port())
+    }
+
+    /// `rediss+cluster://HOST:PORT,HOST:PORT,…`, and the certificates that the nodes present.
+    pub fn tls(&self) -> Option<(String, &Certificates)> {
+        let (certificates, _) = self.tls.as_ref()?;
+        Some((self.url_of("rediss", |node| node.cluster_port()), certificates))
+    }
+
+    fn url_of(&self, scheme: &str, port: impl Fn(&Redis) -> u16) -> String {
+        let host = |node| format!("127.0.0.1:{}", port(node));
+        let hosts: Vec<String> = self.nodes.iter().map(host).collect();
         let password = self.nodes.first().and_then(|it| it.password.as_ref());
         let credentials = password.map_or_else(String::new, |it| format!(":{it}@"));
-        format!("redis+cluster://{credentials}{}", hosts.join(","))
+        format!("{scheme}+cluster://{credentials}{}", hosts.join(","))
     }
 
     /// Waits until every node that runs calls the cluster whole and every replica follows.
@@ -97,7 +119,7 @@ impl RedisCluster {
         }
         for node in &self.nodes {
             for other in &self.nodes {
-                let (port, bus) = (other.port().to_string(), bus_port(other)?);
+                let (port, bus) = (other.cluster_port().to_string(), bus_port(other)?);
                 node.command(&["CLUSTER", "MEET", "127.0.0.1", &port, &bus])?;
             }
         }
@@ -128,7 +150,8 @@ fn is_whole(node: &Redis) -> bool {
         && matches!(info_field(&replication, "master_link_status"), None | Some("up"))
 }
 
-fn node(options: &RedisOptions) -> Result<Redis, Error> {
+fn node(options: &RedisOptions, certificates: Option<&Certificates>) -> Result<Redis, Error> {
+    let mut tls = None;
     let server = on_a_free_port(|port| {
         let folder = Folder::new("cluster")?;
         let mut options = options.clone();
@@ -137,9 +160,17 @@ fn node(options: &RedisOptions) -> Result<Redis, Error> {
             format!("cluster-port {}", crate::free_port()?),
             "cluster-node-timeout 2000".to_owned(),
         ]);
-        plan(port, folder, "Redis Cluster node", &options, None)
+        tls = match certificates {
+            Some(certificates) => Some((crate::free_port()?, certificates.clone())),
+            None => None,
+        };
+        if tls.is_some() {
+            // Among each other, too: else they name their plain ports to everybody.
+            options.more.extend(["tls-cluster yes", "tls-replication yes"].map(str::to_owned));
+        }
+        plan(port, folder, "Redis Cluster node", &options, tls.as_ref())
     })?;
-    Ok(Redis { server, password: options.password.clone(), tls: None })
+    Ok(Redis { server, password: options.password.clone(), tls })
 }
 
 fn bus_port(node: &Redis) -> Result<String, Error> {
