@@ -13,6 +13,9 @@ const PUBLISHED: &[&[u8]] = &[
     // Flask's documentation and tutorial.
     b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
     b"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcb",
+    // Tutorials of Flask and Flask-Session, much copied.
+    b"why would I tell you my secret key?",
+    b"aadifsdfyugdfgytegetyfteft*@7247",
     // Apache Superset, CVE-2023-27524.
     b"CHANGE_ME_TO_A_COMPLEX_RANDOM_SECRET_KEY",
     b"YOUR_OWN_RANDOM_GENERATED_SECRET_KEY",
@@ -213,6 +216,7 @@ mod tests {
         assert_eq!(refused(b"dev"), Some(WeakKey::Short { len: 3 }));
         assert_eq!(refused(&GOOD.as_bytes()[1..]), Some(WeakKey::Short { len: 31 }));
         assert_eq!(refused(PUBLISHED[0]), Some(WeakKey::WellKnown));
+        assert_eq!(refused(b"Why would I tell you my secret key?"), Some(WeakKey::WellKnown));
         let superset = b" change_me_to_a_complex_random_secret_key\n";
         assert_eq!(refused(superset), Some(WeakKey::WellKnown));
         let django = format!("django-insecure-{GOOD}");

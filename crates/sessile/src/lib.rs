@@ -87,27 +87,32 @@ pub use typed::{Dict, Session};
 #[doc = include_str!("../../../README.md")]
 struct Readme;
 
-/// The guides' programs, compiled and run.
-#[cfg(all(doctest, feature = "testing"))]
-mod guides {
-    macro_rules! guide {
+/// The programs of the guides and of the pages on the seeds, compiled and run.
+#[cfg(all(doctest, feature = "templates", feature = "testing"))]
+mod documents {
+    macro_rules! programs {
         ($($name:ident: $file:literal,)*) => {$(
-            #[doc = include_str!(concat!("../../../docs/guides/", $file))]
+            #[doc = include_str!(concat!("../../../docs/", $file))]
             struct $name;
         )*};
     }
 
-    guide! {
-        LogIn: "log-in.md",
-        RememberMe: "remember-me.md",
-        Forms: "forms.md",
-        JsonFrontEnds: "json-front-ends.md",
-        Devices: "devices.md",
-        IdsWithoutCookies: "ids-without-cookies.md",
-        BehindAProxy: "behind-a-proxy.md",
-        SeveralProcesses: "several-processes.md",
-        RotateAKey: "rotate-a-key.md",
-        ShareWithFlask: "share-with-flask.md",
-        ShareWithDjango: "share-with-django.md",
+    programs! {
+        LogIn: "guides/log-in.md",
+        RememberMe: "guides/remember-me.md",
+        Forms: "guides/forms.md",
+        JsonFrontEnds: "guides/json-front-ends.md",
+        Devices: "guides/devices.md",
+        IdsWithoutCookies: "guides/ids-without-cookies.md",
+        BehindAProxy: "guides/behind-a-proxy.md",
+        SeveralProcesses: "guides/several-processes.md",
+        RotateAKey: "guides/rotate-a-key.md",
+        ShareWithFlask: "guides/share-with-flask.md",
+        ShareWithDjango: "guides/share-with-django.md",
+        Seed000: "seeds/000.md",
+        Seed001: "seeds/001.md",
+        Seed002: "seeds/002.md",
+        Seed003: "seeds/003.md",
+        Seed004: "seeds/004.md",
     }
 }
