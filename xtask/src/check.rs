@@ -133,7 +133,7 @@ fn is_banned(name: &str) -> bool {
     })
 }
 
-fn collect_sources(folder: &Path, into: &mut Vec<PathBuf>) {
+pub(crate) fn collect_sources(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {

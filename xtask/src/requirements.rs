@@ -1,4 +1,5 @@
-//! `docs/requirements.md` names a test for each requirement: are all there, and do the tests exist?
+//! `docs/requirements.md` names a test for each requirement, `docs/past-failures.md` for each of
+//! others' failures: are all there, and do the tests exist?
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,6 +8,7 @@ use crate::report::{Done, Failure};
 use crate::workspace::read;
 
 const TABLE: &str = "docs/requirements.md";
+const FAILURES: &str = "docs/past-failures.md";
 /// Cases and scripts of the suite, each in a folder, are tests once the file beside it lists them.
 const LISTS: [(&str, &str); 2] = [
     ("crates/sessile-conformance/src/http/", "crates/sessile-conformance/src/http/mod.rs"),
@@ -16,18 +18,26 @@ const LISTS: [(&str, &str); 2] = [
 /// Every line is there and every test it names exists.
 pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
     let mut sources = HashMap::new();
-    let table = read(&root.join(TABLE))?;
     let lists = LISTS.map(|(_, list)| read(&root.join(list)));
     let lists = lists.into_iter().collect::<Result<String, _>>()?;
-    let found = faults(&table, &lists, |file| {
-        let text = sources.entry(file.to_owned()).or_insert_with(|| read(&root.join(file)).ok());
-        text.clone()
-    });
-    if found.is_empty() {
-        return Ok(Done::note(format!("{} lines", wanted().len())));
+    let mut lines = 0;
+    for (table, wanted) in [(TABLE, wanted()), (FAILURES, wanted_failures())] {
+        let text = read(&root.join(table))?;
+        let mut found = faults(&text, &wanted, &lists, |file| {
+            let text =
+                sources.entry(file.to_owned()).or_insert_with(|| read(&root.join(file)).ok());
+            text.clone()
+        });
+        if table == FAILURES {
+            found.extend(unknown_tests(&text, &all_sources(root)?));
+        }
+        if !found.is_empty() {
+            let remedy = "mend the table, or bring the test back under that name";
+            return Err(Failure::new(format!("{table}:\n  {}", found.join("\n  ")), remedy));
+        }
+        lines += wanted.len();
     }
-    let remedy = "mend the table, or bring the test back under that name";
-    Err(Failure::new(format!("{TABLE}:\n  {}", found.join("\n  ")), remedy))
+    Ok(Done::note(format!("{lines} lines")))
 }
 
 /// The lines there must be.
@@ -39,12 +49,44 @@ fn wanted() -> Vec<String> {
     invariants.chain(requirements).chain(faults).chain(bad_input).collect()
 }
 
+/// The groups of failures that touch sessions, cookies, CSRF and templates.
+fn wanted_failures() -> Vec<String> {
+    (1..=28).map(|number| format!("P{number:02}")).collect()
+}
+
+/// Names of tests that stand in a table without a path and are those of no function.
+fn unknown_tests(document: &str, sources: &str) -> Vec<String> {
+    let lines = document.lines().filter(|line| line.starts_with("| "));
+    let last = lines.filter_map(|line| line.strip_suffix(" |")?.rsplit_once(" | "));
+    let quoted = last.flat_map(|(_, tests)| tests.split('`').skip(1).step_by(2));
+    quoted
+        .filter(|name| is_plain(name) && name.matches('_').count() > 1)
+        .filter(|name| !sources.contains(&format!("fn {name}(")))
+        .filter(|name| !sources.contains(&format!("fn {name}<")))
+        .map(|name| format!("`{name}` is nowhere"))
+        .collect()
+}
+
+/// Every source of the crates and of the benchmarks, one after another.
+fn all_sources(root: &Path) -> Result<String, Failure> {
+    let mut files = Vec::new();
+    for folder in ["crates", "bench/src", "bench/tests"] {
+        crate::check::collect_sources(&root.join(folder), &mut files);
+    }
+    files.iter().map(|file| read(file)).collect()
+}
+
 /// What is wrong with a table, given a way to read sources by their path.
-fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<String>) -> Vec<String> {
+fn faults(
+    table: &str,
+    wanted: &[String],
+    lists: &str,
+    mut source: impl FnMut(&str) -> Option<String>,
+) -> Vec<String> {
     let mut faults = Vec::new();
     let rows: Vec<(&str, &str)> = table.lines().filter_map(row).collect();
-    for id in wanted() {
-        let count = rows.iter().filter(|(found, _)| *found == id).count();
+    for id in wanted {
+        let count = rows.iter().filter(|(found, _)| found == id).count();
         if count != 1 {
             faults.push(format!("{id} has {count} lines"));
         }
@@ -55,7 +97,7 @@ fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<Strin
         for quoted in tests.split('`').skip(1).step_by(2) {
             if quoted.ends_with(".rs") {
                 file = Some(quoted);
-            } else if is_test_name(quoted, lists) {
+            } else if is_test_name(quoted, lists) || file.is_some() && id.starts_with('P') {
                 shown += 1;
                 let fault = match file {
                     None => Some("stands in no file".to_owned()),
@@ -75,18 +117,21 @@ fn faults(table: &str, lists: &str, mut source: impl FnMut(&str) -> Option<Strin
 fn row(line: &str) -> Option<(&str, &str)> {
     let mut cells = line.strip_prefix("| ")?.strip_suffix(" |")?.splitn(3, " | ");
     let (id, _, tests) = (cells.next()?, cells.next()?, cells.next()?);
-    let numbered = id.trim_start_matches("inv").trim_start_matches(['R', 'F', 'B']);
+    let numbered = id.trim_start_matches("inv").trim_start_matches(['R', 'F', 'B', 'P']);
     numbered.parse::<u8>().is_ok().then_some((id, tests))
 }
 
 /// `inv01_…`, `r01_…`, `f01_…`, `b01_…`, or the name of a case or script.
 fn is_test_name(quoted: &str, lists: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let numbered = quoted.starts_with("inv")
         || quoted
             .strip_prefix(['r', 'f', 'b'])
             .is_some_and(|it| it.starts_with(|c: char| c.is_ascii_digit()));
-    (numbered || is_listed(quoted, lists)) && quoted.contains('_') && quoted.bytes().all(plain)
+    (numbered || is_listed(quoted, lists)) && quoted.contains('_') && is_plain(quoted)
+}
+
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 fn is_listed(test: &str, lists: &str) -> bool {
@@ -134,16 +179,24 @@ mod tests {
                 table + &format!("\n| {id} | what | `a.rs`: `r01_there` |")
             });
         let source = "#[test]\nfn r01_there() {}\n\n}\n\nfn r01_idle() {}\n";
-        let found = faults(&table, "", |file| (file == "a.rs").then(|| source.to_owned()));
-        let wanted = [
+        let found =
+            faults(&table, &wanted(), "", |file| (file == "a.rs").then(|| source.to_owned()));
+        let expected = [
             "inv01 has 0 lines",
             "R01: `r01_gone` is not in a.rs",
             "R01: `r01_idle` is in a.rs, but nothing runs it",
             "R01: `r01_x` stands in no.rs, which is not there",
         ];
-        assert_eq!(found, wanted);
+        assert_eq!(found, expected);
         let none = table.replace("| R43 | what | `a.rs`: `r01_there` |", "| R43 | what | later |");
-        let found = faults(&none, "", |_| Some(source.to_owned()));
+        let found = faults(&none, &wanted(), "", |_| Some(source.to_owned()));
         assert!(found.contains(&"R43: no test shows it".to_owned()), "{found:?}");
+    }
+
+    #[test]
+    fn tests_that_are_nowhere_are_found_and_prose_is_none() {
+        let table = "| what | `subtle` | `a_test_there`, `a_test_gone`; `SESSION_A`, `x_y` |\n`not_in_a_table`";
+        let sources = "fn a_test_there() {}";
+        assert_eq!(unknown_tests(table, sources), ["`a_test_gone` is nowhere"]);
     }
 }

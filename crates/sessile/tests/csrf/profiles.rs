@@ -66,6 +66,27 @@ async fn r45_django_in_a_cookie_rotates_at_login() {
     assert_eq!(post(&mut Browser::default(), "/echo", String::new()).await, StatusCode::FORBIDDEN);
 }
 
+/// Django CVE-2016-7401: what another site can put into one of its own cookies became ours.
+#[tokio::test]
+async fn peer25_a_token_planted_in_another_cookies_value_is_none() {
+    let site = django_site(django::Rules::default()).await;
+    let mut eve = Browser::default();
+    let token = eve.token(&site).await;
+    let secret = eve.cookies[0].1.clone();
+    for (name, value, expected) in [
+        ("csrftoken", secret.clone(), StatusCode::OK),
+        ("__utmz", format!("x]csrftoken={secret}"), StatusCode::FORBIDDEN),
+        ("__utmz", format!("x,csrftoken={secret}"), StatusCode::FORBIDDEN),
+        ("__utmz", format!("x csrftoken={secret}"), StatusCode::FORBIDDEN),
+        (" csrftoken\u{a0}", secret.clone(), StatusCode::FORBIDDEN),
+    ] {
+        let mut ada = Browser { cookies: vec![(name.to_owned(), value)] };
+        let form = format!("csrfmiddlewaretoken={token}");
+        let answer = ada.send(&site, "POST", "/echo", &[FORM], form).await;
+        assert_eq!(answer.status, expected, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn r45_django_in_the_session_rotates_at_login() {
     let mut rules = django::Rules::default();
