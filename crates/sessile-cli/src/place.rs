@@ -120,6 +120,21 @@ pub(crate) fn name(choice: &StoreChoice) -> String {
     }
 }
 
+/// Why the store of that name has no list of its sessions, and what to do instead.
+pub(crate) fn no_list(name: &str) -> String {
+    let why = if name.starts_with("memcached") {
+        "Memcached's own list of its keys (lru_crawler metadump) may leave some out"
+    } else if name.starts_with("file:") {
+        "cachelib names its files by hashes of their keys, and the keys are not in them"
+    } else {
+        "it has none"
+    };
+    format!(
+        "this store cannot list what it holds: {why}. To leave it, set SESSION_MIGRATE_FROM in \
+         the application: its sessions are read there and move with their next change"
+    )
+}
+
 /// The name of a configuration's layout.
 pub(crate) fn layout(config: &Config) -> &'static str {
     match sessile::store::Layout::of(config.profile) {

@@ -6,7 +6,7 @@ use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject};
 
 use crate::args::{End, List};
 use crate::outcome::{Failure, print};
-use crate::place::{Directions, Place, wait_for};
+use crate::place::{Directions, Place, no_list, wait_for};
 use crate::progress::{Progress, counted};
 use crate::say;
 
@@ -127,9 +127,10 @@ async fn find(
 }
 
 async fn page(place: &Place, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {
-    let scan = place.store.as_scan().ok_or_else(|| {
-        Failure::usage(format!("{}: this store cannot list what it holds", place.name))
-    })?;
+    let scan = place
+        .store
+        .as_scan()
+        .ok_or_else(|| Failure::usage(format!("{}: {}", place.name, no_list(&place.name))))?;
     scan.scan(after, PAGE).await.map_err(|error| store(place, error))
 }
 

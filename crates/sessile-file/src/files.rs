@@ -1,8 +1,11 @@
 //! The operations of either kind of folder.
 
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Finding, Record, TouchOutcome, Version, WriteOutcome,
+};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
+use crate::diagnose::Place;
 use crate::folder::Name;
 use crate::foreign::Foreign;
 use crate::operations::Files;
@@ -103,6 +106,18 @@ impl AnyFiles {
     }
 
     /// The folder as ours, which alone knows users.
+    /// The folder as an operator looks at it.
+    pub(crate) fn findings(&self, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
+        match self {
+            Self::Native(Files { folder, options }) => {
+                let (root, sessions) = (folder.root(), folder.sessions.as_path());
+                let place = Place { root, sessions, options };
+                place.findings(now, |name| Name::found(name.to_owned()).is_some())
+            }
+            Self::Foreign(files) => files.findings(now),
+        }
+    }
+
     pub(crate) fn native(&self) -> Result<&Files, StoreError> {
         match self {
             Self::Native(files) => Ok(files),

@@ -90,6 +90,10 @@ impl Folder {
         Ok(Self { sessions, subjects, root, written: AtomicU64::new(0) })
     }
 
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
     pub(crate) fn session(&self, name: &Name) -> PathBuf {
         self.sessions.join(&name.text)
     }

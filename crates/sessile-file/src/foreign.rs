@@ -9,12 +9,13 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sessile_core::store::{
-    CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Entry, Finding, Layout, Record, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::cachelib::{self, NOT_AN_ENTRY};
 use crate::count::Count;
+use crate::diagnose::Place;
 use crate::disk::{self, Exchanged, Written};
 use crate::django::{self, Ends};
 use crate::error::{bad_entry, failed};
@@ -320,6 +321,13 @@ impl Foreign {
             }
         }
         Ok(())
+    }
+
+    /// The folder as an operator looks at it.
+    pub(crate) fn findings(&self, now: Timestamp) -> Result<Vec<Finding>, StoreError> {
+        let root = &self.folder.root;
+        let place = Place { root, sessions: root, options: &self.options };
+        place.findings(now, |name| self.is_session(name))
     }
 
     fn is_session(&self, name: &str) -> bool {

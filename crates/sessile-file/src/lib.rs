@@ -33,6 +33,7 @@
 
 pub mod cachelib;
 mod count;
+mod diagnose;
 mod disk;
 mod django;
 mod envelope;

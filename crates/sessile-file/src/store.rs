@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Layout, Page, Record, Scan, Sweep,
-    TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
+    Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -174,6 +174,21 @@ impl SessionStore for FileStore {
     /// Not for cachelib's files: their names are hashes of the keys.
     fn as_scan(&self) -> Option<&dyn Scan> {
         (self.0.layout != Layout::FlaskSession).then_some(self)
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
+    }
+}
+
+impl Diagnose for FileStore {
+    /// Looks at ten thousand files at most, and counts all.
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        let now = clock();
+        Box::pin(self.read(move |files| files.findings(now)))
     }
 }
 

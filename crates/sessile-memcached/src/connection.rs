@@ -21,6 +21,23 @@ const BESIDE_VALUE: usize = 512;
 /// No server is asked to keep, or believed to send, larger items than this (`-I` allows 1 GiB).
 const MAX_ITEM: usize = 64 << 20;
 
+/// No server says more of itself.
+const MAX_STATS: usize = 1000;
+
+/// What a server says of itself, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Stats(pub(crate) Vec<(String, String)>);
+
+impl Stats {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
+    }
+}
+
 /// A version that the server gives every write, unlike that of any other write
 /// to it, before a restart of it included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +115,7 @@ impl Connection {
                 b"time" => &mut time,
                 b"uptime" => &mut uptime,
                 b"item_size_max" => &mut largest,
-                _ if lines > 1000 => return Err(Fault::Strange),
+                _ if lines > MAX_STATS => return Err(Fault::Strange),
                 _ => continue,
             };
             *slot = number(value);
@@ -215,6 +232,26 @@ impl Connection {
             b"HD" => Ok(true),
             b"EN" => Ok(false),
             _ => Err(refusal(&line)),
+        }
+    }
+
+    /// What the server says of itself: `stats`, or a group of them.
+    pub(crate) async fn stats(&mut self, group: &str) -> Result<Stats, Fault> {
+        let command = if group.is_empty() { "stats\r\n" } else { &*format!("stats {group}\r\n") };
+        self.send(command.as_bytes()).await?;
+        let mut stats = Vec::new();
+        loop {
+            let line = self.line().await?;
+            if &*line == b"END" {
+                return Ok(Stats(stats));
+            }
+            if stats.len() >= MAX_STATS {
+                return Err(Fault::Strange);
+            }
+            let stat = line.strip_prefix(b"STAT ").ok_or_else(|| refusal(&line))?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let (name, value) = split(stat);
+            stats.push((text(name), text(value)));
         }
     }
 

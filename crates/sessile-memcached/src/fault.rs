@@ -42,47 +42,61 @@ impl Fault {
 
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        let (kind, why) = match fault {
-            Fault::Unreachable(kind) => {
+        let (kind, why) = fault.told();
+        let error = StoreError::new(STORE, kind);
+        if why.is_empty() { error } else { error.because(why) }
+    }
+}
+
+impl Fault {
+    /// As an operator is told, who wants to know of which server.
+    pub(crate) fn at(self, server: &str) -> StoreError {
+        let (kind, why) = self.told();
+        let why = if why.is_empty() { "no reply in time".to_owned() } else { why };
+        StoreError::new(STORE, kind).because(format!("{server}: {why}"))
+    }
+
+    fn told(self) -> (StoreErrorKind, String) {
+        match self {
+            Self::Unreachable(kind) => {
                 (StoreErrorKind::Unavailable, format!("a server cannot be reached: {kind}"))
             }
-            Fault::Broken(kind) => {
+            Self::Broken(kind) => {
                 (StoreErrorKind::Unavailable, format!("a connection broke: {kind}"))
             }
-            Fault::Resting => (
+            Self::Resting => (
                 StoreErrorKind::Unavailable,
                 "a server could not be reached a moment ago".to_owned(),
             ),
-            Fault::Late => return StoreError::new(STORE, StoreErrorKind::Timeout),
-            Fault::Crowded => {
+            Self::Late => (StoreErrorKind::Timeout, String::new()),
+            Self::Crowded => {
                 (StoreErrorKind::Unavailable, "too many calls wait for a server".to_owned())
             }
-            Fault::TooLarge => (
+            Self::TooLarge => (
                 StoreErrorKind::TooLarge,
                 "the server's bound for one item is its option -I".to_owned(),
             ),
-            Fault::Full => (
+            Self::Full => (
                 StoreErrorKind::Full,
                 "the server's memory (-m) is full, and it evicts nothing".to_owned(),
             ),
-            Fault::Unauthenticated => (
+            Self::Unauthenticated => (
                 StoreErrorKind::Unavailable,
                 "a server wants a name and a password, or other ones".to_owned(),
             ),
-            Fault::TooOld => (
+            Self::TooOld => (
                 StoreErrorKind::Unsupported,
                 "a server does not know the meta commands: 1.6 or later is needed, without a \
                  proxy before it"
                     .to_owned(),
             ),
-            Fault::Strange => {
+            Self::Strange => {
                 (StoreErrorKind::Unavailable, "a reply could not be understood".to_owned())
             }
-            Fault::Failed => {
+            Self::Failed => {
                 (StoreErrorKind::Unavailable, "a server reported an error of its own".to_owned())
             }
-        };
-        StoreError::new(STORE, kind).because(why)
+        }
     }
 }
 

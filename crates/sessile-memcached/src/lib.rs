@@ -24,6 +24,7 @@
 mod address;
 mod choice;
 mod connection;
+mod diagnose;
 mod fault;
 mod foreign;
 mod keys;

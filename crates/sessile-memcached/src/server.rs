@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 use crate::address::Address;
-use crate::connection::{Connection, Item, Only, Stamp, Stored};
+use crate::connection::{Connection, Item, Only, Stamp, Stats, Stored};
 use crate::fault::Fault;
 use crate::options::Options;
 
@@ -106,6 +106,16 @@ impl Server {
 
     pub(crate) async fn touch(&self, key: &str, expiry: i64) -> Result<bool, Fault> {
         call!(self, true, connection => connection.touch(key, expiry))
+    }
+
+    /// What the server says of itself, or of a group of things.
+    pub(crate) async fn stats(&self, group: &str) -> Result<Stats, Fault> {
+        call!(self, true, connection => connection.stats(group))
+    }
+
+    /// Host and port.
+    pub(crate) fn name(&self) -> String {
+        format!("{:?}", self.address)
     }
 
     /// One that nobody uses, or a new one.

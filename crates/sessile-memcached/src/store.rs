@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use sessile_core::store::{
-    CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Diagnose, Entry, Finding, Layout, Record, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::choice::{Ring, ServerChoice};
-use crate::fault::STORE;
+use crate::diagnose;
+use crate::fault::{Fault, STORE};
 use crate::foreign::{Foreign, Whose};
 use crate::keys::{WireKey, takes};
 use crate::native::Native;
@@ -42,6 +44,10 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
     pub(crate) fn of(&self, key: &WireKey) -> &Server {
         let other = self.ring.server(key).checked_sub(1);
         other.and_then(|at| self.others.get(at)).unwrap_or(&self.first)
@@ -70,8 +76,9 @@ impl MemcachedStore {
     /// [`ConnectError`]; a server's failure is [`ConnectError::Store`].
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
         let store = Self::at(url, options)?;
-        for server in [&store.servers.first].into_iter().chain(&store.servers.others) {
-            server.check().await.map_err(|fault| ConnectError::Store(fault.into()))?;
+        for server in store.servers.all() {
+            let failed = |fault: Fault| ConnectError::Store(fault.at(&server.name()));
+            server.check().await.map_err(failed)?;
         }
         Ok(store)
     }
@@ -172,6 +179,19 @@ impl SessionStore for MemcachedStore {
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         each!(self, layout => layout.delete(key).await)
+    }
+
+    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
+        Some(self)
+    }
+}
+
+impl Diagnose for MemcachedStore {
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        Box::pin(async move { Ok(diagnose::findings(&self.servers, clock).await) })
     }
 }
 

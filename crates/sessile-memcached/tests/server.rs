@@ -4,9 +4,14 @@
 
 mod support;
 
+use std::time::UNIX_EPOCH;
+
 use sessile_conformance::faults::record;
 use sessile_conformance::{Capabilities, Keys, Open as _, store_tests};
-use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind, StoreKey};
+use sessile_core::store::{Finding, Level};
+use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind, StoreKey, Timestamp};
+use sessile_memcached::{MemcachedStore, Options};
+use sessile_testbed::memcached::{self, Memcached, MemcachedOptions};
 use support::{Servers, django, flask_session, native};
 
 mod one_server {
@@ -82,5 +87,34 @@ async fn r31_an_id_that_is_a_command_reaches_no_server() {
             assert!(store.delete(&key).await.is_err(), "{id:?}");
         }
         assert!(store.load(&kept).await.unwrap().is_some());
+    }
+}
+
+/// By the names and words of a real server.
+#[tokio::test]
+async fn the_doctor_reads_what_real_servers_say_of_themselves() {
+    let now = || Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap();
+    let findings = async |url: &str| {
+        let store = MemcachedStore::at(url, Options::default()).unwrap();
+        store.as_diagnose().unwrap().diagnose(&now).await.unwrap()
+    };
+    let level = |findings: &[Finding], check: &str| {
+        findings.iter().find(|it| it.check == check).map(|it| it.level)
+    };
+    let good = findings(&support::url(Servers::All)).await;
+    for check in ["servers", "version", "item size", "LRU", "connections"] {
+        assert_eq!(level(&good, check), Some(Level::Good), "{check} {good:?}");
+    }
+    let more = ["-C", "-o", "no_lru_crawler"].map(str::to_owned).into();
+    let largest_item = Some(64 << 10);
+    let bad = MemcachedOptions { largest_item, more, ..MemcachedOptions::default() };
+    let server = [Memcached::start(&bad).unwrap()];
+    let url = format!("{},127.0.0.1:1", memcached::url(&server));
+    let bad = findings(&url).await;
+    for check in ["servers", "compare and set"] {
+        assert_eq!(level(&bad, check), Some(Level::Bad), "{check} {bad:?}");
+    }
+    for check in ["item size", "LRU"] {
+        assert_eq!(level(&bad, check), Some(Level::Warning), "{check} {bad:?}");
     }
 }

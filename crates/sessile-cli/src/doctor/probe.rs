@@ -151,7 +151,10 @@ pub(super) async fn entries(store: &AnyStore) -> Option<Finding> {
     const CHECK: &str = "entries";
     let Some(scan) = store.as_scan() else {
         let text = "this store cannot list what it holds";
-        return Some(Finding::note(CHECK, text).advise("`sessile migrate` cannot move from it"));
+        return Some(Finding::note(CHECK, text).advise(
+            "`sessile list` and `migrate` cannot read it; to leave it, set SESSION_MIGRATE_FROM in \
+             the application",
+        ));
     };
     let (mut seen, mut ended, mut bytes, mut after) = (0u64, 0u64, 0u64, None);
     let mut all = false;
