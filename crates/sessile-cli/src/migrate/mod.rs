@@ -19,7 +19,7 @@ use self::job::{Done, Job};
 use self::state::State;
 use crate::args::Migrate;
 use crate::outcome::{Failure, print, remark};
-use crate::place::{Directions, Place, layout, wait_for};
+use crate::place::{Directions, Place, layout, no_list, wait_for};
 use crate::progress::{Progress, counted};
 
 /// Sessions read at a time.
@@ -53,9 +53,10 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         }
     }
     let mut progress = Progress::new(options.json);
-    let scan = old.store.as_scan().ok_or_else(|| {
-        Failure::usage(format!("{}: this store cannot list what it holds", old.name))
-    })?;
+    let scan = old
+        .store
+        .as_scan()
+        .ok_or_else(|| Failure::usage(format!("{}: {}", old.name, no_list(&old.name))))?;
     let of = match options.no_count {
         true => None,
         false => Some(count(&old, scan, state.after.clone(), &mut progress).await?),
