@@ -260,7 +260,7 @@ mod system {
         let advice = "make room: on a full disk logins get 503, logouts still work";
         Some(match free {
             ..65_536 => Finding::bad(CHECK, text).advise(advice),
-            ..67_108_864 => Finding::warning(CHECK, text).advise(advice),
+            65_536..67_108_864 => Finding::warning(CHECK, text).advise(advice),
             _ if free < all / 20 && free < 1 << 30 => Finding::warning(CHECK, text).advise(advice),
             _ => Finding::good(CHECK, text),
         })
