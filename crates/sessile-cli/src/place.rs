@@ -122,9 +122,7 @@ pub(crate) fn name(choice: &StoreChoice) -> String {
 
 /// Why the store of that name has no list of its sessions, and what to do instead.
 pub(crate) fn no_list(name: &str) -> String {
-    let why = if name.starts_with("memcached") {
-        "Memcached's own list of its keys (lru_crawler metadump) may leave some out"
-    } else if name.starts_with("file:") {
+    let why = if name.starts_with("file:") {
         "cachelib names its files by hashes of their keys, and the keys are not in them"
     } else {
         "it has none"

@@ -12,6 +12,7 @@ use program::sessile;
 use program::shop::{KEY, json, run_in, shop, sqlite};
 use sessile::store::Cursor;
 use sessile::{Profile, SessionId, SessionStore as _, StoreKey};
+use sessile_testbed::memcached::{self, Memcached, MemcachedOptions};
 use sessile_testbed::redis::{Redis, RedisCluster, RedisOptions};
 
 const POSTGRES: &str = "SESSILE_TEST_POSTGRES_URL";
@@ -86,6 +87,10 @@ fn key_there(from: &program::shop::Shop, to: &program::shop::Shop, number: u32) 
         return SessionId::foreign(format!("{number:0>32}")).store_key();
     }
     to.key(number)
+}
+
+fn three_memcacheds() -> Vec<Memcached> {
+    Memcached::several(3, &MemcachedOptions::default()).unwrap()
 }
 
 /// How many sessions a store has, by going through them.
@@ -164,6 +169,8 @@ async fn sessions_move_between_all_servers_and_layouts() {
     };
     let cache = |number| Place::new(database(number), "django").with("SESSION_ENGINE", "cache");
     let file = |name: &str, profile| Place::new(sqlite(dir.path(), name), profile);
+    let caches: Vec<_> = (0..5).map(|_| three_memcacheds()).collect();
+    let memcached = |number: usize, profile| Place::new(memcached::url(&caches[number]), profile);
     for (name, from, to) in [
         ("Redis to PostgreSQL", Place::new(database(1), "native"), native(server(POSTGRES))),
         ("SQLite to MariaDB", file("a.db", "native"), native(server(MYSQL))),
@@ -182,6 +189,23 @@ async fn sessions_move_between_all_servers_and_layouts() {
         ),
         ("Django, db to cache", file("d.db", "django"), cache(4)),
         ("Django's cache to our Redis", cache(5), Place::new(database(6), "native")),
+        ("Memcached to SQLite", memcached(0, "native"), file("e.db", "native")),
+        ("SQLite to Memcached", file("f.db", "native"), memcached(1, "native")),
+        (
+            "Flask-Session, Memcached to Redis",
+            memcached(2, "flask_session"),
+            Place::new(database(7), "flask_session"),
+        ),
+        (
+            "Flask-Session's Memcached to our Redis",
+            memcached(3, "flask_session"),
+            Place::new(database(8), "native"),
+        ),
+        (
+            "Django's cache, Memcached to db",
+            memcached(4, "django").with("SESSION_ENGINE", "cache"),
+            file("g.db", "django"),
+        ),
     ] {
         moves(dir.path(), name, &from, &to).await;
     }
@@ -282,8 +306,10 @@ async fn list_end_and_sweep_work_on_every_server() {
     let dir = tempfile::tempdir().unwrap();
     let redis = Redis::start(RedisOptions::default()).unwrap();
     let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
+    let caches = three_memcacheds();
     let own = format!("cli_users_{}", std::process::id());
     for (place, sweeps) in [
+        (Place::new(memcached::url(&caches), "native"), false),
         (Place::new(redis.url(), "native"), false),
         (Place::new(cluster.url(), "native"), false),
         (Place::new(server(POSTGRES), "native").with("SESSION_TABLE", own.clone()), true),

@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::address::Address;
 use crate::fault::Fault;
+use crate::keys::WireKey;
 
 /// No line of a reply is longer: a status line holds numbers and flags.
 const MAX_LINE: usize = 2048;
@@ -138,6 +139,22 @@ impl Connection {
 
     pub(crate) async fn get(&mut self, key: &str) -> Result<Option<Item>, Fault> {
         self.send(format!("mg {key} v f c t\r\n").as_bytes()).await?;
+        self.item().await
+    }
+
+    /// The items of a few keys, in their order and in one trip.
+    pub(crate) async fn get_each(&mut self, keys: &[WireKey]) -> Result<Vec<Option<Item>>, Fault> {
+        let requests: String =
+            keys.iter().map(|key| format!("mg {} v f c t\r\n", key.as_str())).collect();
+        self.send(requests.as_bytes()).await?;
+        let mut items = Vec::with_capacity(keys.len());
+        for _ in keys {
+            items.push(self.item().await?);
+        }
+        Ok(items)
+    }
+
+    async fn item(&mut self) -> Result<Option<Item>, Fault> {
         let line = self.line().await?;
         let (code, rest) = split(&line);
         match code {
@@ -261,21 +278,27 @@ impl Connection {
         Ok(Stamp(cas.wrapping_add(self.start)))
     }
 
-    async fn send(&mut self, request: &[u8]) -> Result<(), Fault> {
+    pub(crate) async fn send(&mut self, request: &[u8]) -> Result<(), Fault> {
         self.stream.write_all(request).await.map_err(|error| Fault::Broken(error.kind()))
     }
 
     /// A line without its end.
-    async fn line(&mut self) -> Result<Bytes, Fault> {
+    pub(crate) async fn line(&mut self) -> Result<Bytes, Fault> {
+        let mut line = self.raw_line().await?;
+        if line.last() != Some(&b'\r') {
+            return Err(Fault::Strange);
+        }
+        line.truncate(line.len() - 1);
+        Ok(line)
+    }
+
+    /// What comes before a line feed.
+    pub(crate) async fn raw_line(&mut self) -> Result<Bytes, Fault> {
         let mut seen = 0;
         loop {
             if let Some(at) = memchr::memchr(b'\n', self.buffer.get(seen..).unwrap_or_default()) {
-                let mut line = self.buffer.split_to(seen + at).freeze();
+                let line = self.buffer.split_to(seen + at).freeze();
                 self.buffer.advance(1);
-                if line.last() != Some(&b'\r') {
-                    return Err(Fault::Strange);
-                }
-                line.truncate(line.len() - 1);
                 return Ok(line);
             }
             seen = self.buffer.len();
@@ -328,7 +351,7 @@ fn number(digits: &[u8]) -> Option<u64> {
 
 /// What a reply other than those of the command means. Its words are not repeated:
 /// they may hold a key.
-fn refusal(line: &[u8]) -> Fault {
+pub(crate) fn refusal(line: &[u8]) -> Fault {
     let says = |what: &str| memchr::memmem::find(line, what.as_bytes()).is_some();
     match split(line).0 {
         b"SERVER_ERROR" if says("too large") => Fault::TooLarge,

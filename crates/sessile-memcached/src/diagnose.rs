@@ -226,7 +226,8 @@ fn housekeeping(told: &[Told]) -> Finding {
     });
     Finding::warning(CHECK, text).advise(
         "start it with -o modern: what has ended stays in memory until room is needed, and live \
-         sessions are dropped for it",
+         sessions are dropped for it; without lru_crawler `sessile list`, `end` and `migrate` \
+         cannot read it",
     )
 }
 

@@ -31,6 +31,10 @@ pub(crate) enum Fault {
     Strange,
     /// The server's own failure.
     Failed,
+    /// The server makes no list of its keys: why, and what to do.
+    NoList(&'static str),
+    /// The server is at another list of its keys, or at a round of its own.
+    Listing,
 }
 
 impl Fault {
@@ -96,6 +100,15 @@ impl Fault {
             Self::Failed => {
                 (StoreErrorKind::Unavailable, "a server reported an error of its own".to_owned())
             }
+            Self::NoList(why) => {
+                (StoreErrorKind::Unsupported, format!("a server lists no keys: {why}"))
+            }
+            Self::Listing => (
+                StoreErrorKind::Unavailable,
+                "a server lists its keys for one client at a time, and was at it for another all \
+                 the while: try again"
+                    .to_owned(),
+            ),
         }
     }
 }

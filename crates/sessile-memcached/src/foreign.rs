@@ -26,6 +26,8 @@ const TEXT: u32 = 16;
 pub(crate) struct Foreign {
     pub(crate) servers: Arc<Servers>,
     pub(crate) whose: Whose,
+    /// What the keys of sessions begin with.
+    pub(crate) prefix: Arc<str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,10 +66,16 @@ impl Foreign {
         // Nobody was given an id with such a key: who sends one is a new visitor.
         let key = WireKey::new(key, None).map_err(|_| no_such_key())?;
         let Some(item) = self.find(&key).await? else { return Ok(None) };
-        if !self.whose.reads(item.flags) {
-            return Err(bad_entry("its flags say that it is of another type"));
+        let version = version(item.stamp);
+        match self.record(item) {
+            Some(record) => Ok(Some(Entry::Live(record, version))),
+            None => Err(bad_entry("its flags say that it is of another type")),
         }
-        let record = Record {
+    }
+
+    /// The session in an item, unless its flags say that it is something else.
+    pub(crate) fn record(&self, item: Item) -> Option<Record> {
+        self.whose.reads(item.flags).then(|| Record {
             created: None,
             seen: None,
             rotated: None,
@@ -76,8 +84,13 @@ impl Foreign {
             permanent: false,
             subject: None,
             payload: item.value,
-        };
-        Ok(Some(Entry::Live(record, version(item.stamp))))
+        })
+    }
+
+    /// The key of a name that a server told of.
+    pub(crate) fn key_of(&self, name: &WireKey) -> Option<StoreKey> {
+        let ours = name.as_str().starts_with(&*self.prefix);
+        ours.then(|| name.key(None)).flatten()
     }
 
     pub(crate) async fn create(

@@ -44,9 +44,45 @@ impl WireKey {
         Ok(Self(name.into()))
     }
 
+    /// A name that a server told of; `None` if we would not have written it.
+    pub(crate) fn told(name: &[u8]) -> Option<Self> {
+        let name = std::str::from_utf8(name).ok()?;
+        let ours = !name.is_empty() && name.len() <= MAX_KEY && takes(name);
+        ours.then(|| Self(name.into()))
+    }
+
+    /// Whose name it is: [`new`](Self::new) backwards.
+    pub(crate) fn key(&self, prefix: Option<&str>) -> Option<StoreKey> {
+        let Some(prefix) = prefix else { return Some(StoreKey::from_text(&*self.0)) };
+        let name = self.0.strip_prefix(prefix)?;
+        match name.split_once(':')? {
+            ("h", hex) => unhex(hex.as_bytes()).map(StoreKey::from_hash),
+            ("t", text) => Some(StoreKey::from_text(text)),
+            _ => None,
+        }
+    }
+
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Of lower-case digits, as they are written.
+fn unhex(hex: &[u8]) -> Option<[u8; 32]> {
+    let digit = |four: u8| match four {
+        b'0'..=b'9' => Some(four - b'0'),
+        b'a'..=b'f' => Some(four - b'a' + 10),
+        _ => None,
+    };
+    if hex.len() != 64 {
+        return None;
+    }
+    let mut hash = [0; 32];
+    for (byte, pair) in hash.iter_mut().zip(hex.chunks_exact(2)) {
+        let &[high, low] = pair else { return None };
+        *byte = digit(high)? << 4 | digit(low)?;
+    }
+    Some(hash)
 }
 
 /// Whether these may stand in a key. Bytes above 0x7f may, in Memcached as in the Python clients.
@@ -112,5 +148,24 @@ mod tests {
         }
         let ours = WireKey::new(&StoreKey::from_text("x".repeat(248)), Some("p:"));
         assert!(ours.is_err_and(|it| it.kind() == StoreErrorKind::TooLarge));
+    }
+
+    #[test]
+    fn a_name_leads_back_to_its_key() {
+        let (hash, text) = (StoreKey::from_hash([0xa7; 32]), StoreKey::from_text("session:ü%20"));
+        for (key, prefix) in
+            [(&hash, Some("p:")), (&text, Some("p:")), (&text, None), (&text, Some(""))]
+        {
+            let name = WireKey::new(key, prefix).unwrap();
+            let told = WireKey::told(name.as_str().as_bytes()).unwrap();
+            assert!(told.key(prefix).unwrap() == *key);
+        }
+        let upper = format!("p:h:{}", "A7".repeat(32));
+        for other in ["q:t:x", "p:x", "p:u:x", "p:h:a7", "p:h:", &*upper] {
+            assert!(WireKey::told(other.as_bytes()).unwrap().key(Some("p:")).is_none(), "{other}");
+        }
+        for never in [&b""[..], b"a b", b"a\xff", &[b'k'; 251]] {
+            assert!(WireKey::told(never).is_none());
+        }
     }
 }

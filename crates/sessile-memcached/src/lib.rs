@@ -15,8 +15,10 @@
 //! Every write is conditional in the server (CAS), so what was ended stays so
 //! and no update is lost. What Memcached cannot promise is to keep: it forgets
 //! when it is restarted or its memory is full, and a visitor whose session was
-//! forgotten is anonymous. It knows no users either, so their sessions cannot
-//! be listed. Where that matters, put it in front of a durable store.
+//! forgotten is anonymous. It has no index either, so one user's sessions are
+//! found only by going through all of them (`lru_crawler metadump`), and there
+//! is no [`Directory`](sessile_core::store::Directory). Where that matters, put it
+//! in front of a durable store.
 //!
 //! The client is our own, on the meta commands of the text protocol: they give
 //! value, version and time left in one trip. See `docs/decisions.md`.
@@ -28,8 +30,10 @@ mod diagnose;
 mod fault;
 mod foreign;
 mod keys;
+mod list;
 mod native;
 mod options;
+mod scan;
 mod server;
 mod store;
 

@@ -13,7 +13,7 @@ use sessile_core::format::native::{decode_entry, encode_live, encode_moved};
 use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
-use crate::connection::{Only, Stamp, Stored};
+use crate::connection::{Item, Only, Stamp, Stored};
 use crate::fault::{STORE, bad_entry, no_such_key};
 use crate::keys::{SLACK, WireKey, expiry, now};
 use crate::store::Servers;
@@ -39,6 +39,19 @@ enum Found {
 impl Native {
     fn key(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
         WireKey::new(key, Some(&self.prefix))
+    }
+
+    /// The key of a name that a server told of.
+    pub(crate) fn key_of(&self, name: &WireKey) -> Option<StoreKey> {
+        name.key(Some(&self.prefix))
+    }
+
+    /// The session in an item: neither a pointer nor what cannot be read is one.
+    pub(crate) fn record(item: Item) -> Option<Record> {
+        match decode_entry(item.value) {
+            Ok(Entry::Live(record, Version::Number(_))) => Some(record),
+            _ => None,
+        }
     }
 
     fn number(&self) -> u64 {

@@ -14,14 +14,22 @@ use crate::choice::ServerChoice;
 pub struct Options {
     /// Whose keys and values it reads and writes.
     pub layout: Layout,
-    /// What the keys of our own layout begin with: `sessile:`. Foreign keys arrive complete.
-    pub prefix: String,
+    /// What every key begins with; `None` is the layout's own: `sessile:`,
+    /// Flask-Session's `session:` (its `SESSION_KEY_PREFIX`), Django's
+    /// `:1:django.contrib.sessions.cache` (`KEY_PREFIX:VERSION:` and the engine's).
+    ///
+    /// In foreign layouts keys arrive complete, so it serves for
+    /// [`Scan`](sessile_core::store::Scan) only.
+    pub prefix: Option<String>,
     /// Which of several servers has a key. It must be what the other side does:
     /// by default pymemcache's choice, in Flask-Session's layout pylibmc's,
     /// which Flask-Session prefers.
     pub choice: Option<ServerChoice>,
     /// How long a call may take, the wait for a connection included. 2 s by default.
     pub timeout: Duration,
+    /// How long a server may take to list its keys, for
+    /// [`Scan`](sessile_core::store::Scan). 60 s by default.
+    pub listing: Duration,
     /// Connections to one server. 32 by default.
     pub connections: usize,
     /// Calls to one server that may be under way; more are refused at once. 4096 by default.
@@ -35,12 +43,24 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             layout: Layout::default(),
-            prefix: "sessile:".into(),
+            prefix: None,
             choice: None,
             timeout: Duration::from_secs(2),
+            listing: Duration::from_secs(60),
             connections: 32,
             waiting: 4096,
             retry_after: Duration::from_millis(250),
+        }
+    }
+}
+
+impl Options {
+    pub(crate) fn prefix(&self) -> &str {
+        match (&self.prefix, self.layout) {
+            (Some(prefix), _) => prefix,
+            (None, Layout::Native) => "sessile:",
+            (None, Layout::FlaskSession) => "session:",
+            (None, Layout::Django) => ":1:django.contrib.sessions.cache",
         }
     }
 }

@@ -4,12 +4,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::address::Address;
 use crate::connection::{Connection, Item, Only, Stamp, Stats, Stored};
 use crate::fault::Fault;
+use crate::keys::WireKey;
 use crate::options::Options;
+
+/// A server that lists its keys for somebody else is asked again after this long.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// One server. A connection belongs to one call at a time and comes back only
 /// when the call's whole reply was read: whoever drops a call drops its
@@ -20,6 +24,7 @@ pub(crate) struct Server {
     connections: Semaphore,
     waiting: Semaphore,
     timeout: Duration,
+    listing: Duration,
     retry_after: Duration,
     /// Until when it is not asked again.
     resting: Mutex<Option<Instant>>,
@@ -65,6 +70,7 @@ impl Server {
             connections: Semaphore::new(options.connections.clamp(1, Semaphore::MAX_PERMITS)),
             waiting: Semaphore::new(options.waiting.clamp(1, Semaphore::MAX_PERMITS)),
             timeout: options.timeout,
+            listing: options.listing,
             retry_after: options.retry_after,
             resting: Mutex::default(),
         }
@@ -108,6 +114,26 @@ impl Server {
         call!(self, true, connection => connection.touch(key, expiry))
     }
 
+    /// The items of a few keys, in their order.
+    pub(crate) async fn get_each(&self, keys: &[WireKey]) -> Result<Vec<Option<Item>>, Fault> {
+        call!(self, true, connection => connection.get_each(keys))
+    }
+
+    /// Tells `each` every key of the server, over a connection that serves for
+    /// nothing else: one in the middle of a list is good for no visitor's call.
+    pub(crate) async fn list(&self, mut each: impl FnMut(&[u8])) -> Result<(), Fault> {
+        let until = Instant::now() + self.listing;
+        let mut connection = self.opened().await?;
+        loop {
+            let listed = timeout_at(until, connection.list(&mut each)).await;
+            match listed.unwrap_or(Err(Fault::Late)) {
+                // Then it has told nothing yet.
+                Err(Fault::Listing) if Instant::now() + PAUSE < until => sleep(PAUSE).await,
+                ended => return ended,
+            }
+        }
+    }
+
     /// What the server says of itself, or of a group of things.
     pub(crate) async fn stats(&self, group: &str) -> Result<Stats, Fault> {
         call!(self, true, connection => connection.stats(group))
@@ -126,6 +152,11 @@ impl Server {
                 return Ok(connection);
             }
         }
+        self.opened().await
+    }
+
+    /// A new one.
+    async fn opened(&self) -> Result<Connection, Fault> {
         if lock(&self.resting).is_some_and(|until| Instant::now() < until) {
             return Err(Fault::Resting);
         }

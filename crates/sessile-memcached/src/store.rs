@@ -6,17 +6,19 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Diagnose, Entry, Finding, Layout, Record, TouchOutcome, Version,
-    WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Entry, Finding, Layout, Page, Record, Scan,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::choice::{Ring, ServerChoice};
+use crate::connection::Item;
 use crate::diagnose;
 use crate::fault::{Fault, STORE};
 use crate::foreign::{Foreign, Whose};
 use crate::keys::{WireKey, takes};
 use crate::native::Native;
+use crate::scan::{self, Remembered};
 use crate::server::Server;
 use crate::{ConnectError, Options, address};
 
@@ -28,12 +30,42 @@ const MAX_PREFIX: usize = 100;
 pub struct MemcachedStore {
     servers: Arc<Servers>,
     items: Items,
+    remembered: Arc<Remembered>,
 }
 
 #[derive(Clone)]
-enum Items {
+pub(crate) enum Items {
     Native(Native),
     Foreign(Foreign),
+}
+
+impl Items {
+    /// What the key is called.
+    pub(crate) fn name(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
+        WireKey::new(
+            key,
+            match self {
+                Self::Native(layout) => Some(&layout.prefix),
+                Self::Foreign(_) => None,
+            },
+        )
+    }
+
+    /// The key of a name that a server told of, if it is a session's.
+    pub(crate) fn key_of(&self, name: &WireKey) -> Option<StoreKey> {
+        match self {
+            Self::Native(layout) => layout.key_of(name),
+            Self::Foreign(layout) => layout.key_of(name),
+        }
+    }
+
+    /// The session in an item, if there is one.
+    pub(crate) fn record(&self, item: Item) -> Option<Record> {
+        match self {
+            Self::Native(_) => Native::record(item),
+            Self::Foreign(layout) => layout.record(item),
+        }
+    }
 }
 
 /// The servers, and which of them has which key.
@@ -48,8 +80,13 @@ impl Servers {
         std::iter::once(&self.first).chain(&self.others)
     }
 
+    /// The place of a key's server among [`all`](Self::all).
+    pub(crate) fn place(&self, key: &WireKey) -> usize {
+        self.ring.server(key)
+    }
+
     pub(crate) fn of(&self, key: &WireKey) -> &Server {
-        let other = self.ring.server(key).checked_sub(1);
+        let other = self.place(key).checked_sub(1);
         other.and_then(|at| self.others.get(at)).unwrap_or(&self.first)
     }
 }
@@ -91,7 +128,9 @@ impl MemcachedStore {
     /// [`ConnectError::Url`], [`ConnectError::Prefix`], or no random bytes.
     pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
         let addresses = address::parse(url)?;
-        if options.prefix.len() > MAX_PREFIX || !takes(&options.prefix) {
+        let prefix: Arc<str> = options.prefix().into();
+        let ours = options.layout == Layout::Native;
+        if ours && (prefix.len() > MAX_PREFIX || !takes(&prefix)) {
             return Err(ConnectError::Prefix);
         }
         let choice = options.choice.unwrap_or(match options.layout {
@@ -102,7 +141,10 @@ impl MemcachedStore {
         let mut servers = addresses.into_iter().map(|it| Server::new(it, &options));
         let first = servers.next().ok_or(ConnectError::Url("it names no server"))?;
         let servers = Arc::new(Servers { first, others: servers.collect(), ring });
-        let foreign = |whose| Items::Foreign(Foreign { servers: Arc::clone(&servers), whose });
+        let foreign = |whose| {
+            let (servers, prefix) = (Arc::clone(&servers), Arc::clone(&prefix));
+            Items::Foreign(Foreign { servers, whose, prefix })
+        };
         let items = match options.layout {
             Layout::FlaskSession => foreign(Whose::FlaskSession),
             Layout::Django => foreign(Whose::Django),
@@ -114,12 +156,12 @@ impl MemcachedStore {
                 })?;
                 Items::Native(Native {
                     servers: Arc::clone(&servers),
-                    prefix: options.prefix.into(),
+                    prefix,
                     numbers: Arc::new(AtomicU64::new(u64::from_ne_bytes(start))),
                 })
             }
         };
-        Ok(Self { servers, items })
+        Ok(Self { servers, items, remembered: Arc::default() })
     }
 }
 
@@ -181,8 +223,27 @@ impl SessionStore for MemcachedStore {
         each!(self, layout => layout.delete(key).await)
     }
 
+    fn as_scan(&self) -> Option<&dyn Scan> {
+        Some(self)
+    }
+
     fn as_diagnose(&self) -> Option<&dyn Diagnose> {
         Some(self)
+    }
+}
+
+/// Every server lists all its keys for it, other applications' included: once at
+/// the beginning, and again for each 65 536 sessions. That takes a second for
+/// about a million keys, during which the server goes on answering; up to 10 MB
+/// of keys are remembered between pages. Sessions that are listed count as used
+/// when the server is to drop some for want of room.
+impl Scan for MemcachedStore {
+    fn scan<'a>(
+        &'a self,
+        after: Option<&'a Cursor>,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Page, StoreError>> {
+        Box::pin(scan::scan(&self.servers, &self.items, &self.remembered, after, limit))
     }
 }
 

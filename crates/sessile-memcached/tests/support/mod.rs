@@ -34,13 +34,11 @@ pub(crate) fn opened(url: String, options: Options) -> impl Open {
 }
 
 /// Memcached forgets by itself, so there is nothing to sweep. It has no index, so
-/// there is no directory, and its own list of keys (`lru_crawler metadump`) says
-/// that it may leave some out, so nothing is scanned.
+/// there is no directory.
 pub(crate) fn like_ours() -> Capabilities {
     Capabilities {
         sweep: false,
         directory: false,
-        scan: false,
         // Its bound for an item, 1 MiB unless told otherwise by -I, holds the key too.
         max_payload: 1_000_000,
         ..Capabilities::all()

@@ -52,7 +52,7 @@ fn ours(front: StoreChoice) -> Result<AnyStore, ConnectError> {
         }
         #[cfg(feature = "memcached")]
         StoreChoice::Memcached { url, .. } => {
-            let prefix = PREFIX.to_owned();
+            let prefix = Some(PREFIX.to_owned());
             let options = sessile_memcached::Options { prefix, ..Default::default() };
             let front = sessile_memcached::MemcachedStore::at(url.expose(), options);
             front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))

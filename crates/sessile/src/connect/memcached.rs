@@ -16,7 +16,8 @@ fn options(client: MemcachedClient, config: &Config) -> sessile_memcached::Optio
         _ => ServerChoice::Pymemcache,
     };
     let layout = Layout::of(config.profile);
-    Options { layout, choice: Some(choice), ..Options::default() }
+    let prefix = layout.is_foreign().then(|| config.key_prefix.clone());
+    Options { layout, prefix, choice: Some(choice), ..Options::default() }
 }
 
 #[cfg(feature = "memcached")]
