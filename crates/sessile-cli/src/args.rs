@@ -44,7 +44,12 @@ pub(crate) enum KeyCommand {
 #[derive(Debug, clap::Args)]
 pub(crate) struct Generate {
     /// How many random bytes
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(32..=1024))]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(32..=1024)
+    )]
     pub(crate) bytes: u16,
     /// In hexadecimal digits (the default)
     #[arg(long)]
@@ -172,16 +177,17 @@ fn time(text: &str) -> Result<Timestamp, String> {
 /// flask-session` or `django` they live where such an application keeps them.
 ///
 /// Environment: SECRET_KEY signs cookie-held sessions (without it a random one
-/// is made for this run), SECRET_KEY_FALLBACKS is a JSON list of older keys,
-/// oldest first, and SESSION_ALLOW_WEAK_KEY=true permits short keys. With an
-/// address, or the profiles flask-session and django, every setting of sessile counts:
-/// SESSION_TYPE, SESSION_URL, SESSION_ENGINE and so on.
+/// is made for this run), SECRET_KEY_FALLBACKS holds older keys (a JSON list,
+/// or one a line, newest first), and SESSION_ALLOW_WEAK_KEY=true permits short
+/// keys. Where SESSION_URL or SESSION_TYPE is set and --store is not, with an
+/// address, and with the profiles flask-session and django, every setting of
+/// docs/configuration.md counts.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
     /// Where sessions live: sqlite, file, memory, cookie, encrypted-cookie, or a store's address
     /// (sqlite:FILE, postgres://…, mysql://…, redis://…, memcached://…, mongodb://…, file:DIR). One
-    /// with a password belongs in SESSION_URL, where no other user reads it [default: sqlite; with
-    /// `--profile flask` cookie]
+    /// with a password belongs in SESSION_URL, where no other user reads it [default: what
+    /// SESSION_URL or SESSION_TYPE says, else sqlite; with `--profile flask` cookie]
     #[arg(long, alias = "url", value_name = "STORE", value_parser = demo_store)]
     pub(crate) store: Option<DemoStore>,
     /// The port to listen on; 0 takes any free one
@@ -252,6 +258,7 @@ pub(crate) enum Rules {
     /// Flask's signed cookie
     Flask,
     /// Flask-Session's, in its own store
+    #[value(alias = "flask_session")]
     FlaskSession,
     /// Django's, in the store of its session engine
     Django,

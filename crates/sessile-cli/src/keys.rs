@@ -19,30 +19,36 @@ const FILE_MAX: u64 = 64 << 10;
 /// What is allowed of a key.
 pub(crate) type Check = fn(Vec<u8>) -> Result<SecretKey, WeakKey>;
 
-/// `SECRET_KEY` and `SECRET_KEY_FALLBACKS` (a JSON list, oldest first, as in
-/// Flask) of the environment; `None` without the former.
+/// `SECRET_KEY` and `SECRET_KEY_FALLBACKS` (a JSON list, or one a line, newest first, as the
+/// settings have it) of the environment; `None` without the former.
 pub(crate) fn from_environment(check: Check) -> Result<Option<KeyRing>, Failure> {
     let Some(newest) = variable("SECRET_KEY")? else { return Ok(None) };
     let key = |name: &str, text: &str| {
         check(text.as_bytes().to_vec()).map_err(|weak| Failure::usage(format!("{name}: {weak}")))
     };
-    let mut keys = Vec::new();
+    let newest = key("SECRET_KEY", &newest)?;
+    let mut fallbacks = Vec::new();
     if let Some(text) = variable("SECRET_KEY_FALLBACKS")? {
-        let older: Vec<Zeroizing<String>> = serde_json::from_str::<Vec<String>>(&text)
-            .map_err(|_| {
-                Failure::usage(
-                    "SECRET_KEY_FALLBACKS must be a JSON list of keys, oldest first: [\"…\", \"…\"]",
-                )
-            })?
-            .into_iter()
-            .map(Zeroizing::new)
-            .collect();
-        for text in &older {
-            keys.push(key("SECRET_KEY_FALLBACKS", text)?);
+        for text in older(&text)? {
+            fallbacks.push(key("SECRET_KEY_FALLBACKS", &text)?);
         }
     }
-    keys.push(key("SECRET_KEY", &newest)?);
-    KeyRing::from_oldest_first(keys).map(Some).map_err(Failure::usage)
+    Ok(Some(KeyRing::new(newest).with_fallbacks(fallbacks)))
+}
+
+/// The keys in the text of `SECRET_KEY_FALLBACKS`.
+fn older(text: &str) -> Result<Vec<Zeroizing<String>>, Failure> {
+    if !text.trim_start().starts_with('[') {
+        let lines = text.lines().filter(|line| !line.is_empty());
+        return Ok(lines.map(|line| Zeroizing::new(line.to_owned())).collect());
+    }
+    let list = serde_json::from_str::<Vec<String>>(text).map_err(|_| {
+        Failure::usage(
+            "SECRET_KEY_FALLBACKS begins with [ and is no JSON list of keys: write \
+             [\"newer\", \"older\"], or one key a line",
+        )
+    })?;
+    Ok(list.into_iter().map(Zeroizing::new).collect())
 }
 
 /// The keys in a file, one a line, newest first. `-` is stdin.

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use sessile::{AnyStore, Config, Settings, StoreChoice};
+use sessile::{AnyStore, Config, MemoryStore, Settings, SettingsError, StoreChoice};
 
 use crate::args::{Profile, StoreArgs};
 use crate::outcome::Failure;
@@ -17,8 +17,9 @@ pub(crate) struct Place {
 }
 
 /// What says where a store is.
-#[derive(Default)]
 pub(crate) struct Directions<'a> {
+    /// The option that takes its address.
+    pub(crate) option: &'static str,
     pub(crate) url: Option<&'a str>,
     pub(crate) profile: Option<Profile>,
     pub(crate) file: Option<&'a PathBuf>,
@@ -28,7 +29,8 @@ pub(crate) struct Directions<'a> {
 impl<'a> From<&'a StoreArgs> for Directions<'a> {
     fn from(args: &'a StoreArgs) -> Self {
         let StoreArgs { store, profile, config, set } = args;
-        Self { url: store.as_deref(), profile: *profile, file: config.as_ref(), set }
+        let (url, file) = (store.as_deref(), config.as_ref());
+        Self { option: "--store", url, profile: *profile, file, set }
     }
 }
 
@@ -60,7 +62,14 @@ impl Directions<'_> {
 
     /// What they mean, checked; nothing is opened.
     pub(crate) fn read(&self) -> Result<(Config, StoreChoice), Failure> {
-        let (mut config, choice) = self.settings()?.into_config().map_err(Failure::usage)?;
+        let settings = self.settings()?;
+        // Its application would not start with wrong ones.
+        if settings.names().any(|name| name.starts_with("CSRF_") || name.starts_with("WTF_CSRF_")) {
+            settings.csrf().map_err(Failure::usage)?;
+        }
+        let (mut config, choice) = settings
+            .into_config()
+            .map_err(|error| refused(self.option, self.url.is_some(), &error))?;
         if choice == StoreChoice::Cookie {
             return Err(Failure::usage(
                 "these settings keep sessions in cookies: there is no store to look after",
@@ -72,15 +81,84 @@ impl Directions<'_> {
         Ok((config, choice))
     }
 
-    /// The store they lead to, opened.
+    /// The store they lead to, opened, where there is one: nothing is made.
     pub(crate) async fn open(&self) -> Result<Place, Failure> {
         let (config, choice) = self.read()?;
-        let name = name(&choice);
-        let store = sessile::connect_store(choice, &config)
-            .await
-            .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        Ok(Place { store, config, name })
+        if choice == StoreChoice::Memory {
+            return Err(Failure::usage(
+                "a store in memory is seen by its own process alone: there is nothing to look at",
+            ));
+        }
+        match absent(&choice) {
+            Some(path) => Err(Failure::usage(nothing_at(&path))),
+            None => connect(config, choice).await,
+        }
     }
+
+    /// The store they lead to, opened, and made if it is new.
+    pub(crate) async fn open_or_make(&self) -> Result<Place, Failure> {
+        let (config, choice) = self.read()?;
+        connect(config, choice).await
+    }
+
+    /// The store they lead to, opened; an empty one in memory stands for what would be new.
+    pub(crate) async fn open_unless_new(&self) -> Result<Place, Failure> {
+        let (config, choice) = self.read()?;
+        match absent(&choice) {
+            Some(_) => {
+                let store = AnyStore::new(MemoryStore::default());
+                Ok(Place { store, config, name: name(&choice) })
+            }
+            None => connect(config, choice).await,
+        }
+    }
+}
+
+/// What is wrong with settings, in the words of whoever gave an address by `option`.
+pub(crate) fn refused(option: &str, given: bool, error: &SettingsError) -> Failure {
+    match error {
+        SettingsError::Invalid { setting: "SESSION_URL", takes, .. } if given => {
+            Failure::usage(format!("{option} takes {takes} and what follows"))
+        }
+        SettingsError::Missing { setting: "SESSION_TYPE", .. } => Failure::usage(format!(
+            "which store? Give {option} and its address, such as sqlite:sessions.db, or set \
+             SESSION_TYPE and SESSION_URL"
+        )),
+        error => Failure::usage(error),
+    }
+}
+
+async fn connect(config: Config, choice: StoreChoice) -> Result<Place, Failure> {
+    let name = name(&choice);
+    let store = sessile::connect_store(choice, &config)
+        .await
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    Ok(Place { store, config, name })
+}
+
+/// The file or folder of a store that would be made by opening it.
+pub(crate) fn absent(choice: &StoreChoice) -> Option<PathBuf> {
+    let path = match choice {
+        StoreChoice::Sql { url, .. } if url.scheme() == "sqlite" => {
+            let (_, path) = url.expose().split_once(':')?;
+            PathBuf::from(path.strip_prefix("///").unwrap_or(path))
+        }
+        StoreChoice::File { dir, .. } => dir.clone(),
+        StoreChoice::Cached { back, .. } => return absent(back),
+        StoreChoice::Moving { new, old } => return absent(old).or_else(|| absent(new)),
+        _ => return None,
+    };
+    // What cannot be looked at is the store's to complain of.
+    matches!(path.try_exists(), Ok(false)).then_some(path)
+}
+
+/// What to say of it.
+pub(crate) fn nothing_at(path: &std::path::Path) -> String {
+    format!(
+        "there is no {}: the application makes it at its first start; check the path, and the \
+         folder it begins in",
+        path.display()
+    )
 }
 
 fn environment(keys_only: bool) -> Result<Settings, Failure> {
@@ -120,18 +198,19 @@ pub(crate) fn name(choice: &StoreChoice) -> String {
     }
 }
 
-/// Why the store of that name has no list of its sessions, and what to do instead.
+/// Why the store of that name has no list of its sessions.
 pub(crate) fn no_list(name: &str) -> String {
     let why = if name.starts_with("file:") {
         "cachelib names its files by hashes of their keys, and the keys are not in them"
     } else {
         "it has none"
     };
-    format!(
-        "this store cannot list what it holds: {why}. To leave it, set SESSION_MIGRATE_FROM in \
-         the application: its sessions are read there and move with their next change"
-    )
+    format!("this store cannot list what it holds: {why}")
 }
+
+/// How to leave such a store.
+pub(crate) const LEAVE: &str = "to leave it, set SESSION_MIGRATE_FROM in the application: its \
+                                sessions are read there and move with their next change";
 
 /// The name of a configuration's layout.
 pub(crate) fn layout(config: &Config) -> &'static str {

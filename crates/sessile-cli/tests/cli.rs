@@ -167,7 +167,10 @@ fn r23_old_keys_still_read_and_are_pointed_out() {
     let ran =
         sessile(&decode).env("SECRET_KEY", new).env("SECRET_KEY_FALLBACKS", &fallbacks).run("");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    assert!(ran.out.contains("\"signature\":\"good\",\"key\":2,\"keys\":3"), "{}", ran.out);
+    assert!(ran.out.contains("\"signature\":\"good\",\"key\":3,\"keys\":3"), "{}", ran.out);
+    let lines = format!("older\n{KEY}\n");
+    let ran = sessile(&decode).env("SECRET_KEY", new).env("SECRET_KEY_FALLBACKS", &lines).run("");
+    assert!(ran.out.contains("\"key\":3,\"keys\":3"), "{}{}", ran.out, ran.err);
     let file = program::file("keys", &format!("{new}\r\n{KEY}\n\n"));
     let path = file.to_str().unwrap();
     let ran = sessile(&["cookie", "verify", "-f", "flask", "--key-file", path, FLASK]).run("");
@@ -208,8 +211,12 @@ fn inv11_keys_are_never_printed_and_never_arguments() {
 
 #[test]
 fn mistakes_are_told_in_one_line_and_exit_with_2() {
-    let cases: [(&[&str], &str); 9] = [
+    let cases: [(&[&str], &str); 13] = [
         (&["cookie", "decode", "-f", "flask", FLASK], "no key: set SECRET_KEY"),
+        (&["list"], "Give --store and its address"),
+        (&["list", "--store", "nonsense"], "--store takes the store's address: sqlite:"),
+        (&["migrate", "--from", "x", "--to", "sqlite:new.db"], "--from takes the store's address"),
+        (&["sweep", "--store", "memory"], "its own process alone"),
         (&["cookie", "decode", "-f", "flask", "--unverified"], "no cookie: give it"),
         (&["cookie", "verify", "-f", "flask", "--key-file", "/nonexistent", FLASK], "/nonexistent"),
         (&["cookie", "verify", "-f", "flask", "--key-file", "/dev/null", FLASK], "is empty"),
@@ -227,6 +234,18 @@ fn mistakes_are_told_in_one_line_and_exit_with_2() {
     }
     assert_eq!(with_key(&["cookie", "verify", "-f", "native", "--salt", "x", "s1"]).code, 2);
     assert_eq!(with_key(&["cookie", "encode", "-f", "flask", "[1]"]).code, 2);
+}
+
+#[test]
+fn a_cookie_given_with_its_name_is_told_apart_from_a_forged_one() {
+    let named = format!("session={FLASK}; Path=/");
+    let ran = with_key(&["cookie", "verify", "-f", "flask", &named]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("give the value alone"), "{}", ran.err);
+    let ran = with_key(&["cookie", "verify", "-f", "flask", &FLASK.replace("-b8", "-b9")]);
+    assert_eq!((ran.code, ran.err.contains("alone")), (1, false), "{}", ran.err);
+    let ran = with_key(&["cookie", "verify", "-f", "native", "s1AAAA"]);
+    assert!(ran.err.contains("--name and --audience"), "{}", ran.err);
 }
 
 #[test]

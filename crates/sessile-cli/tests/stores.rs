@@ -68,7 +68,7 @@ async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
     for (store, profile) in [
         ("sqlite:a.db", "native"),
         ("file:native", "native"),
-        ("file:flask_session", "flask_session"),
+        ("file:flask_session", "flask-session"),
         ("file:django", "django"),
         ("memory", "native"),
     ] {
@@ -84,7 +84,7 @@ async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
         let findings = again["findings"].as_array().unwrap();
         let entries = findings.iter().find(|finding| finding["check"] == "entries").unwrap();
         // Names of cachelib's files are hashes of its keys, so nobody can list them.
-        let listed = if profile == "flask_session" { "cannot list" } else { "0 in all" };
+        let listed = if profile == "flask-session" { "cannot list" } else { "0 in all" };
         assert!(entries["found"].as_str().unwrap().contains(listed), "{entries}");
     }
     // A password is in nothing it says.
@@ -92,6 +92,30 @@ async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
     let ran = run_in(dir.path(), &words);
     assert_eq!((ran.code, json(&ran)["worst"].as_str()), (1, Some("bad")));
     assert!(!format!("{}{}", ran.out, ran.err).contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_mistyped_path_makes_no_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let nothing = || std::fs::read_dir(dir.path()).unwrap().next().is_none();
+    let from = ["migrate", "--to", "sqlite:new.db", "--from"];
+    let dry = ["migrate", "--dry-run", "--from", "sqlite:///typo.db", "--to", "file:typo"];
+    for words in [
+        &["list", "--store", "sqlite:typo.db"][..],
+        &["sweep", "--store", "file:typo"],
+        &["end", "--everyone", "--store", "sqlite:///typo.db"],
+        &[&from[..], &["sqlite:typo.db"]].concat(),
+        &dry,
+    ] {
+        let ran = run_in(dir.path(), words);
+        assert_eq!(ran.code, 2, "{words:?} {}", ran.err);
+        assert!(ran.err.contains("there is no typo"), "{words:?} {}", ran.err);
+        assert!(nothing(), "{words:?}");
+    }
+    let ran = run_in(dir.path(), &["doctor", "--read-only", "--store", "sqlite:typo.db"]);
+    assert!(ran.code == 1 && ran.out.contains("there is no typo.db") && nothing(), "{}", ran.out);
+    let ran = run_in(dir.path(), &["doctor", "--store", "sqlite:typo.db"]);
+    assert!(ran.out.contains("! warning new") && !ran.out.contains("All is well"), "{}", ran.out);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use sessile::Timestamp;
 /// Which store.
 ///
 /// An address on the command line can be seen by every user of the machine: one
-/// with a password belongs into the environment (SESSION_URL) or a file.
+/// with a password belongs in the environment (SESSION_URL) or a file.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct StoreArgs {
     /// The store's address: sqlite:FILE, postgres://…, mysql://…, redis://…, memcached://…,
@@ -35,6 +35,7 @@ pub(crate) enum Profile {
     /// Ours
     Native,
     /// Flask-Session's
+    #[value(alias = "flask-session")]
     FlaskSession,
     /// Django's
     Django,
@@ -59,7 +60,12 @@ pub(crate) struct Sweep {
     #[command(flatten)]
     pub(crate) place: StoreArgs,
     /// How many are removed at a time
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 500,
+        value_parser = clap::value_parser!(u32).range(1..=100_000)
+    )]
     pub(crate) batch: u32,
     /// Remove what has ended by then: seconds since 1970, or ISO 8601 [default: the clock's]
     #[arg(long, value_name = "TIME", value_parser = time)]
@@ -71,7 +77,8 @@ pub(crate) struct Sweep {
 
 /// Look at a store and say what is wrong with it, or will be, and what to do.
 ///
-/// Writes one entry of its own, changes and removes it, unless told not to.
+/// Writes one entry of its own, changes and removes it, unless told not to. Run it
+/// as the user who runs the site.
 /// Exit code 1 when something is bad; with --strict a warning will do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
@@ -110,10 +117,10 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "URL", required_unless_present = "to_config")]
     pub(crate) to: Option<String>,
     /// Whose layout the old store has [default: native]
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "PROFILE", value_enum)]
     pub(crate) from_profile: Option<Profile>,
     /// Whose layout the new store gets [default: native]
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "PROFILE", value_enum)]
     pub(crate) to_profile: Option<Profile>,
     /// A TOML file of the old side's settings
     #[arg(long, value_name = "FILE")]
@@ -134,7 +141,12 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "FILE", default_value = "sessile-migrate.state")]
     pub(crate) state: PathBuf,
     /// Sessions under way at once
-    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u16).range(1..=1024)
+    )]
     pub(crate) parallel: u16,
     /// Do not count first: the bar then has no end
     #[arg(long)]
@@ -153,7 +165,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<String>,
     /// At most so many
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     pub(crate) limit: usize,
     /// One JSON object a line, instead
     #[arg(long)]

@@ -104,7 +104,23 @@ fn open(reading: &Reading, now: Timestamp) -> Result<(Opened, WhichKey), Failure
             Err(fault) => failure = Some(fault),
         }
     }
-    Err(failure.map_or_else(|| Failure::usage("there is no key"), Failure::from))
+    let failure = failure.map_or_else(|| Failure::usage("there is no key"), Failure::from);
+    Err(failure.and(hint(how, &value)))
+}
+
+/// What a value that no key has signed may be short of.
+fn hint(how: &How, value: &str) -> &'static str {
+    // Base64 ends with `=`, and where it does the text ends or its signature follows.
+    let named = |(_, rest): (&str, &str)| !rest.is_empty() && !rest.starts_with(['=', '.', ':']);
+    if value.split_once('=').is_some_and(named) {
+        return "; give the value alone, without the cookie's name and what follows the value";
+    }
+    match how.format {
+        Format::Native | Format::NativeEncrypted if how.name.is_none() => {
+            "; it is bound to the cookie's name and the application's: see --name and --audience"
+        }
+        _ => "",
+    }
 }
 
 /// Options that the format does not know are a mistake, not to be passed over.
@@ -126,7 +142,10 @@ fn key_ring(how: &How) -> Result<KeyRing, Failure> {
     match &how.key_file {
         Some(path) => keys::from_file(path, check),
         None => keys::from_environment(check)?.ok_or_else(|| {
-            Failure::usage("no key: set SECRET_KEY or give --key-file; never as an argument")
+            Failure::usage(
+                "no key: set SECRET_KEY or give --key-file (never as an argument); `cookie decode \
+                 --unverified` needs none",
+            )
         }),
     }
 }

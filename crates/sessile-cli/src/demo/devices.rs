@@ -23,7 +23,7 @@ pub(crate) async fn list(view: View, sessions: Sessions) -> Result<Response, Fai
         found.sort_by_key(|info| Some(info.handle) != current);
         rows.extend(found.iter().map(|info| row(info, Some(info.handle) == current, now)));
     }
-    let more = context! { rows => rows, listed => listed, limit => SESSIONS_PER_USER };
+    let more = context! { rows => rows, limit => SESSIONS_PER_USER };
     Ok(view.page("devices.html", more).await)
 }
 

@@ -9,7 +9,10 @@ use sessile::format::base64;
 use sessile::format::flask::TaggedJson;
 use sessile::format::itsdangerous::{Codec as _, bytes_to_int};
 use sessile::store::{Entry, Version};
-use sessile::{Failure, Session, SessionStore as _, StoreError, Timestamp, Value};
+use sessile::{
+    CookieSettings, Failure, SameSite, Session, SessionStore as _, StoreError, StoreKey, Timestamp,
+    Value,
+};
 
 use super::devices::moment;
 use super::setup::Kind;
@@ -32,6 +35,7 @@ pub(crate) async fn show(view: View, headers: HeaderMap) -> Result<Response, Fai
     let more = context! {
         cookie_name => site.cookie_name.as_str(),
         parts => value.map(|value| parts(site.kind, value, now)),
+        attributes => attributes(&site.cookie, site.hashed),
         // A cookie that led to no session: ended, expired, or forged.
         dead => value.is_some() && session.is_new(),
         data => data(session),
@@ -50,8 +54,7 @@ fn parts(kind: Kind, value: &str, now: Timestamp) -> Vec<Shown> {
             "secret",
             glimpse(value),
             "id",
-            "192 random bits. They mean nothing, but whoever has them is you, so most of them are \
-             hidden here."
+            "Random. It means nothing, but whoever has it is you, so most of it is hidden here."
                 .into(),
         )],
         Kind::Flask => {
@@ -127,6 +130,47 @@ fn parts(kind: Kind, value: &str, now: Timestamp) -> Vec<Shown> {
     }
 }
 
+/// The cookie's attributes, and what each is for.
+fn attributes(cookie: &CookieSettings, ours: bool) -> Vec<Shown> {
+    let http_only = match cookie.http_only {
+        true => ("HttpOnly", "No script on a page can read it."),
+        false => ("no HttpOnly", "Any script on a page can read it."),
+    };
+    let same_site = match cookie.same_site {
+        Some(SameSite::Strict) => ("SameSite=Strict", "No other site can have it sent."),
+        Some(SameSite::Lax) => ("SameSite=Lax", "Other sites cannot send it along with a form."),
+        Some(SameSite::None) => ("SameSite=None", "Other sites can send it along."),
+        None => (
+            "no SameSite",
+            "The original’s default, kept as it is. Set SESSION_COOKIE_SAMESITE=Lax in production.",
+        ),
+    };
+    let secure = match (cookie.secure, ours) {
+        (true, _) => ("Secure", "Over TLS only."),
+        (false, true) => (
+            "no Secure",
+            "Only because this is plain http. In production it is there, and the name begins with \
+             __Host-.",
+        ),
+        (false, false) => (
+            "no Secure",
+            "The original’s default, kept as it is. Set SESSION_COOKIE_SECURE=true in production.",
+        ),
+    };
+    let shown = |(name, means)| context! { name => name, means => means };
+    [http_only, same_site, secure].map(shown).into()
+}
+
+/// A key of the store; where the id is in it, most of that is hidden.
+fn shown_key(key: &StoreKey, hashed: bool, prefix: &str) -> String {
+    let text = key.to_text();
+    match text.strip_prefix(prefix) {
+        _ if hashed => text,
+        Some(id) => format!("{prefix}{}", glimpse(id)),
+        None => glimpse(&text),
+    }
+}
+
 fn glimpse(secret: &str) -> String {
     let shown: String = secret.chars().take(GLIMPSE).collect();
     format!("{shown}{}", "•".repeat(secret.chars().count().saturating_sub(GLIMPSE).min(26)))
@@ -165,7 +209,7 @@ async fn record(
     let Some(key) = session.store_key() else { return Ok(None) };
     let Some(Entry::Live(record, version)) = site.store.load(&key).await? else { return Ok(None) };
     Ok(Some(context! {
-        key => key.to_text(),
+        key => shown_key(&key, site.hashed, &site.key_prefix),
         handle => key.handle().to_string(),
         subject => record.subject.as_ref().map(|subject| subject.as_str()),
         bytes => record.payload.len(),

@@ -78,7 +78,9 @@ async fn serve(options: &Demo) -> Result<(), Failure> {
     let app = site::router(built);
     let mut said = format!("Listening on http://{address}\n");
     if let Some(beside) = beside {
-        said.push_str(&format!("Listening on a second port with attacks on it: http://{beside}\n"));
+        said.push_str(&format!(
+            "Listening on a second port, for a hostile site that attacks it: http://{beside}\n"
+        ));
     }
     print(&said)?;
     let (told, asked) = tokio::sync::watch::channel(false);

@@ -7,14 +7,14 @@ use sessile::file::{self, FileStore};
 use sessile::sql::{self, SqlStore};
 use sessile::store::NoStore;
 use sessile::{
-    AnyStore, Config, CsrfLayer, Engine, KeyRing, MemoryStore, SecretKey, SessionStore as _,
-    Storage, StoreChoice,
+    AnyStore, Config, CookieSettings, CsrfLayer, Engine, KeyRing, MemoryStore, Profile, SecretKey,
+    SessionStore as _, Settings, Storage, StoreChoice,
 };
 
 use super::guard;
 use crate::args::{Demo, DemoStore, Rules, StoreKind};
-use crate::keys;
 use crate::outcome::Failure;
+use crate::{keys, place};
 
 /// A user's oldest session ends when there are more than this.
 pub(crate) const SESSIONS_PER_USER: usize = 5;
@@ -25,6 +25,12 @@ const AUDIENCE: &str = "sessile demo";
 /// What the site needs to know of its sessions.
 pub(crate) struct Setup {
     pub(crate) engine: Engine,
+    /// The attributes of its cookie.
+    pub(crate) cookie: CookieSettings,
+    /// Whether the store's keys are hashes of ids, as in our own layout.
+    pub(crate) hashed: bool,
+    /// What the keys begin with where they are not.
+    pub(crate) key_prefix: String,
     pub(crate) csrf: CsrfLayer,
     /// What that was shown when it lets a form in.
     pub(crate) proof: &'static str,
@@ -74,7 +80,9 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
                 "with this profile --store takes an address, such as sqlite:FILE, or memory",
             ));
         }
-        None if own_rules => return from_settings(options, None).await,
+        None if own_rules || options.profile == Rules::Native && names_a_store()? => {
+            return from_settings(options, None).await;
+        }
         Some(DemoStore::Kind(named)) => Some(*named),
         None => None,
     };
@@ -116,6 +124,12 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
     site(options.profile, config, store, kind, place, idle, notes)
 }
 
+/// Whether the environment says where sessions are kept.
+fn names_a_store() -> Result<bool, Failure> {
+    let settings: Settings = sessile::from_env().map_err(Failure::usage)?;
+    Ok(settings.names().any(|name| matches!(name, "SESSION_URL" | "SESSION_TYPE")))
+}
+
 /// What every way of keeping sessions has in common.
 fn site(
     profile: Rules,
@@ -129,9 +143,12 @@ fn site(
     notes.push(format!("sessions live in {place}"));
     notes.push("plain http: session cookies travel without TLS; for this machine only".to_owned());
     let csrf = guard::layer(profile, config.keys.as_ref())?;
-    let engine = Engine::new(config.for_development()).map_err(Failure::usage)?;
+    let config = config.for_development();
+    let (cookie, hashed) = (config.cookie.clone(), config.profile == Profile::Native);
+    let key_prefix = config.key_prefix.clone();
+    let engine = Engine::new(config).map_err(Failure::usage)?;
     let proof = guard::proof(profile);
-    Ok(Setup { engine, csrf, proof, store, kind, place, idle, notes })
+    Ok(Setup { engine, cookie, hashed, key_prefix, csrf, proof, store, kind, place, idle, notes })
 }
 
 /// As any application is set up: by the settings of the environment, in the
@@ -158,7 +175,9 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
     if let Some(seconds) = options.seconds_idle {
         settings = settings.with("SESSION_IDLE_TIMEOUT", i64::from(seconds.get()));
     }
-    let (mut config, choice) = settings.into_config().map_err(Failure::usage)?;
+    let read = settings.into_config();
+    let (mut config, choice) =
+        read.map_err(|error| place::refused("--store", url.is_some(), &error))?;
     let kind = match config.storage {
         Storage::Store => Kind::Stored,
         Storage::SignedCookie => Kind::Signed,

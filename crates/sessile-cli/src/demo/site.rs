@@ -10,7 +10,7 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use minijinja::{Value, context};
 use sessile::templates::TemplatesLayer;
-use sessile::{AnyStore, CsrfLayer, SessionLayer};
+use sessile::{AnyStore, CookieSettings, CsrfLayer, SessionLayer, SessionStore as _};
 
 use super::bank::{self, Bank};
 use super::inspect::{self, Counted};
@@ -26,6 +26,10 @@ pub(crate) struct Site {
     pub(crate) place: String,
     pub(crate) idle: Option<Duration>,
     pub(crate) cookie_name: String,
+    pub(crate) cookie: CookieSettings,
+    /// Whether the store's keys are hashes of ids.
+    pub(crate) hashed: bool,
+    pub(crate) key_prefix: String,
     pub(crate) notes: Vec<String>,
     /// What the CSRF layer was shown when it let a form in.
     pub(crate) proof: &'static str,
@@ -47,7 +51,8 @@ pub(crate) struct Built {
 
 /// Puts the site together.
 pub(crate) fn build(setup: Setup, playground: Option<u16>) -> Result<Built, Failure> {
-    let Setup { engine, csrf, proof, store, kind, place, idle, notes } = setup;
+    let Setup { engine, cookie, hashed, key_prefix, csrf, proof, store, kind, place, idle, notes } =
+        setup;
     let store = AnyStore::new(Counted(store));
     let templates = templates::load()
         .map_err(|error| Failure::usage(format!("a template is broken: {error}")))?;
@@ -55,8 +60,22 @@ pub(crate) fn build(setup: Setup, playground: Option<u16>) -> Result<Built, Fail
     let sessions = SessionLayer::with_engine(engine, store.clone()).map_err(Failure::usage)?;
     let sessions = sessions.on_event(inspect::note_event);
     let (bank, board, log) = Default::default();
-    let site =
-        Site { store, kind, place, idle, cookie_name, notes, proof, bank, board, log, playground };
+    let site = Site {
+        store,
+        kind,
+        place,
+        idle,
+        cookie_name,
+        cookie,
+        hashed,
+        key_prefix,
+        notes,
+        proof,
+        bank,
+        board,
+        log,
+        playground,
+    };
     let site = Arc::new(site);
     Ok(Built { site, sessions, csrf, templates: templates.layer() })
 }
@@ -112,7 +131,13 @@ fn unprotected() -> Router<Arc<Site>> {
 impl Site {
     /// What is the same on every page.
     pub(crate) fn facts(&self) -> Value {
-        context! { kind => self.kind.name(), place => self.place.as_str() }
+        context! {
+            kind => self.kind.name(),
+            place => self.place.as_str(),
+            hashed => self.hashed,
+            // Whether a user's sessions can be listed and ended.
+            listed => self.store.as_directory().is_some(),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
 use sessile::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
 use sessile::{
-    AnyStore, Config, Engine, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey,
-    Timestamp,
+    AnyStore, Config, Engine, KeyRing, MemoryStore, Profile, SecretKey, SessionStore, StoreError,
+    StoreErrorKind, StoreKey, Timestamp,
 };
 use tower::ServiceExt as _;
 
@@ -21,11 +21,20 @@ pub(super) fn app(store: AnyStore) -> Router {
 
 /// With the port of the hostile site, or where others reach the address.
 pub(super) fn app_beside(store: AnyStore, hostile: Option<u16>) -> Router {
-    let engine = Engine::new(Config::native().for_development()).unwrap();
+    app_of(Config::native(), store, hostile)
+}
+
+/// With these rules.
+pub(super) fn app_of(config: Config, store: AnyStore, hostile: Option<u16>) -> Router {
+    let config = config.for_development();
+    let (cookie, hashed) = (config.cookie.clone(), config.profile == Profile::Native);
+    let key_prefix = config.key_prefix.clone();
+    let engine = Engine::new(config).unwrap();
     let place = "a test".to_owned();
     let (csrf, kind) = (guard::layer(Rules::Native, None).unwrap(), Kind::Stored);
     let (proof, idle, notes) = ("a test", None, Vec::new());
-    let setup = Setup { engine, csrf, proof, store, kind, place, idle, notes };
+    let setup =
+        Setup { engine, cookie, hashed, key_prefix, csrf, proof, store, kind, place, idle, notes };
     site::router(site::build(setup, hostile).unwrap())
 }
 
@@ -272,6 +281,24 @@ async fn r44_forms_without_the_token_of_their_session_are_refused() {
         assert!(send(&app, "GET", "/", &ada, "").await.body.contains("Hello, ada."), "{form}");
     }
     assert_eq!(send(&app, "POST", "/logout", &ada, "").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn inv11_inside_shows_no_whole_id_where_the_stores_key_holds_it() {
+    for config in [Config::flask_session(None), Config::django(keys())] {
+        let name = format!("{}=", config.cookie.name);
+        let app = app_of(config, AnyStore::new(MemoryStore::default()), None);
+        let ada = log_in(&app, "ada", "engine").await;
+        let id = ada.split("; ").find_map(|cookie| cookie.strip_prefix(name.as_str())).unwrap();
+        let page = send(&app, "GET", "/inside", &ada, "").await.body;
+        assert!(page.contains(&id[..6]) && page.contains("The id itself"), "{page}");
+        assert!(!page.contains(&id[..8]), "{page}");
+        assert!(!page.contains("__Host-") && !page.contains("SHA-256"), "{page}");
+    }
+}
+
+fn keys() -> KeyRing {
+    KeyRing::new(SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94").unwrap())
 }
 
 #[tokio::test]

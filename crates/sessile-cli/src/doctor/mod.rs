@@ -10,7 +10,7 @@ use sessile::store::{Finding, Level};
 
 use crate::args::Doctor;
 use crate::outcome::{Failure, print};
-use crate::place::{Directions, layout, name, wait_for};
+use crate::place::{Directions, absent, layout, name, nothing_at, wait_for};
 use crate::say;
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
@@ -24,8 +24,20 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
     let layout = layout(&config);
     let begun = Instant::now();
     let mut findings = Vec::new();
-    match sessile::connect_store(choice, &config).await {
+    let new = absent(&choice);
+    let opened = match &new {
+        // Opening would make it.
+        Some(path) if options.read_only => Err(nothing_at(path)),
+        _ => sessile::connect_store(choice, &config).await.map_err(|error| error.to_string()),
+    };
+    match opened {
         Ok(store) => {
+            if let Some(path) = new {
+                let text = format!("there was no {}; it has been made", path.display());
+                findings.push(Finding::warning("new", text).advise(
+                    "if there should be sessions, check the path, and the folder it begins in",
+                ));
+            }
             findings.push(Finding::good("opens", format!("in {}", probe::millis(begun.elapsed()))));
             findings.extend(probe::reads(&store, &config).await);
             if !options.read_only {
@@ -43,7 +55,7 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
             }
         }
         Err(error) => findings.push(
-            Finding::bad("opens", error.to_string())
+            Finding::bad("opens", error)
                 .advise("no session can be read or written until it does: visitors get 503"),
         ),
     }

@@ -19,9 +19,12 @@ const SAMPLE: usize = 1000;
 /// An entry of ours that something kept from being removed is gone after this.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// "1.2 ms".
+/// "1.2 ms", "87 µs".
 pub(super) fn millis(span: Duration) -> String {
-    format!("{:.1} ms", span.as_secs_f64() * 1000.0)
+    match span.as_micros() {
+        micros @ ..1000 => format!("{micros} µs"),
+        _ => format!("{:.1} ms", span.as_secs_f64() * 1000.0),
+    }
 }
 
 /// A key nobody has.
@@ -41,10 +44,15 @@ fn key(config: &Config) -> Result<StoreKey, String> {
 /// How long reading takes.
 pub(super) async fn reads(store: &AnyStore, config: &Config) -> Option<Finding> {
     const CHECK: &str = "reads";
-    let key = match key(config) {
-        Ok(key) => key,
-        Err(error) => return Some(Finding::bad(CHECK, error).advise("the system's randomness")),
-    };
+    let key =
+        match key(config) {
+            Ok(key) => key,
+            Err(error) => {
+                return Some(Finding::bad(CHECK, error).advise(
+                    "look at this machine: nothing here can make a session id without them",
+                ));
+            }
+        };
     let mut times = Vec::with_capacity(READS);
     for _ in 0..READS {
         let begun = Instant::now();
@@ -70,10 +78,15 @@ pub(super) async fn writes(store: &AnyStore, config: &Config) -> Option<Finding>
     const CHECK: &str = "writes";
     let begun = Instant::now();
     let advice = "logins and logouts do not work until this does: visitors get 503";
-    let key = match key(config) {
-        Ok(key) => key,
-        Err(error) => return Some(Finding::bad(CHECK, error).advise("the system's randomness")),
-    };
+    let key =
+        match key(config) {
+            Ok(key) => key,
+            Err(error) => {
+                return Some(Finding::bad(CHECK, error).advise(
+                    "look at this machine: nothing here can make a session id without them",
+                ));
+            }
+        };
     let outcome = life(store, config, &key).await;
     if outcome.is_err() {
         // Whatever is left of it; it expires in any case.

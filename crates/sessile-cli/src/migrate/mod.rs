@@ -19,7 +19,7 @@ use self::job::{Done, Job};
 use self::state::State;
 use crate::args::Migrate;
 use crate::outcome::{Failure, print, remark};
-use crate::place::{Directions, Place, layout, no_list, wait_for};
+use crate::place::{Directions, LEAVE, Place, layout, no_list, wait_for};
 use crate::progress::{Progress, counted};
 
 /// Sessions read at a time.
@@ -32,13 +32,19 @@ pub(crate) fn run(options: &Migrate) -> Result<(), Failure> {
 async fn migrate(options: &Migrate) -> Result<(), Failure> {
     let Migrate { from, from_profile, from_config, from_set, .. } = options;
     let file = from_config.as_ref();
-    let old = Directions { url: from.as_deref(), profile: *from_profile, file, set: from_set };
+    let (url, profile) = (from.as_deref(), *from_profile);
+    let old = Directions { option: "--from", url, profile, file, set: from_set };
     let Migrate { to, to_profile, to_config, to_set, .. } = options;
     let file = to_config.as_ref();
-    let new = Directions { url: to.as_deref(), profile: *to_profile, file, set: to_set };
+    let (url, profile) = (to.as_deref(), *to_profile);
+    let new = Directions { option: "--to", url, profile, file, set: to_set };
     // Impossible moves are refused before anything is opened or made.
     let mover = Mover::new(old.read()?.0, new.read()?.0).map_err(Failure::usage)?;
-    let (old, new) = (old.open().await?, new.open().await?);
+    let old = old.open().await?;
+    let new = match options.dry_run {
+        true => new.open_unless_new().await?,
+        false => new.open_or_make().await?,
+    };
     let (from, to) = (described(&old), described(&new));
     if from == to {
         return Err(Failure::usage(format!("both sides are {from}: there is nothing to move")));
@@ -56,7 +62,7 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
     let scan = old
         .store
         .as_scan()
-        .ok_or_else(|| Failure::usage(format!("{}: {}", old.name, no_list(&old.name))))?;
+        .ok_or_else(|| Failure::usage(format!("{}: {}; {LEAVE}", old.name, no_list(&old.name))))?;
     let of = match options.no_count {
         true => None,
         false => Some(count(&old, scan, state.after.clone(), &mut progress).await?),

@@ -22,7 +22,8 @@ pub(crate) struct Program(pub(crate) Command);
 pub(crate) fn sessile(words: &[&str]) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sessile"));
     command.args(words).current_dir(std::env::temp_dir());
-    for name in ["SECRET_KEY", "SECRET_KEY_FALLBACKS", "SESSION_ALLOW_WEAK_KEY"] {
+    let settings = ["SESSION_URL", "SESSION_TYPE", "SESSION_ALLOW_WEAK_KEY"];
+    for name in ["SECRET_KEY", "SECRET_KEY_FALLBACKS"].into_iter().chain(settings) {
         command.env_remove(name);
     }
     Program(command)
