@@ -199,6 +199,46 @@ async fn addresses_by_name() {
 }
 
 #[tokio::test]
+async fn r52_an_address_by_name_leads_nowhere_but_to_its_route() {
+    let hostile = ["/evil.example/x", "//evil.example", "..", "../../admin", "a/./b"];
+    let routes = |templates: Templates| {
+        let templates = templates.route("all", "/{*path}").route("user", "/users/{id}/edit");
+        templates.static_files("/static")
+    };
+    let expected = [
+        ("all", "path", ["/%2Fevil.example/x", "/%2F/evil.example", "", "", ""]),
+        (
+            "static",
+            "filename",
+            ["/static/%2Fevil.example/x", "/static/%2F/evil.example", "", "", ""],
+        ),
+        (
+            "user",
+            "id",
+            [
+                "/users/%2Fevil.example%2Fx/edit",
+                "/users/%2F%2Fevil.example/edit",
+                "",
+                "/users/..%2F..%2Fadmin/edit",
+                "/users/a%2F.%2Fb/edit",
+            ],
+        ),
+    ];
+    for (route, name, addresses) in expected {
+        for (value, address) in hostile.into_iter().zip(addresses) {
+            let source = format!("{{{{ url_for('{route}', {name}='{value}') }}}}");
+            let templates = Templates::from_sources([("x", source)]).unwrap();
+            let router = Router::new().route("/", page("x"));
+            let site = Site::new(routes(templates), router);
+            let reply = site.browser().get("/").await.unwrap();
+            let shown =
+                if reply.status == 200 { reply.body.replace("&#x2f;", "/") } else { String::new() };
+            assert_eq!(shown, address, "{route} {value}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn errors_have_pages_for_those_who_read_them() {
     let router = Router::new()
         .route("/session", get(async |_: Session| "x"))

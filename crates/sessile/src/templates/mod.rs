@@ -15,6 +15,7 @@ mod csrf;
 mod error_pages;
 mod lint;
 mod page;
+mod safe_url;
 mod urls;
 mod views;
 
@@ -30,8 +31,9 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 pub use error_pages::{ErrorPages, ErrorPagesService};
-pub use lint::{Finding, lint, safe_url};
+pub use lint::{Finding, lint};
 pub use page::{Page, RenderError};
+pub use safe_url::safe_url;
 
 use self::urls::Urls;
 

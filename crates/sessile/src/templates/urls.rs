@@ -46,7 +46,22 @@ impl Urls {
             if value.is_empty() {
                 return Err(wrong(format!("url_for({endpoint:?}): {name:?} is empty")));
             }
-            push(&mut url, &value, keep_slashes);
+            // Browsers take them out, however they are written, and ask for another route.
+            let mut steps = value.split(|c| keep_slashes && c == '/');
+            if steps.any(|step| matches!(step, "." | "..")) {
+                return Err(wrong(format!(
+                    "url_for({endpoint:?}): {name:?} has a step . or .., which leads elsewhere"
+                )));
+            }
+            // Two slashes would begin another site's address.
+            let value = match value.strip_prefix('/').filter(|_| url.ends_with('/')) {
+                Some(rest) => {
+                    url.push_str("%2F");
+                    rest
+                }
+                None => &*value,
+            };
+            push(&mut url, value, keep_slashes);
             rest = after;
         }
         url.push_str(rest);
