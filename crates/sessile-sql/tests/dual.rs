@@ -168,3 +168,23 @@ fn a_session_from_before_moves_with_its_next_change_and_a_logout_ends_it_in_both
     })
     .unwrap();
 }
+
+/// `sessile migrate` copies, so that both stores have the session; or a move was cut short.
+#[test]
+fn inv04_an_id_that_was_changed_is_not_found_again_in_the_old_store() {
+    let (new, old) = (MemoryStore::new(), MemoryStore::new());
+    let store = Dual::new(new.clone(), old.clone(), options());
+    let [first, second] = [1, 2].map(|number| StoreKey::from_hash([number; 32]));
+    block_on(async {
+        for side in [&old, &new] {
+            side.create(&first, &record(10)).await.unwrap();
+        }
+        let Some(Entry::Live(found, version)) = store.load(&first).await.unwrap() else { panic!() };
+        let moved = store.replace(&first, &version, &second, &found, None).await.unwrap();
+        assert!(matches!(moved, WriteOutcome::Written(_)));
+        assert_eq!(store.load(&first).await.unwrap(), None);
+        assert!(matches!(store.load(&second).await.unwrap(), Some(Entry::Live(..))));
+        assert_eq!(store.update(&first, &found, &version).await.unwrap(), WriteOutcome::Gone);
+    })
+    .unwrap();
+}

@@ -269,6 +269,10 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
                 Move::Done(version) => here = version,
                 Move::Refused(refused) => return Ok(refused),
             }
+        } else {
+            // A copy from before (of `sessile migrate`, or a move cut short) would be
+            // found again where the session has left.
+            self.old.delete(old_key).await?;
         }
         match self.new.replace(old_key, &here, new_key, record, grace).await? {
             WriteOutcome::Written(version) => Ok(WriteOutcome::Written(version)),
