@@ -252,3 +252,28 @@ fn a_profile_keeps_its_sessions_where_its_original_does() {
         assert!(matches!(error, SettingsError::Config(ConfigError::Storage(..))), "{error:?}");
     }
 }
+
+#[test]
+fn inv11_no_piece_of_a_password_is_shown_whatever_stands_in_it() {
+    for url in [
+        "postgres://app:hun?ter2@db/site",
+        "postgres://app:hun@ter2@db/site",
+        "postgres://app:hun@ter?2@db/site",
+        "mysql://app:hun/ter2@db/site",
+        "redis://:hun?ter2@db:6379/1",
+        "redis+sentinel://:hun?ter2@a,b/main?sentinel_password=hunter2",
+        "mongodb://app:hun?ter2@db/site",
+        "memcached://app:hun?ter2@db",
+        "postgres://db/site?user=app&password=hun@ter2",
+    ] {
+        let (_, choice) = read(&[at(url)]).unwrap();
+        let shown = match &choice {
+            StoreChoice::Sql { url, .. }
+            | StoreChoice::Redis { url, .. }
+            | StoreChoice::Memcached { url, .. }
+            | StoreChoice::MongoDb { url, .. } => format!("{url} {url:?} {choice:?}"),
+            other => unreachable!("{other:?}"),
+        };
+        assert!(!shown.contains("hun") && !shown.contains("ter"), "{shown}");
+    }
+}

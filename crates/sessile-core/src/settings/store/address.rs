@@ -44,8 +44,10 @@ impl StoreUrl {
 /// Without user, password and parameters.
 impl fmt::Display for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self.0.split('?').next().unwrap_or_default();
+        let (shown, parameters) = self.0.split_once('?').unwrap_or((&self.0, ""));
         match shown.split_once("://") {
+            // What stands before the `?` may be the beginning of a password.
+            Some((scheme, _)) if parameters.contains('@') => write!(f, "{scheme}://…"),
             Some((scheme, rest)) => {
                 // A password may hold an `@`, a host may not.
                 let rest = rest.rsplit_once('@').map_or(rest, |(_, servers)| servers);
