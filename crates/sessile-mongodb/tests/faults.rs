@@ -191,6 +191,41 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     }
 }
 
+/// Between the pointer and its last step a change of id has happened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv05_f05_a_change_of_id_that_loses_a_reply_loses_no_session() {
+    let mut server = server();
+    let (proxy, url) = behind_proxy(&mut server);
+    let patient = Options { timeout: Duration::from_secs(10), ..Options::default() };
+    let store = connect(&url, patient).await;
+    let pointer = b"\x02to\0".to_vec();
+    let last_step = b"$unset\0\x10\0\0\0\x02from\0".to_vec();
+    let faults = [
+        Faults { lose_replies: true, only: Some(pointer.clone()), ..Faults::default() },
+        Faults { lose_replies: true, only: Some(last_step.clone()), ..Faults::default() },
+        Faults { lose_requests: true, only: Some(last_step), ..Faults::default() },
+        Faults { lose_requests: true, only: Some(pointer), ..Faults::default() },
+    ];
+    for (number, fault) in faults.into_iter().enumerate() {
+        let (old, new) = (key(2 * number), key(2 * number + 1));
+        let version = create(&store, &old, &record("1")).await;
+        proxy.set(fault.clone());
+        // As at a login: the old id is to be dead at once.
+        let outcome = store.replace(&old, &version, &new, &record("2"), None).await;
+        proxy.heal();
+        recovery(&store).await.unwrap();
+        let found = (payload(&store, &old).await, payload(&store, &new).await);
+        match outcome {
+            Ok(outcome) => {
+                assert!(matches!(outcome, WriteOutcome::Written(_)), "{fault:?}");
+                assert_eq!(found, (None, Some("2".to_owned())), "{fault:?}");
+            }
+            // Who is told that it failed goes on with the old id.
+            Err(_) => assert_eq!(found, (Some("1".to_owned()), None), "{fault:?}"),
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f06_a_hundred_thousand_calls_are_cut_off_and_no_reply_reaches_another() {
     let server = server();

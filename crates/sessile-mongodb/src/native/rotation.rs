@@ -7,6 +7,9 @@
 //! 4. Without grace, the pointer is deleted. It has been a dead one from the
 //!    start, which leads nobody to the new key but says that step 2 was done.
 //!
+//! With step 2 the session is safe under its new key: when a later step fails,
+//! the pointer stays, and the move has succeeded.
+//!
 //! Whoever meets a document with `from` asks the old key whether step 2 was
 //! done. So a process that is killed at any point leaves the one or the other.
 
@@ -38,12 +41,21 @@ impl Native {
         // Should its deletion fail, a dead pointer goes when the session would.
         let until = grace.or(record.deadlines.earliest());
         let pointer = point(new, until, grace.is_none());
-        if !self.0.update(at_version(old, expected), pointer).await? {
+        let moved = match self.0.update(at_version(old, expected), pointer).await {
+            Ok(moved) => moved,
+            // It may have been done and the answer lost: then nobody finds the session
+            // but by the new key.
+            Err(_) if self.points(old.to_text(), new).await? => true,
+            Err(error) => return Err(error),
+        };
+        if !moved {
             self.0.delete_one(pending).await?;
             return self.refused(old).await;
         }
-        self.0.update(pending, doc! { "$unset": { "from": "" } }).await?;
-        if grace.is_none() {
+        if let Err(error) = self.0.update(pending, doc! { "$unset": { "from": "" } }).await {
+            // It has moved all the same: whoever loads it makes it sure.
+            tracing::warn!(%error, "a session that moved is made sure by its next reader");
+        } else if grace.is_none() {
             let dead = doc! { "_id": old.to_text(), "dead": true };
             if let Err(error) = self.0.delete_one(dead).await {
                 tracing::warn!(%error, "a pointer that leads nowhere stays until it ends");
@@ -55,9 +67,7 @@ impl Native {
     /// Whether the session under `key`, which was to replace `from`, has done so.
     pub(super) async fn settled(&self, key: &StoreKey, from: &str) -> Result<bool, StoreError> {
         let pending = doc! { "_id": key.to_text(), "from": from };
-        if let Some(old) = self.0.find(doc! { "_id": from }).await?
-            && text(&old, "to")? == Some(&*key.to_text())
-        {
+        if self.points(from.to_owned(), key).await? {
             // Its process was killed before, or is about to do the same.
             self.0.update(pending, doc! { "$unset": { "from": "" } }).await?;
             return Ok(true);
@@ -65,5 +75,11 @@ impl Native {
         // Perhaps it was settled since, and the pointer has gone.
         let settled = doc! { "_id": key.to_text(), "from": { "$exists": false } };
         Ok(self.0.find(settled).await?.is_some())
+    }
+
+    /// Whether the document of the key `old` has become a pointer to `new`.
+    async fn points(&self, old: String, new: &StoreKey) -> Result<bool, StoreError> {
+        let Some(old) = self.0.find(doc! { "_id": old }).await? else { return Ok(false) };
+        Ok(text(&old, "to")? == Some(&*new.to_text()))
     }
 }
