@@ -20,16 +20,21 @@ pub(super) struct Job {
 /// What became of a session.
 pub(super) struct Done {
     pub(super) outcome: Outcome,
-    /// Its handle, where the new store has it from us.
-    pub(super) moved: Option<String>,
     /// Whether it was read back and was the same.
     pub(super) verified: bool,
 }
 
 impl From<Outcome> for Done {
     fn from(outcome: Outcome) -> Self {
-        Self { outcome, moved: None, verified: false }
+        Self { outcome, verified: false }
     }
+}
+
+/// What came of a session, and its handle where the new store got it from us, whatever
+/// failed afterwards.
+pub(super) struct Tried {
+    pub(super) done: Result<Done, StoreError>,
+    pub(super) written: Option<String>,
 }
 
 /// A store that fails for a moment is asked again so many times.
@@ -37,15 +42,22 @@ const TRIES: u32 = 4;
 
 impl Job {
     /// Moves one session. `moved_before`: an earlier run did.
-    pub(super) async fn run(
+    pub(super) async fn run(&self, key: &StoreKey, record: &Record, moved_before: bool) -> Tried {
+        let mut written = None;
+        let done = self.tried(key, record, moved_before, &mut written).await;
+        Tried { done, written }
+    }
+
+    async fn tried(
         &self,
         key: &StoreKey,
         record: &Record,
         moved_before: bool,
+        written: &mut Option<String>,
     ) -> Result<Done, StoreError> {
         let mut tries = 1;
         loop {
-            match self.once(key, record, moved_before).await {
+            match self.once(key, record, moved_before, written).await {
                 Ok(done) => return Ok(done),
                 Err(error) => match error.kind() {
                     StoreErrorKind::TooLarge
@@ -70,6 +82,7 @@ impl Job {
         key: &StoreKey,
         record: &Record,
         moved_before: bool,
+        written: &mut Option<String>,
     ) -> Result<Done, StoreError> {
         let (new_key, new) = match self.mover.convert(key, record, say::now()) {
             Moved::To(key, record) => (key, record),
@@ -78,16 +91,18 @@ impl Job {
             Moved::OtherKey => return Ok(Outcome::OtherKey.into()),
             Moved::Unwritable(_) => return Ok(Outcome::Unwritable.into()),
         };
-        let there = if moved_before || self.dry_run {
+        let was_there = moved_before || written.is_some();
+        let there = if was_there || self.dry_run {
             match self.to.load(&new_key).await? {
                 Some(there) => Some(there),
                 // It was there once: its visitor has logged out since.
-                None if moved_before => return Ok(Outcome::EndedThere.into()),
+                None if was_there => return Ok(Outcome::EndedThere.into()),
                 None => return Ok(Outcome::Moved.into()),
             }
         } else {
             match self.to.create(&new_key, &new).await? {
                 CreateOutcome::Created(version) => {
+                    *written = Some(new_key.handle().to_string());
                     return self.created(key, record, &new_key, new, version).await;
                 }
                 CreateOutcome::Exists => self.to.load(&new_key).await?,
@@ -95,6 +110,10 @@ impl Job {
         };
         let Some(Entry::Live(theirs, version)) = there else { return Ok(Outcome::Kept.into()) };
         let same = theirs.payload == new.payload;
+        if same && written.is_some() {
+            // Written by the try before, which failed afterwards.
+            return self.created(key, record, &new_key, new, version).await;
+        }
         if !self.mover.is_newer(record, &theirs) || same && theirs.deadlines == new.deadlines {
             return Ok(Outcome::Kept.into());
         }
@@ -103,6 +122,7 @@ impl Job {
         }
         match self.to.update(&new_key, &new, &version).await? {
             WriteOutcome::Written(version) => {
+                *written = Some(new_key.handle().to_string());
                 let done = self.created(key, record, &new_key, new, version).await?;
                 let updated = done.outcome == Outcome::Moved;
                 Ok(Done { outcome: if updated { Outcome::Updated } else { done.outcome }, ..done })
@@ -142,7 +162,6 @@ impl Job {
             Some(Entry::Live(found, _)) => found.payload == new.payload,
             _ => false,
         };
-        let moved = Some(new_key.handle().to_string());
-        Ok(Done { outcome: Outcome::Moved, moved, verified })
+        Ok(Done { outcome: Outcome::Moved, verified })
     }
 }

@@ -15,7 +15,7 @@ use sessile::{SessionStore as _, StoreError};
 use tokio::task::JoinSet;
 
 use self::counts::{Counts, Outcome};
-use self::job::{Done, Job};
+use self::job::{Done, Job, Tried};
 use self::state::State;
 use crate::args::Migrate;
 use crate::outcome::{Failure, print, remark};
@@ -52,10 +52,10 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
     let mut state = State::open(&options.state, &from, &to, options.dry_run)?;
     if !options.json {
         remark(format!("moving sessions from {from}\n                          to {to}"));
-        match (&state.after, state.resumed) {
-            (Some(_), _) => remark("going on where the last run stopped"),
-            (None, true) => remark("all were moved before; looking for what changed since"),
-            (None, false) => {}
+        match (state.finished, state.resumed) {
+            (false, true) => remark("going on where the last run stopped"),
+            (true, _) => remark("all were moved before; looking for what changed since"),
+            (false, false) => {}
         }
     }
     let mut progress = Progress::new(options.json);
@@ -85,14 +85,14 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
                 left.remove(&key.handle().to_string());
             }
         }
-        let moved = pass_on(&job, page, &state, parallel, |done| {
+        let moved = pass_on(&job, page, &mut state, parallel, |done| {
             counts.add(done.outcome);
             counts.verified += u64::from(done.verified);
             progress.show("moving", counts.total(), of);
         });
-        let moved = moved.await;
-        let moved = moved.map_err(|error| stopped(&mut progress, &new, &error, &counts))?;
-        state.page(moved, next.as_ref())?;
+        let moved = moved.await?;
+        moved.map_err(|error| stopped(&mut progress, &new, &error, &counts))?;
+        state.page(next.as_ref())?;
         state.after = next;
         if state.after.is_none() {
             break;
@@ -146,19 +146,21 @@ async fn count(
     }
 }
 
-/// Moves a page's sessions, several at once; the handles of those the new store has from us.
+/// Moves a page's sessions, several at once, and remembers those the new store has from us.
+/// When the one store fails, those under way are waited for: they may have been moved.
 async fn pass_on(
     job: &Arc<Job>,
     page: Page,
-    state: &State,
+    state: &mut State,
     parallel: usize,
     mut tell: impl FnMut(&Done),
-) -> Result<Vec<String>, StoreError> {
+) -> Result<Result<(), StoreError>, Failure> {
     let mut under_way = JoinSet::new();
-    let mut moved = Vec::new();
+    let mut passed = Ok(());
     let mut entries = page.entries.into_iter();
     loop {
-        while under_way.len() < parallel
+        while passed.is_ok()
+            && under_way.len() < parallel
             && let Some((key, record)) = entries.next()
         {
             let handle = job.mover.key(&key).map(|key| key.handle().to_string());
@@ -166,11 +168,17 @@ async fn pass_on(
             let job = Arc::clone(job);
             under_way.spawn(async move { job.run(&key, &record, before).await });
         }
-        let Some(done) = under_way.join_next().await else { return Ok(moved) };
+        let Some(tried) = under_way.join_next().await else { return Ok(passed) };
         // A task that panicked moved nothing.
-        let done = done.unwrap_or_else(|_| Ok(Outcome::Refused.into()))?;
-        tell(&done);
-        moved.extend(done.moved);
+        let refused = |_| Tried { done: Ok(Outcome::Refused.into()), written: None };
+        let Tried { done, written } = tried.unwrap_or_else(refused);
+        if let Some(handle) = written {
+            state.moved(handle)?;
+        }
+        match done {
+            Ok(done) => tell(&done),
+            Err(error) => passed = passed.and(Err(error)),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The file that remembers how far a move came.
 //!
 //! Lines of JSON, only ever added to: a first one that names both sides, then one
-//! for each page of sessions. A line that was cut off is as if it had not been
+//! for each session that was moved and one for each page that is done. A line that was cut off is as if it had not been
 //! written. In a foreign layout the place within the old store is a session's
 //! key, so the file is its owner's alone.
 
@@ -29,6 +29,8 @@ pub(super) struct State {
     pub(super) after: Option<Cursor>,
     /// Whether there was a move before this run.
     pub(super) resumed: bool,
+    /// Whether one came to the end.
+    pub(super) finished: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -45,6 +47,9 @@ struct Line {
     at: i64,
     /// Where the next page begins, in hex; none after the last.
     next: Option<String>,
+    /// Whether the page goes on: `next` says nothing then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    within: bool,
 }
 
 /// A line holds a page; a longer one is no state file's.
@@ -62,6 +67,7 @@ impl State {
             moved: HashMap::new(),
             after: None,
             resumed: false,
+            finished: false,
         };
         let mut good = 0;
         match File::open(path) {
@@ -115,31 +121,37 @@ impl State {
                 let page: Line = serde_json::from_slice(&line).map_err(|_| strange())?;
                 let at = Timestamp::from_millis(page.at);
                 self.moved.extend(page.moved.into_iter().map(|handle| (handle, at)));
-                self.after = match page.next {
-                    Some(hex) => Some(Cursor::from_bytes(unhex(&hex).ok_or_else(strange)?)),
-                    None => None,
-                };
                 self.resumed = true;
+                if !page.within {
+                    self.after = match page.next {
+                        Some(hex) => Some(Cursor::from_bytes(unhex(&hex).ok_or_else(strange)?)),
+                        None => None,
+                    };
+                    self.finished = self.after.is_none();
+                }
             }
             good += read as u64;
         }
     }
 
-    /// Remembers a page.
-    pub(super) fn page(
-        &mut self,
-        moved: Vec<String>,
-        next: Option<&Cursor>,
-    ) -> Result<(), Failure> {
-        if self.file.is_none() {
-            return Ok(());
-        }
-        let next = next.map(|cursor| hex(cursor.as_bytes()));
+    /// Remembers a session that was moved. At once: else a run that is stopped would forget
+    /// those of its last page, and the next one bring back whoever has logged out since.
+    pub(super) fn moved(&mut self, handle: String) -> Result<(), Failure> {
         let at = say::now();
-        let line = Line { moved, at: at.as_millis(), next };
+        let moved = vec![handle];
+        let line = Line { moved, at: at.as_millis(), next: None, within: true };
         self.write(&line)?;
         self.moved.extend(line.moved.into_iter().map(|handle| (handle, at)));
         Ok(())
+    }
+
+    /// Remembers that a page is done, and makes it last.
+    pub(super) fn page(&mut self, next: Option<&Cursor>) -> Result<(), Failure> {
+        let next = next.map(|cursor| hex(cursor.as_bytes()));
+        let at = say::now().as_millis();
+        self.write(&Line { moved: Vec::new(), at, next, within: false })?;
+        let Some(file) = &mut self.file else { return Ok(()) };
+        file.sync_data().map_err(|error| failed(&self.path, &error))
     }
 
     fn write(&mut self, line: &impl Serialize) -> Result<(), Failure> {
@@ -147,13 +159,14 @@ impl State {
         let written =
             serde_json::to_vec(line).map_err(std::io::Error::other).and_then(|mut line| {
                 line.push(b'\n');
-                file.write_all(&line)?;
-                file.sync_data()
+                file.write_all(&line)
             });
-        written.map_err(|error| {
-            Failure::usage(format!("cannot write {}: {error}", self.path.display()))
-        })
+        written.map_err(|error| failed(&self.path, &error))
     }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("cannot write {}: {error}", path.display()))
 }
 
 fn hex(bytes: &[u8]) -> String {
