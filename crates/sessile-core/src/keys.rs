@@ -65,7 +65,7 @@ impl fmt::Display for WeakKey {
             Self::WellKnown => f.write_str("the secret key is a published one")?,
             Self::Repetitive => f.write_str("the secret key repeats one short pattern")?,
         }
-        f.write_str("; make one with: python -c 'import secrets; print(secrets.token_hex())'")
+        f.write_str("; make one with `sessile key generate`")
     }
 }
 

@@ -391,12 +391,28 @@ fn toml_is_read_from_its_table_or_whole() {
 
 #[cfg(feature = "toml")]
 #[test]
+fn a_fault_in_toml_says_what_to_do() {
+    for (text, says) in [
+        ("SESSION_TYPE = memory", "strings need quotes"),
+        ("SESSION_TYPE = 'memory'\nSESSION_TYPE = 'redis'", "a second time"),
+        ("[sesile]\nSESSION_TYPE = 'memory'", "in the table [sessile]"),
+        ("SESSION_GRACE = 1979-05-27", "takes text, a number"),
+    ] {
+        let error = Settings::from_toml(text).unwrap_err().to_string();
+        assert!(error.contains(says), "{text}: {error}");
+    }
+}
+
+#[cfg(feature = "toml")]
+#[test]
 fn inv11_a_fault_in_toml_names_its_line_and_quotes_nothing() {
     for (text, at) in [
         ("SESSION_TYPE = 'memory'\nSECRET_KEY = hunter2\n", 2),
         ("SECRET_KEY = 'hunter2", 1),
         ("\n\nSECRET_KEY = 1979-05-27", 3),
         ("SECRET_KEY_FALLBACKS = [['hunter2']]", 1),
+        ("SECRET_KEY = 'hunter2'\nSECRET_KEY = 'hunter2'", 2),
+        ("[sesile]\nSECRET_KEY = 'hunter2'", 1),
     ] {
         match Settings::from_toml(text) {
             Err(SettingsError::Toml { line, reason }) => {

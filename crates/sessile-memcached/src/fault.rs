@@ -63,6 +63,11 @@ impl Fault {
     fn told(self) -> (StoreErrorKind, String) {
         match self {
             Self::Unreachable(kind) => {
+                // A name that is not found has no kind of its own.
+                let kind = match kind.to_string() {
+                    it if it.starts_with("uncategorized") => "is its name right?".to_owned(),
+                    it => it,
+                };
                 (StoreErrorKind::Unavailable, format!("a server cannot be reached: {kind}"))
             }
             Self::Broken(kind) => {

@@ -20,10 +20,10 @@ pub(crate) fn from(error: &Error) -> StoreError {
         ErrorKind::Write(WriteFailure::WriteConcernError(error)) => {
             (by_code(error.code), said(error.code, &error.code_name))
         }
-        // No server could be chosen: these name hosts and what each said.
-        ErrorKind::ServerSelection { message, .. } | ErrorKind::DnsResolve { message, .. } => {
-            (StoreErrorKind::Unavailable, message.clone())
+        ErrorKind::ServerSelection { message, .. } => {
+            (StoreErrorKind::Unavailable, unreachable(message))
         }
+        ErrorKind::DnsResolve { message, .. } => (StoreErrorKind::Unavailable, message.clone()),
         ErrorKind::Authentication { .. } => {
             (StoreErrorKind::Unavailable, "it refused the name or the password".into())
         }
@@ -42,6 +42,19 @@ pub(crate) fn from(error: &Error) -> StoreError {
         _ => (StoreErrorKind::Unavailable, "the driver gave up".into()),
     };
     StoreError::new(STORE, kind).because(why)
+}
+
+/// The hosts and what is wrong with each, out of the driver's picture of them all.
+fn unreachable(message: &str) -> String {
+    let servers = message.split("Address: ").skip(1).filter_map(|server| {
+        let (address, rest) = server.split_once(',')?;
+        let (_, error) = rest.split_once("Error: ")?;
+        let error = error.split(", labels:").next()?;
+        let error = error.strip_prefix("Kind: ").unwrap_or(error);
+        Some(format!("{address}: {}", error.strip_prefix("I/O error: ").unwrap_or(error)))
+    });
+    let servers: Vec<_> = servers.collect();
+    if servers.is_empty() { message.to_owned() } else { servers.join("; ") }
 }
 
 fn by_io(error: &io::Error) -> StoreErrorKind {
@@ -102,4 +115,19 @@ pub(crate) fn runtime_ends() -> StoreError {
 pub(crate) fn bad_entry(field: &'static str) -> StoreError {
     StoreError::new(STORE, StoreErrorKind::BadEntry)
         .because(format!("the field `{field}` of a document"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unreachable;
+
+    #[test]
+    fn who_cannot_be_reached_is_told_in_a_line() {
+        let said = "Server selection timeout: No available servers. Topology: { Type: Unknown, \
+                    Servers: [ { Address: a:1, Type: Unknown, Error: Kind: I/O error: Connection \
+                    refused (os error 111), labels: {\"x\"}, source: None }, { Address: b:2, Type: \
+                    Unknown } ] }";
+        assert_eq!(unreachable(said), "a:1: Connection refused (os error 111)");
+        assert_eq!(unreachable("no primary"), "no primary");
+    }
 }

@@ -121,6 +121,8 @@ pub(crate) fn why_lost(error: &RedisError) -> &'static str {
         ErrorKind::RESP3NotSupported => "it knows no RESP3: append `?protocol=2` to the URL",
         ErrorKind::Server(ServerErrorKind::BusyLoading) => "it is loading its data",
         _ if error.is_timeout() => "connecting took too long",
+        ErrorKind::Server(_) => "it refuses the address's user, password or database number",
+        ErrorKind::Io if error.to_string().contains("lookup") => "its host's name is not known",
         _ => "the connection was lost",
     }
 }

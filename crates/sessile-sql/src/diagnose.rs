@@ -207,8 +207,11 @@ impl<D: Database> Asking<'_, D> {
             Ok::<_, StoreError>((pages, free, size))
         };
         if let Ok((pages, free, size)) = numbers.await {
-            let mib = |pages: i64| pages.saturating_mul(size) as f64 / f64::from(1 << 20);
-            let text = format!("{:.1} MiB, {:.1} of them free", mib(pages), mib(free));
+            let size = |pages: i64| match pages.saturating_mul(size) {
+                bytes @ ..1_048_576 => format!("{} KiB", bytes >> 10),
+                bytes => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+            };
+            let text = format!("{}, {} of it free", size(pages), size(free));
             let mostly_free = pages > 25_000 && free > pages / 2;
             findings.push(match mostly_free {
                 true => Finding::note("file", text).advise("VACUUM gives the space back"),

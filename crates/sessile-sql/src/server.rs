@@ -36,7 +36,7 @@ pub(crate) enum Dialect {
 }
 
 impl Dialect {
-    /// What errors call it.
+    /// What tables of statements call it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             #[cfg(feature = "sqlite")]
@@ -58,13 +58,28 @@ impl Dialect {
 
     /// A failure of this database's.
     pub(crate) fn error(self, kind: StoreErrorKind, what: impl Into<String>) -> StoreError {
-        StoreError::new(self.name(), kind).because(what.into())
+        let name = match self {
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite => "SQLite",
+            #[cfg(feature = "postgres")]
+            Self::Postgres => "PostgreSQL",
+            #[cfg(feature = "mysql")]
+            Self::MySql => "MySQL",
+        };
+        StoreError::new(name, kind).because(what.into())
     }
 
     /// A name as this database quotes it. Names are checked before: see `Options`.
     pub(crate) fn quoted(self, name: &str) -> String {
         if self.is_mysql() { format!("`{name}`") } else { format!("\"{name}\"") }
     }
+}
+
+/// "connection refused", where that is behind an error. More of it may quote what is secret.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+fn io_kind(error: &(dyn std::error::Error + 'static)) -> Option<std::io::ErrorKind> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    causes.find_map(|error| error.downcast_ref::<std::io::Error>()).map(std::io::Error::kind)
 }
 
 /// What goes into a statement.

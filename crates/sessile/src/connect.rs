@@ -67,13 +67,14 @@ pub fn from_env() -> Result<Settings, ConnectError> {
 ///
 /// # Errors
 ///
-/// [`ConnectError::File`] when it cannot be read, [`ConnectError::Settings`] when it is not TOML.
+/// [`ConnectError::File`] when it cannot be read, [`ConnectError::InFile`] when it is not TOML.
 #[cfg(feature = "toml")]
 pub fn from_toml(path: impl AsRef<std::path::Path>) -> Result<Settings, ConnectError> {
     let path = path.as_ref();
     let text = std::fs::read_to_string(path)
         .map_err(|source| ConnectError::File { path: path.to_owned(), source })?;
-    Ok(Settings::from_toml(&text)?)
+    Settings::from_toml(&text)
+        .map_err(|source| ConnectError::InFile { path: path.to_owned(), source })
 }
 
 impl SessionLayer {

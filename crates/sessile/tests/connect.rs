@@ -141,6 +141,9 @@ fn a_file_is_read_and_its_absence_named() {
     assert_eq!(settings.names().collect::<Vec<_>>(), ["SESSION_TYPE"]);
     let absent = sessile::from_toml(dir.path().join("other.toml")).unwrap_err();
     assert!(absent.to_string().contains("other.toml"), "{absent}");
+    std::fs::write(&path, "SESSION_TYPE = memory\n").unwrap();
+    let broken = sessile::from_toml(&path).unwrap_err().to_string();
+    assert!(broken.contains("sessile.toml: line 1") && broken.contains("quotes"), "{broken}");
 }
 
 #[cfg(feature = "sqlite")]

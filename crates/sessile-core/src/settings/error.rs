@@ -111,6 +111,10 @@ impl fmt::Display for SettingsError {
             Self::Contradiction { setting, with, because } => {
                 write!(f, "{setting} does not go together with {with}: {because}")
             }
+            // An empty one never passes.
+            Self::WeakKey { setting, reason: reason @ WeakKey::Empty } => {
+                write!(f, "{setting}: {reason}")
+            }
             Self::WeakKey { setting, reason } => write!(
                 f,
                 "{setting}: {reason} (a weak key, for tests only, passes with \

@@ -21,7 +21,11 @@ pub(super) fn parse(text: &str) -> Result<Settings, SettingsError> {
     }
     // The error's own text would quote the line, which may hold a key.
     let document = DeTable::parse(text).map_err(|fault| {
-        error(fault.span().map_or(0, |span| span.start), "this is not TOML; strings need quotes")
+        let reason = match fault.message().starts_with("duplicate key") {
+            true => "this name stands here a second time; remove one of them",
+            false => "this is not TOML; strings need quotes",
+        };
+        error(fault.span().map_or(0, |span| span.start), reason)
     })?;
     let document = document.into_inner();
     let table = match document.get(TABLE).map(|value| value.get_ref()) {
@@ -32,7 +36,14 @@ pub(super) fn parse(text: &str) -> Result<Settings, SettingsError> {
     for (name, value) in table {
         let at = value.span().start;
         let read = read(value.get_ref()).ok_or_else(|| {
-            error(at, "a setting takes text, a number, true, false or a list of them")
+            let reason = match value.get_ref() {
+                DeValue::Table(_) => {
+                    "settings stand in the table [sessile], or at the top of a file of their own; \
+                     no other table is read"
+                }
+                _ => "a setting takes text, a number, true, false or a list of them",
+            };
+            error(at, reason)
         })?;
         settings.set(name.get_ref().as_ref(), read);
     }

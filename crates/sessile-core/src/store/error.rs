@@ -64,7 +64,9 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
-            StoreErrorKind::Unavailable => "cannot be reached or failed; check that it runs",
+            StoreErrorKind::Unavailable => {
+                "cannot be reached, or it failed; check its address and that it runs"
+            }
             StoreErrorKind::Timeout => "did not answer in time; check its load",
             StoreErrorKind::Full => "has no room left; free some or raise its bound",
             StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",

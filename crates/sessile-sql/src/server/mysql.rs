@@ -18,7 +18,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::moment;
 use super::{
-    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned,
+    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped,
+    Versioned, io_kind,
 };
 use crate::{ConnectError, Options};
 
@@ -320,7 +321,10 @@ fn failed(kind: StoreErrorKind, what: String) -> StoreError {
 /// values, so only its code is repeated.
 fn said(error: &Error) -> Refused {
     let Error::Server(server) = error else {
-        let what = "the connection failed".to_owned();
+        let what = match io_kind(error) {
+            Some(kind) => format!("the connection failed: {kind}"),
+            None => "the connection failed".to_owned(),
+        };
         return Refused::Failed(failed(StoreErrorKind::Unavailable, what));
     };
     let kind = match server.code {
@@ -339,5 +343,13 @@ fn said(error: &Error) -> Refused {
         1146 | 1054 => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Unavailable,
     };
-    Refused::Failed(failed(kind, format!("error {} ({})", server.code, server.state)))
+    let meaning = match server.code {
+        1045 | 1698 => ": it does not take this user or password",
+        1044 => ": this user may not use the database",
+        1049 => ": there is no such database",
+        1040 => ": it has no connection left",
+        1146 => ": there is no such table",
+        _ => "",
+    };
+    Refused::Failed(failed(kind, format!("error {} ({}){meaning}", server.code, server.state)))
 }

@@ -18,7 +18,8 @@ use tokio_postgres::{Config, Error};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned,
+    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped,
+    Versioned, io_kind,
 };
 use crate::{ConnectError, Options, tls};
 
@@ -260,8 +261,12 @@ fn failed(kind: StoreErrorKind, what: String) -> StoreError {
 /// values, so only its code is repeated.
 fn said(error: &Error) -> StoreError {
     let Some(code) = error.code() else {
-        let what = if error.is_closed() { "the connection was closed" } else { "no connection" };
-        return failed(StoreErrorKind::Unavailable, what.into());
+        let what = match io_kind(error) {
+            Some(kind) => format!("no connection: {kind}"),
+            None if error.is_closed() => "the connection was closed".to_owned(),
+            None => "no connection".to_owned(),
+        };
+        return failed(StoreErrorKind::Unavailable, what);
     };
     let kind = match code {
         &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => StoreErrorKind::Timeout,
@@ -277,5 +282,14 @@ fn said(error: &Error) -> StoreError {
         }
         _ => StoreErrorKind::Unavailable,
     };
-    failed(kind, format!("SQLSTATE {}", code.code()))
+    let meaning = match code {
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            ": it does not take this user or password"
+        }
+        &SqlState::INVALID_CATALOG_NAME => ": there is no such database",
+        &SqlState::TOO_MANY_CONNECTIONS => ": it has no connection left",
+        &SqlState::UNDEFINED_TABLE => ": there is no such table",
+        _ => "",
+    };
+    failed(kind, format!("SQLSTATE {}{meaning}", code.code()))
 }

@@ -3,7 +3,7 @@
 use rusqlite::ErrorCode;
 use sessile_core::{StoreError, StoreErrorKind};
 
-pub(super) const STORE: &str = "sqlite";
+pub(super) const STORE: &str = "SQLite";
 
 /// A failure that several requests can be told of. It quotes no values: only
 /// SQLite's own words for its codes, and words of ours.

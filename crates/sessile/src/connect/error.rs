@@ -25,6 +25,13 @@ pub enum ConnectError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of settings is no TOML.
+    InFile {
+        /// Which.
+        path: std::path::PathBuf,
+        /// Where, and what is wrong.
+        source: SettingsError,
+    },
     /// The store is left out of this build.
     NoFeature {
         /// The `SESSION_TYPE`.
@@ -54,6 +61,7 @@ impl fmt::Display for ConnectError {
             Self::File { path, source } => {
                 write!(f, "settings cannot be read from {}: {source}", path.display())
             }
+            Self::InFile { path, source } => write!(f, "{}: {source}", path.display()),
             Self::NoFeature { store, feature } => write!(
                 f,
                 "the store {store} is not in this build: enable the feature {feature:?} of \
@@ -68,7 +76,8 @@ impl fmt::Display for ConnectError {
                 "SESSION_FILE_MODE: this store's files are for their owner alone; remove the \
                  setting, or set 0600",
             ),
-            Self::Store(error) => write!(f, "the session store cannot be opened: {error}"),
+            // It says which store and what of it.
+            Self::Store(error) => error.fmt(f),
         }
     }
 }
@@ -79,6 +88,7 @@ impl Error for ConnectError {
             Self::Settings(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::File { source, .. } => Some(source),
+            Self::InFile { source, .. } => Some(source),
             Self::Store(error) => Some(&**error),
             _ => None,
         }
