@@ -128,6 +128,40 @@ impl StoreKey {
         }
     }
 
+    /// Writes the name that says which kind of key it is, for stores that keep both
+    /// kinds under text keys: `h:` and the hash in hex, or `t:` and the text.
+    pub fn push_name(&self, name: &mut String) {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit =
+            |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or_default());
+        match &self.0 {
+            Repr::Hashed(hash) => {
+                name.push_str("h:");
+                name.extend(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+            }
+            Repr::Text(text) => {
+                name.push_str("t:");
+                name.push_str(text);
+            }
+        }
+    }
+
+    /// The key of a name that [`push_name`](Self::push_name) wrote, and of no other.
+    pub fn from_name(name: &[u8]) -> Option<Self> {
+        match name {
+            [b'h', b':', hex @ ..] if hex.len() == 64 => {
+                let mut hash = [0; 32];
+                for (byte, pair) in hash.iter_mut().zip(hex.chunks_exact(2)) {
+                    let &[high, low] = pair else { return None };
+                    *byte = lower_hex(high).ok()? << 4 | lower_hex(low).ok()?;
+                }
+                Some(Self::from_hash(hash))
+            }
+            [b't', b':', text @ ..] => std::str::from_utf8(text).ok().map(Self::from_text),
+            _ => None,
+        }
+    }
+
     /// A name for this session that may be shown to its owner and given back
     /// to end it. It opens nothing.
     pub fn handle(&self) -> Handle {
@@ -242,6 +276,19 @@ impl fmt::Display for Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_leads_back_to_its_key() {
+        let hash = SessionId::from_random(&[7; ID_BYTES]).store_key();
+        for key in [hash, StoreKey::from_text("h:ü"), StoreKey::from_text("")] {
+            let mut name = String::new();
+            key.push_name(&mut name);
+            assert!(StoreKey::from_name(name.as_bytes()).is_some_and(|found| found == key));
+        }
+        let upper = format!("h:{}", "A7".repeat(32));
+        let others = [&b""[..], b"h", b"h:", b"h:a7", b"u:x", b"t:\xff", upper.as_bytes()];
+        assert!(others.into_iter().all(|other| StoreKey::from_name(other).is_none()));
+    }
 
     #[test]
     fn a_handle_is_read_in_its_one_spelling() {

@@ -23,6 +23,7 @@ mod shared_cache;
 
 use std::fmt;
 use std::future::Future;
+use std::hash::BuildHasher;
 use std::pin::Pin;
 
 pub use any::AnyStore;
@@ -78,6 +79,13 @@ pub enum Version {
     Number(u64),
     /// The stored bytes themselves, in foreign layouts that have no counter.
     Bytes(Bytes),
+}
+
+/// The number of an entry's first version: one that nobody has seen, so that a
+/// key created anew is another entry. `random` is a `RandomState` of the
+/// caller's. Of 48 bits: a signed column holds it, however far it is counted up.
+pub fn first_version(random: &impl BuildHasher) -> u64 {
+    random.hash_one(0) >> 16
 }
 
 /// What [`SessionStore::load`] finds under a key.

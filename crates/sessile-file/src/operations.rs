@@ -1,10 +1,12 @@
 //! The operations, as one thread does them. They wait for locks and the disk.
 
 use std::cmp::Reverse;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::time::Instant;
 
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::disk;
@@ -98,7 +100,7 @@ impl Files {
         if self.is_taken(&name) {
             return Ok(CreateOutcome::Exists);
         }
-        let version = first_version();
+        let version = first_version(&RandomState::new());
         self.put_live(key, &name, record, version, None)?;
         Ok(CreateOutcome::Created(Version::Number(version)))
     }
@@ -174,7 +176,7 @@ impl Files {
         if *expected != Version::Number(version) || self.is_taken(&new) {
             return Ok(WriteOutcome::Conflict);
         }
-        let version = first_version();
+        let version = first_version(&RandomState::new());
         self.put_live(new_key, &new, record, version, None)?;
         // The new one is safe; only now the old one ends.
         let ended = match grace {
@@ -362,11 +364,6 @@ impl Files {
             Err(error) => Err(error),
         }
     }
-}
-
-/// A number nobody has seen, so that a key created anew is another entry.
-fn first_version() -> u64 {
-    RandomState::new().hash_one(0) >> 16
 }
 
 fn bounded(key: &StoreKey) -> Result<(), StoreError> {

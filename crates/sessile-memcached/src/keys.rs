@@ -28,10 +28,13 @@ impl WireKey {
     /// [`StoreErrorKind::TooLarge`] above 250 bytes, [`StoreErrorKind::Unsupported`] with a
     /// space or a control character, which would be a second command (Django CVE-2020-13254).
     pub(crate) fn new(key: &StoreKey, prefix: Option<&str>) -> Result<Self, StoreError> {
-        let name = match (prefix, key.hash()) {
-            (Some(prefix), Some(_)) => format!("{prefix}h:{}", key.to_text()),
-            (Some(prefix), None) => format!("{prefix}t:{}", key.to_text()),
-            (None, _) => key.to_text(),
+        let name = match prefix {
+            Some(prefix) => {
+                let mut name = prefix.to_owned();
+                key.push_name(&mut name);
+                name
+            }
+            None => key.to_text(),
         };
         let refused = |kind, why: &'static str| Err(StoreError::new(STORE, kind).because(why));
         if name.len() > MAX_KEY {
@@ -54,35 +57,12 @@ impl WireKey {
     /// Whose name it is: [`new`](Self::new) backwards.
     pub(crate) fn key(&self, prefix: Option<&str>) -> Option<StoreKey> {
         let Some(prefix) = prefix else { return Some(StoreKey::from_text(&*self.0)) };
-        let name = self.0.strip_prefix(prefix)?;
-        match name.split_once(':')? {
-            ("h", hex) => unhex(hex.as_bytes()).map(StoreKey::from_hash),
-            ("t", text) => Some(StoreKey::from_text(text)),
-            _ => None,
-        }
+        StoreKey::from_name(self.0.strip_prefix(prefix)?.as_bytes())
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Of lower-case digits, as they are written.
-fn unhex(hex: &[u8]) -> Option<[u8; 32]> {
-    let digit = |four: u8| match four {
-        b'0'..=b'9' => Some(four - b'0'),
-        b'a'..=b'f' => Some(four - b'a' + 10),
-        _ => None,
-    };
-    if hex.len() != 64 {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(hex.chunks_exact(2)) {
-        let &[high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
-    }
-    Some(hash)
 }
 
 /// Whether these may stand in a key. Bytes above 0x7f may, in Memcached as in the Python clients.

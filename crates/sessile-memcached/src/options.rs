@@ -56,12 +56,7 @@ impl Default for Options {
 
 impl Options {
     pub(crate) fn prefix(&self) -> &str {
-        match (&self.prefix, self.layout) {
-            (Some(prefix), _) => prefix,
-            (None, Layout::Native) => "sessile:",
-            (None, Layout::FlaskSession) => "session:",
-            (None, Layout::Django) => ":1:django.contrib.sessions.cache",
-        }
+        self.prefix.as_deref().unwrap_or(self.layout.key_prefix())
     }
 }
 

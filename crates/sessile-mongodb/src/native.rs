@@ -3,11 +3,13 @@
 pub(crate) mod document;
 mod rotation;
 
+use std::hash::RandomState;
+
 use std::cmp::Reverse;
 
 use mongodb::bson::{Document, RawDocument, doc};
 use sessile_core::store::{
-    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
 
@@ -58,7 +60,7 @@ impl Native {
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
         bounded(record)?;
-        let version = document::first_version();
+        let version = first_version(&RandomState::new()).cast_signed();
         let mut document = of(key);
         document.extend(fields(record, version));
         Ok(match self.0.insert(document).await? {

@@ -31,7 +31,7 @@ use sessile_core::store::{Entry, Record, Version};
 use sessile_core::{Deadlines, StoreError, StoreKey, Subject, Timestamp};
 
 use crate::fault::bad_entry;
-use crate::keys::{member, member_key};
+use crate::keys::member;
 
 const MAGIC: [u8; 2] = *b"s1";
 const NONE: i64 = i64::MIN;
@@ -145,7 +145,8 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
     if matches!(kind, b'M' | b'T') {
         let until =
             Timestamp::from_millis(i64::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?));
-        let to = member_key(rest).ok_or_else(|| bad_entry("a pointer names no key of ours"))?;
+        let to =
+            StoreKey::from_name(rest).ok_or_else(|| bad_entry("a pointer names no key of ours"))?;
         return Ok(match kind {
             b'M' => Stored::Moved { to, until },
             _ => Stored::Tombstone { to },
@@ -173,7 +174,10 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
     let old = if kind == b'P' {
         let length = u16::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?);
         let name = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
-        Some(member_key(name).ok_or_else(|| bad_entry("a session's old key is none of ours"))?)
+        Some(
+            StoreKey::from_name(name)
+                .ok_or_else(|| bad_entry("a session's old key is none of ours"))?,
+        )
     } else {
         None
     };

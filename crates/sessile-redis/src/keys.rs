@@ -30,7 +30,7 @@ impl Names {
     pub(crate) fn session(&self, key: &StoreKey) -> String {
         let mut name = String::with_capacity(self.prefix.len() + 2 + 2 * key.as_bytes().len());
         name.push_str(&self.prefix);
-        push_member(&mut name, key);
+        key.push_name(&mut name);
         name
     }
 
@@ -39,62 +39,15 @@ impl Names {
     }
 
     pub(crate) fn key_of(&self, name: &[u8]) -> Option<StoreKey> {
-        member_key(name.strip_prefix(self.prefix.as_bytes())?)
-    }
-}
-
-fn push_member(name: &mut String, key: &StoreKey) {
-    match key.hash() {
-        Some(hash) => {
-            name.push_str("h:");
-            push_hex(name, hash);
-        }
-        None => {
-            name.push_str("t:");
-            name.push_str(std::str::from_utf8(key.as_bytes()).unwrap_or_default());
-        }
+        StoreKey::from_name(name.strip_prefix(self.prefix.as_bytes())?)
     }
 }
 
 /// A session's name without the prefix.
 pub(crate) fn member(key: &StoreKey) -> String {
     let mut name = String::with_capacity(66);
-    push_member(&mut name, key);
+    key.push_name(&mut name);
     name
-}
-
-pub(crate) fn member_key(member: &[u8]) -> Option<StoreKey> {
-    match member {
-        [b'h', b':', hex @ ..] => unhex(hex).map(StoreKey::from_hash),
-        [b't', b':', text @ ..] => std::str::from_utf8(text).ok().map(StoreKey::from_text),
-        _ => None,
-    }
-}
-
-pub(crate) fn push_hex(text: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or_default());
-    for byte in bytes {
-        text.push(digit(byte >> 4));
-        text.push(digit(byte & 15));
-    }
-}
-
-fn unhex(hex: &[u8]) -> Option<[u8; 32]> {
-    let digit = |four: u8| match four {
-        b'0'..=b'9' => Some(four - b'0'),
-        b'a'..=b'f' => Some(four - b'a' + 10),
-        _ => None,
-    };
-    if hex.len() != 64 {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
-        let [high, low] = pair else { return None };
-        *byte = digit(*high)? << 4 | digit(*low)?;
-    }
-    Some(bytes)
 }
 
 /// The machine's clock: what Redis keeps for how long is counted from now.

@@ -1,14 +1,16 @@
 //! Our own layout, where one script reaches every key.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 
 use redis::{Value, cmd};
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::entry::{self, Stored, millis};
 use crate::fault::{Fault, bad_entry, failed};
-use crate::keys::{Names, SLACK, kept_for, member, member_key, now};
+use crate::keys::{Names, SLACK, kept_for, member, now};
 use crate::server::{Effect, Script, Server};
 
 macro_rules! script {
@@ -84,7 +86,8 @@ impl Native<'_> {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let (name, version, now) = (self.names.session(key), first_version(), now());
+        let (name, version, now) =
+            (self.names.session(key), first_version(&RandomState::new()), now());
         let value = fitting(entry::live(record, version))?;
         let kept = kept_for(record.deadlines.earliest(), now);
         let created = match self.listing(record, now) {
@@ -186,7 +189,7 @@ impl Native<'_> {
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new, now) = (self.names.session(old_key), self.names.session(new_key), now());
-        let (expected, version) = (counted(expected).0, first_version());
+        let (expected, version) = (counted(expected).0, first_version(&RandomState::new()));
         let value = fitting(entry::live(record, version))?;
         let kept = text(kept_for(record.deadlines.earliest(), now));
         let pointer = grace.map(|until| entry::moved(new_key, until)).unwrap_or_default();
@@ -235,7 +238,9 @@ impl Native<'_> {
             let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else {
                 return Err(Fault::Strange.into());
             };
-            if let (Some(key), Stored::Live(record, _)) = (member_key(&name), entry::read(value)?) {
+            if let (Some(key), Stored::Live(record, _)) =
+                (StoreKey::from_name(&name), entry::read(value)?)
+            {
                 found.push((key, record));
             }
         }
@@ -256,12 +261,6 @@ impl Native<'_> {
             self.server.script(&DELETE_BY_SUBJECT, &keys, &arguments, Effect::Lasts).await?;
         Ok(usize::try_from(number(&answer)?).unwrap_or_default())
     }
-}
-
-/// A number nobody has seen, so that a key created anew is another entry. Far
-/// from the largest, as it is counted up.
-pub(crate) fn first_version() -> u64 {
-    RandomState::new().hash_one(0) >> 16
 }
 
 /// The version as it is stored, and the one after it; nothing where the

@@ -265,9 +265,7 @@ impl Script {
 
     fn hash(&self) -> &str {
         self.hash.get_or_init(|| {
-            let mut text = String::with_capacity(40);
-            crate::keys::push_hex(&mut text, &Sha1::digest(self.code));
-            text
+            Sha1::digest(self.code).iter().map(|byte| format!("{byte:02x}")).collect()
         })
     }
 

@@ -16,16 +16,19 @@
 //!   following it one, so nobody outruns it.
 
 use std::collections::BTreeSet;
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use redis::{Value, cmd};
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::entry::{self, Stored};
 use crate::fault::{Fault, failed};
-use crate::keys::{Names, SLACK, kept_for, member, member_key, now};
-use crate::native::{Native, counted, first_version, fitting, number, outcome, script, text};
+use crate::keys::{Names, SLACK, kept_for, member, now};
+use crate::native::{Native, counted, fitting, number, outcome, script, text};
 use crate::scan::has_moved;
 use crate::server::{Effect, Script, Server};
 
@@ -132,7 +135,8 @@ impl Spread {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let (name, version, now) = (self.names.session(key), first_version(), now());
+        let (name, version, now) =
+            (self.names.session(key), first_version(&RandomState::new()), now());
         let value = fitting(entry::live(record, version))?;
         self.enter(key, record, now).await?;
         let kept = kept_for(record.deadlines.earliest(), now);
@@ -218,7 +222,7 @@ impl Spread {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        let (version, now) = (first_version(), now());
+        let (version, now) = (first_version(&RandomState::new()), now());
         let (old_name, new_name) = (self.names.session(old), self.names.session(new));
         let value = fitting(entry::pending(record, version, old))?;
         self.enter(new, record, now).await?;
@@ -297,7 +301,7 @@ impl Spread {
                 return None;
             };
             let written = std::str::from_utf8(&value).ok()?.rsplit_once(' ')?.1.parse().ok()?;
-            Some((member_key(&member)?, written))
+            Some((StoreKey::from_name(&member)?, written))
         });
         Ok(pairs.collect())
     }
@@ -386,7 +390,7 @@ impl Spread {
             match next.split_first() {
                 None => return Ok(!of.is_empty()),
                 Some((b'M', to)) => {
-                    let Some(to) = member_key(to).filter(|to| Some(to) != keep) else {
+                    let Some(to) = StoreKey::from_name(to).filter(|to| Some(to) != keep) else {
                         return Ok(false);
                     };
                     // From here on it was followed before, to an end that was ended.
@@ -398,7 +402,7 @@ impl Spread {
                 }
                 Some((_, old)) => {
                     // Its old key is live still, and in the index, too; or it is nobody's.
-                    let Some(old) = member_key(old) else { return Ok(false) };
+                    let Some(old) = StoreKey::from_name(old) else { return Ok(false) };
                     if !self.has_moved(&old, &at).await? {
                         return Ok(false);
                     }

@@ -5,13 +5,13 @@
 
 mod tables;
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome,
+    Version, WriteOutcome, first_version,
 };
 use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
@@ -92,7 +92,7 @@ impl<D: Database> Native<D> {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let version = first_version();
+        let version = first_version(&RandomState::new()).cast_signed();
         match self.database.change(&self.sql.create, self.row(key, version, record)?).await {
             Ok(_) => Ok(CreateOutcome::Created(Version::Number(version.unsigned_abs()))),
             Err(Refused::Taken) => Ok(CreateOutcome::Exists),
@@ -150,7 +150,7 @@ impl<D: Database> Native<D> {
                 _ => Ok(WriteOutcome::Conflict),
             };
         }
-        let version = first_version();
+        let version = first_version(&RandomState::new()).cast_signed();
         let mut first = vec![self.key(old_key)?, Param::Int(Some(number(expected)))];
         let second = self.row(new_key, version, record)?;
         let swap = match grace {
@@ -247,11 +247,6 @@ impl<D: Database> Scan for Native<D> {
             Ok(Page::in_key_order(entries, limit))
         })
     }
-}
-
-/// A number nobody has seen, so that a key created anew is another entry.
-fn first_version() -> i64 {
-    (RandomState::new().hash_one(0) >> 16).cast_signed()
 }
 
 fn bound(limit: usize) -> Param {

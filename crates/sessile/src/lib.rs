@@ -22,6 +22,7 @@
 //! A route that never asks for the session costs nothing: no store trip, no
 //! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
 
+mod accept;
 mod bounded;
 mod connect;
 mod cookies;
@@ -47,6 +48,7 @@ pub mod transport;
 mod typed;
 mod world;
 
+pub use accept::accepts_html;
 #[cfg(feature = "toml")]
 pub use connect::from_toml;
 pub use connect::{ConnectError, connect_store, from_env};

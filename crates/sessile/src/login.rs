@@ -11,12 +11,13 @@ use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use sessile_core::store::BoxFuture;
 use sessile_core::{Profile, Subject};
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::accept::accepts_html;
 use crate::failure::Failure;
 use crate::next_page::{NextPage, in_login_address};
 use crate::slot::Slot;
@@ -140,14 +141,6 @@ fn redirect(login_page: &str, parts: &Parts) -> Response {
             LoginRequired.into_response()
         }
     }
-}
-
-pub(crate) fn accepts_html(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepted.flat_map(|value| value.split(',')).any(|range| {
-        let kind = range.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("text/html")
-    })
 }
 
 impl<S> Layer<S> for RequireLogin {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse as _, Response};
 use minijinja::context;
-use sessile::Failure;
 use sessile::csrf::{Refusal, native};
 use sessile::templates::Page;
+use sessile::{Failure, accepts_html};
 
 use super::site::Site;
 
@@ -85,9 +85,4 @@ fn words(status: StatusCode, failure: Option<&Failure>) -> (&'static str, &'stat
 fn is_html(response: &Response) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
-}
-
-fn accepts_html(headers: &HeaderMap) -> bool {
-    let accepted = headers.get_all(header::ACCEPT).iter();
-    accepted.filter_map(|value| value.to_str().ok()).any(|value| value.contains("text/html"))
 }

@@ -1,6 +1,6 @@
 //! Whose tables, keys and values a store uses.
 
-use crate::config::Profile;
+use crate::config::{DJANGO_CACHE_PREFIX, Profile};
 
 /// Whose tables, keys and values a store uses.
 ///
@@ -27,6 +27,16 @@ impl Layout {
             Profile::Django => Self::Django,
             // Flask's and Starlette's sessions travel in cookies.
             Profile::Native | Profile::Flask | Profile::Starlette => Self::Native,
+        }
+    }
+
+    /// What its keys begin with in a store that many applications share, unless
+    /// settings say otherwise: Flask-Session's `SESSION_KEY_PREFIX`, Django's cache prefix.
+    pub fn key_prefix(self) -> &'static str {
+        match self {
+            Self::Native => "sessile:",
+            Self::FlaskSession => "session:",
+            Self::Django => DJANGO_CACHE_PREFIX,
         }
     }
 

@@ -13,8 +13,6 @@
 //! | `to` | absent | the key it leads to |
 //! | `dead` | absent | true: it leads nowhere |
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use bytes::Bytes;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, doc};
@@ -44,11 +42,6 @@ pub(super) enum Found {
     },
     /// A pointer that leads nowhere.
     Dead,
-}
-
-/// A number nobody has seen, so that a key created anew is another entry.
-pub(super) fn first_version() -> i64 {
-    (RandomState::new().hash_one(0) >> 16).cast_signed()
 }
 
 /// A version that this store made; no document has the number of any other.

@@ -13,11 +13,13 @@
 //! Whoever meets a document with `from` asks the old key whether step 2 was
 //! done. So a process that is killed at any point leaves the one or the other.
 
+use std::hash::RandomState;
+
 use mongodb::bson::doc;
-use sessile_core::store::{Record, WriteOutcome};
+use sessile_core::store::{Record, WriteOutcome, first_version};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
-use super::document::{fields, first_version, point, text, version};
+use super::document::{fields, point, text, version};
 use super::{Native, at_version, of};
 use crate::calls::Inserted;
 
@@ -30,7 +32,7 @@ impl Native {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        let number = first_version();
+        let number = first_version(&RandomState::new()).cast_signed();
         let mut document = of(new);
         document.extend(fields(record, number));
         document.insert("from", old.to_text());

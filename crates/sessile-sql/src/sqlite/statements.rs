@@ -1,11 +1,13 @@
 //! The statements, and rows as records.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, ToSql};
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+};
 use sessile_core::{Deadlines, StoreKey, Subject, Timestamp};
 
 /// The statements for one table, written once.
@@ -105,7 +107,7 @@ impl Db<'_> {
         key: &StoreKey,
         record: &Record,
     ) -> rusqlite::Result<CreateOutcome> {
-        let version = first_version();
+        let version = first_version(&RandomState::new()).cast_signed();
         Ok(match self.write_row(&self.sql.create, key, version, record)? {
             0 => CreateOutcome::Exists,
             _ => CreateOutcome::Created(Version::Number(version.unsigned_abs())),
@@ -238,11 +240,6 @@ impl Db<'_> {
         let rows = statement.query_map((after.map(Key), bound(limit)), keyed)?;
         rows.collect()
     }
-}
-
-/// A number nobody has seen, so that a key created anew is another entry.
-fn first_version() -> i64 {
-    (RandomState::new().hash_one(0) >> 16).cast_signed()
 }
 
 fn bound(limit: usize) -> i64 {

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use sessile_core::csrf::{django, flask_wtf, native};
 use sessile_core::{Event, EventKind, Session};
 
+use crate::accept::accepted;
 use crate::slot::Slot;
 
 /// Why a request was refused. `Display` is for the operator and may quote what
@@ -180,12 +181,7 @@ enum Wants {
 impl Wants {
     /// By the first of the types the request names that we have.
     fn of(headers: &HeaderMap) -> Self {
-        let accepts = headers.get_all(header::ACCEPT).iter().flat_map(|value| {
-            value.as_bytes().split(|&byte| byte == b',').map(|part| {
-                part.split(|&byte| byte == b';').next().unwrap_or_default().trim_ascii()
-            })
-        });
-        for kind in accepts {
+        for kind in accepted(headers) {
             if kind.eq_ignore_ascii_case(b"text/html") {
                 return Self::Html;
             }
