@@ -119,6 +119,29 @@ async fn a_mistyped_path_makes_no_store() {
 }
 
 #[tokio::test]
+async fn the_doctor_finds_a_cache_that_does_not_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = format!("SECRET_KEY={KEY}");
+    // Visitors of ours are read from behind it; Django goes on with what it has there.
+    for (kind, profile, level) in [
+        ("SESSION_TYPE=cached", "native", "warning"),
+        ("SESSION_ENGINE=cached_db", "django", "bad"),
+    ] {
+        let url = sqlite(dir.path(), &format!("{profile}.db"));
+        shop(&[("SESSION_URL", &url), ("SESSION_PROFILE", profile), ("SECRET_KEY", KEY)]).await;
+        let words = ["doctor", "--json", "--read-only", "--store", &url, "--set", kind];
+        let cache = ["--set", "SESSION_CACHE_URL=redis://127.0.0.1:1", "--set", &key];
+        let ran =
+            run_in(dir.path(), &[&words[..], &cache[..], &["--profile", profile][..]].concat());
+        let said = json(&ran);
+        let finding = said["findings"].as_array().unwrap().iter().find(|it| it["check"] == "cache");
+        assert_eq!(finding.unwrap()["level"], level, "{said}");
+        assert_eq!(ran.code, i32::from(level == "bad"), "{said} {}", ran.err);
+        assert!(said["findings"].as_array().unwrap().iter().any(|it| it["check"] == "journal"));
+    }
+}
+
+#[tokio::test]
 async fn sessions_move_between_stores_and_layouts_and_what_ended_stays_ended() {
     let dir = tempfile::tempdir().unwrap();
     let files = format!("file:{}", dir.path().join("old").display());

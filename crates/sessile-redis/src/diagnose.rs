@@ -1,42 +1,68 @@
 //! What an operator should know: whether the server forgets sessions, and
 //! whether what it acknowledged outlasts it.
 
-use redis::{Value, cmd};
+use redis::{Cmd, Value, cmd, pipe};
 use sessile_core::store::Finding;
 use sessile_core::{StoreError, Timestamp};
 
 use crate::Options;
-use crate::server::{Effect, Server};
+use crate::fault::Fault;
+use crate::link::checked;
+use crate::node::Node;
+use crate::server::Server;
 
 /// What the settings say of it.
 pub(crate) struct Diagnosis<'a> {
     pub(crate) server: &'a Server,
-    /// Whether writes wait for replicas.
-    pub(crate) durable: bool,
+    /// For how many replicas writes wait.
+    pub(crate) durable: Option<u32>,
 }
 
 impl Diagnosis<'_> {
-    pub(crate) fn durable(options: &Options) -> bool {
-        options.durable.is_some()
+    pub(crate) fn durable(options: &Options) -> Option<u32> {
+        options.durable.map(|durable| durable.replicas)
     }
 
+    /// Of every server that owns keys.
     pub(crate) async fn findings(
         &self,
         clock: &(dyn Fn() -> Timestamp + Send + Sync),
     ) -> Result<Vec<Finding>, StoreError> {
+        let (masters, _) = self.server.masters().await?;
+        let mut each = Vec::with_capacity(masters.len());
+        for node in &masters {
+            each.push(self.of(node, clock).await);
+        }
+        Ok(worst(each))
+    }
+
+    async fn ask(&self, node: &Node, command: Cmd) -> Result<Value, StoreError> {
+        let mut one = pipe();
+        one.add_command(command);
+        let answer = self.server.at(node, &one).await?.pop().ok_or(Fault::Strange)?;
+        Ok(checked(answer)?)
+    }
+
+    async fn of(&self, node: &Node, clock: &(dyn Fn() -> Timestamp + Send + Sync)) -> Vec<Finding> {
+        // The first question may have to make a connection.
+        if let Err(error) = self.ask(node, cmd("PING")).await {
+            return vec![
+                Finding::bad("servers", error.to_string())
+                    .advise("requests whose session is there get 503 until it answers"),
+            ];
+        }
         let mut findings = Vec::new();
         let before = clock();
-        let time = self.server.one(b"", &cmd("TIME"), Effect::Reads).await;
+        let time = self.ask(node, cmd("TIME")).await;
         let after = clock();
         if let Some(theirs) = time.ok().as_ref().and_then(moment) {
             findings.push(Finding::clock(before, theirs, after));
         }
-        let info = self.server.one(b"", &cmd("INFO"), Effect::Reads).await;
-        let info = match info.map(|answer| text(&answer)) {
+        let info = match self.ask(node, cmd("INFO")).await.map(|answer| text(&answer)) {
             Ok(Some(info)) => info,
             _ => {
                 findings.push(Finding::note("INFO", "the server does not answer it"));
-                return Ok(findings);
+                return findings;
             }
         };
         let field = |name: &str| {
@@ -54,49 +80,78 @@ impl Diagnosis<'_> {
         ));
         findings.push(persistence(
             field("aof_enabled") == Some("1"),
-            field("rdb_last_bgsave_status"),
+            [field("rdb_last_bgsave_status"), field("aof_last_write_status")],
             number("rdb_changes_since_last_save"),
         ));
         findings.extend(role(field("role")));
         let replicas = number("connected_slaves").unwrap_or_default();
-        findings.extend(self.replication(replicas).await);
-        Ok(findings)
+        let least = match replicas {
+            0 => None,
+            _ => self.config(node, "min-replicas-to-write").await,
+        };
+        findings.push(replication(replicas, self.durable, least.as_deref()));
+        findings
     }
 
-    async fn config(&self, name: &str) -> Option<String> {
+    async fn config(&self, node: &Node, name: &str) -> Option<String> {
         let mut command = cmd("CONFIG");
         command.arg("GET").arg(name);
-        match self.server.one(b"", &command, Effect::Reads).await.ok()? {
+        match self.ask(node, command).await.ok()? {
             Value::Map(pairs) => text(&pairs.first()?.1),
             Value::Array(items) => text(items.get(1)?),
             _ => None,
         }
     }
+}
 
-    async fn replication(&self, replicas: u64) -> Option<Finding> {
-        const CHECK: &str = "replicas";
-        if replicas == 0 {
-            return Some(Finding::note(CHECK, "none").advise(
-                "when this server is lost, so are all sessions since its last save; Sentinel or \
-                 Cluster with a replica keeps the site up",
-            ));
+/// Of several servers the worst of each kind, and of how many it is.
+fn worst(each: Vec<Vec<Finding>>) -> Vec<Finding> {
+    let of = each.len();
+    let mut kinds: Vec<Vec<Finding>> = Vec::new();
+    for finding in each.into_iter().flatten() {
+        match kinds.iter_mut().find(|kind| kind.iter().any(|it| it.check == finding.check)) {
+            Some(kind) => kind.push(finding),
+            None => kinds.push(vec![finding]),
         }
-        let least = self.config("min-replicas-to-write").await;
-        let held = least.as_deref().is_some_and(|least| least != "0");
-        Some(match (self.durable, held) {
-            (true, _) => Finding::good(CHECK, format!("{replicas}; writes wait for them")),
-            (false, true) => {
-                let least = least.unwrap_or_default();
-                Finding::good(CHECK, format!("{replicas}; without {least} it takes no writes"))
-            }
-            (false, false) => {
-                Finding::warning(CHECK, format!("{replicas}; no write waits for them")).advise(
-                    "after a failover the last writes are undone, and a session that was logged \
-                     out is live again: set SESSION_REDIS_REPLICAS=1, and in redis.conf \
-                     min-replicas-to-write 1 with min-replicas-max-lag 10",
-                )
-            }
-        })
+    }
+    let one = |kind: Vec<Finding>| {
+        let level = kind.iter().map(|finding| finding.level).max()?;
+        let as_bad = kind.iter().filter(|finding| finding.level == level).count();
+        let mut found = kind.into_iter().find(|finding| finding.level == level)?;
+        if of > 1 {
+            found.found = format!("{} ({as_bad} of {of} servers)", found.found);
+        }
+        Some(found)
+    };
+    kinds.into_iter().filter_map(one).collect()
+}
+
+fn replication(replicas: u64, durable: Option<u32>, least: Option<&str>) -> Finding {
+    const CHECK: &str = "replicas";
+    let wanted = durable.map(u64::from);
+    if let Some(wanted) = wanted.filter(|wanted| replicas < *wanted) {
+        return Finding::bad(CHECK, format!("{replicas}, and writes wait for {wanted}")).advise(
+            "every login and logout fails (503): connect as many replicas as \
+             SESSION_REDIS_REPLICAS says, or lower it",
+        );
+    }
+    if replicas == 0 {
+        return Finding::note(CHECK, "none").advise(
+            "when this server is lost, so are all sessions since its last save; Sentinel or \
+             Cluster with a replica keeps the site up",
+        );
+    }
+    match (wanted, least.filter(|least| *least != "0")) {
+        (Some(wanted), _) => Finding::good(CHECK, format!("{replicas}; writes wait for {wanted}")),
+        (None, Some(least)) => {
+            Finding::good(CHECK, format!("{replicas}; without {least} it takes no writes"))
+        }
+        (None, None) => Finding::warning(CHECK, format!("{replicas}; no write waits for them"))
+            .advise(
+                "after a failover the last writes are undone, and a session that was logged out \
+                 is live again: set SESSION_REDIS_REPLICAS=1, and in redis.conf \
+                 min-replicas-to-write 1 with min-replicas-max-lag 10",
+            ),
     }
 }
 
@@ -137,9 +192,9 @@ fn eviction(
     }
 }
 
-fn persistence(append_only: bool, last_save: Option<&str>, unsaved: Option<u64>) -> Finding {
+fn persistence(append_only: bool, last: [Option<&str>; 2], unsaved: Option<u64>) -> Finding {
     const CHECK: &str = "persistence";
-    if last_save.is_some_and(|status| status != "ok") {
+    if last.into_iter().flatten().any(|status| status != "ok") {
         return Finding::bad(CHECK, "the last save to disk failed").advise(
             "look at the server's log: usually the disk is full. Until it works a restart loses \
              everything since, and the server may refuse writes",
@@ -205,9 +260,42 @@ mod tests {
 
     #[test]
     fn what_is_not_on_disk_is_told() {
-        assert_eq!(persistence(true, Some("ok"), Some(0)).level, Level::Good);
-        assert_eq!(persistence(true, Some("err"), Some(0)).level, Level::Bad);
-        assert_eq!(persistence(false, Some("ok"), Some(7)).level, Level::Warning);
+        let fine = Some("ok");
+        assert_eq!(persistence(true, [fine, fine], Some(0)).level, Level::Good);
+        assert_eq!(persistence(true, [Some("err"), fine], Some(0)).level, Level::Bad);
+        assert_eq!(persistence(true, [fine, Some("err")], Some(0)).level, Level::Bad);
+        assert_eq!(persistence(false, [fine, None], Some(7)).level, Level::Warning);
         assert_eq!(role(Some("slave")).map(|finding| finding.level), Some(Level::Bad));
+    }
+
+    #[test]
+    fn writes_that_wait_for_more_replicas_than_there_are_are_bad() {
+        for (replicas, durable, least, level) in [
+            (0, None, None, Level::Note),
+            (0, Some(1), None, Level::Bad),
+            (1, Some(2), None, Level::Bad),
+            (2, Some(2), None, Level::Good),
+            (1, None, Some("1"), Level::Good),
+            (1, None, Some("0"), Level::Warning),
+            (1, None, None, Level::Warning),
+        ] {
+            assert_eq!(
+                replication(replicas, durable, least).level,
+                level,
+                "{replicas} {durable:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn of_several_servers_the_worst_is_told() {
+        let fine = || vec![Finding::good("role", "the master"), Finding::good("server", "7.0")];
+        let [role, server] = &worst(vec![fine(), vec![Finding::bad("role", "slave")], fine()])[..]
+        else {
+            panic!()
+        };
+        assert_eq!((role.level, &*role.found), (Level::Bad, "slave (1 of 3 servers)"));
+        assert_eq!((server.level, &*server.found), (Level::Good, "7.0 (2 of 3 servers)"));
+        assert_eq!(worst(vec![fine()]), fine());
     }
 }

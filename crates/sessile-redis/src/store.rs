@@ -27,7 +27,8 @@ struct Inner {
     server: Arc<Server>,
     layout: Layout,
     names: Arc<Names>,
-    durable: bool,
+    /// For how many replicas writes wait.
+    durable: Option<u32>,
 }
 
 /// Where the sessions are, by layout and topology.

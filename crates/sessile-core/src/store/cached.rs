@@ -217,7 +217,28 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
     }
 
     fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        self.back.as_diagnose()
+        Some(self)
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> Diagnose for Cached<F, B> {
+    /// What the back says, and whether the front answers.
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        Box::pin(async move {
+            let mut findings = diagnose::of(&self.back, clock).await?;
+            findings.push(match self.front.answers().await {
+                Ok(()) => Finding::good("cache", "it answers"),
+                Err(error) => Finding::warning("cache", error.to_string()).advise(format!(
+                    "start it again, or take it out of the settings: every session is read from \
+                     behind it, and every logout waits {:.0} s",
+                    self.front.span().as_secs_f64()
+                )),
+            });
+            Ok(findings)
+        })
     }
 }
 

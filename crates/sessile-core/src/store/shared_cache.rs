@@ -129,7 +129,28 @@ impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
     }
 
     fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        self.back.as_diagnose()
+        Some(self)
+    }
+}
+
+impl<F: SessionStore, B: SessionStore> Diagnose for SharedCache<F, B> {
+    /// What the store says, and whether the other program's cache answers.
+    fn diagnose<'a>(
+        &'a self,
+        clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
+    ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
+        Box::pin(async move {
+            let mut findings = diagnose::of(&self.back, clock).await?;
+            let nobodys = StoreKey::from_text(format!("{}sessile-doctor", self.prefix));
+            findings.push(match self.front.load(&nobodys).await {
+                Ok(_) => Finding::good("cache", "it answers"),
+                Err(error) => Finding::bad("cache", error.to_string()).advise(
+                    "what is ended here stays in the other program's cache, and its visitors are \
+                     logged in there until it ends by itself: check SESSION_CACHE_URL",
+                ),
+            });
+            Ok(findings)
+        })
     }
 }
 

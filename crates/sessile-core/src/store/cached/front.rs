@@ -57,7 +57,7 @@ impl<F: SessionStore> Front<F> {
     }
 
     /// After this long nothing counts that was put into the front before.
-    fn span(&self) -> Duration {
+    pub(super) fn span(&self) -> Duration {
         self.options.lease + self.options.skew
     }
 
@@ -103,6 +103,11 @@ impl<F: SessionStore> Front<F> {
     fn is_resting(&self, now: Timestamp) -> bool {
         let resting = self.resting.lock().unwrap_or_else(PoisonError::into_inner);
         resting.is_some_and(|until| now < until && until <= now + self.options.rest)
+    }
+
+    /// Asked for what nobody has.
+    pub(super) async fn answers(&self) -> Result<(), StoreError> {
+        self.store.load(&StoreKey::from_hash([0; 32])).await.map(|_| ())
     }
 
     pub(super) async fn load(&self, key: &StoreKey) -> Found {
