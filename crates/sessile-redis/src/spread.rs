@@ -42,6 +42,8 @@ script!(DELETE = "index", "spread_delete");
 
 /// What a script answers when the entry is pending.
 const PENDING: i64 = 5;
+/// What `ENTER` answers when an index has become so long that it may name what has ended.
+const TO_LOOK: i64 = 3;
 /// What `UPDATE` answers when the user's index has to learn of it first.
 const NOT_LISTED: i64 = 4;
 
@@ -108,7 +110,16 @@ impl Spread {
             listing.ttl.as_bytes(),
             listing.now.as_bytes(),
         ];
-        self.server.script(&ENTER, &keys, &arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&ENTER, &keys, &arguments, Effect::Lasts).await?;
+        if number(&answer)? == TO_LOOK
+            && let Some(subject) = record.subject.clone()
+        {
+            // Listing takes out what is too much; nobody waits for it.
+            let spread = self.clone();
+            tokio::spawn(async move {
+                let _ = spread.by_subject(&subject).await;
+            });
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 -- A user's index: a hash of session names, each with "END WRITTEN" (END empty for none).
-local function enter(index, member, value, ttl, now)
+-- From time to time what has ended is taken out: by its END, and without one by whether
+-- the session is there, where `prefix` says that it can be looked for. Whether it was time.
+local function enter(index, member, value, ttl, now, prefix)
   local left = redis.call('PTTL', index)
   redis.call('HSET', index, member, value)
   if ttl == '' then
@@ -12,9 +14,15 @@ local function enter(index, member, value, ttl, now)
     local all = redis.call('HGETALL', index)
     for i = 1, #all, 2 do
       local ends = tonumber(string.match(all[i + 1], '^(%d+) '))
-      if ends and ends < tonumber(now) then redis.call('HDEL', index, all[i]) end
+      local ended = ends and ends < tonumber(now)
+      if not ends and prefix and all[i] ~= member then
+        ended = redis.call('EXISTS', prefix .. all[i]) == 0
+      end
+      if ended then redis.call('HDEL', index, all[i]) end
     end
+    return true
   end
+  return false
 end
 local function subject_in(value)
   return string.sub(value, 62, 61 + string.byte(value, 61))

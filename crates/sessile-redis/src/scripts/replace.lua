@@ -8,7 +8,7 @@ if kind ~= 's1L' then
 end
 if string.sub(h, 4, 11) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
 if KEYS[3] then
-  enter(KEYS[3], string.sub(KEYS[2], ARGV[6] + 1), ARGV[8], ARGV[7], ARGV[9])
+  enter(KEYS[3], string.sub(KEYS[2], ARGV[6] + 1), ARGV[8], ARGV[7], ARGV[9], string.sub(KEYS[2], 1, ARGV[6]))
 end
 put(KEYS[2], ARGV[2], ARGV[3])
 if ARGV[4] == '' then redis.call('DEL', KEYS[1]) else put(KEYS[1], ARGV[4], ARGV[5]) end

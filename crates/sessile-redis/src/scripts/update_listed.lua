@@ -15,7 +15,7 @@ if old ~= '' or KEYS[2] then
     redis.call('HDEL', string.sub(KEYS[1], 1, ARGV[4]) .. 'u:' .. old, member)
   end
   if KEYS[2] and (old ~= new or string.sub(h, 20, 27) ~= string.sub(ARGV[2], 20, 27)) then
-    enter(KEYS[2], member, ARGV[6], ARGV[5], ARGV[7])
+    enter(KEYS[2], member, ARGV[6], ARGV[5], ARGV[7], string.sub(KEYS[1], 1, ARGV[4]))
   end
 end
 put(KEYS[1], ARGV[2], ARGV[3])
