@@ -101,11 +101,14 @@ fn murmur3(text: impl Iterator<Item = char>) -> u32 {
     hash ^ hash >> 16
 }
 
-/// Bob Jenkins's one-at-a-time, libmemcached's default.
+/// Bob Jenkins's one-at-a-time, libmemcached's default. It adds C's `char`, which has a sign
+/// on some machines; we take it to be as on this one.
 fn one_at_a_time(bytes: &[u8]) -> u32 {
     let mut hash = 0_u32;
     for byte in bytes {
-        hash = hash.wrapping_add(u32::from(*byte));
+        #[allow(clippy::cast_possible_wrap, reason = "the sign is what is wanted")]
+        let letter = i32::from(*byte as std::ffi::c_char);
+        hash = hash.wrapping_add(letter.cast_unsigned());
         hash = hash.wrapping_add(hash << 10);
         hash ^= hash >> 6;
     }
@@ -193,5 +196,27 @@ mod tests {
         assert_eq!(found, "000000201102210122120101012221020110111021021120102000200222");
         let found = places(ServerChoice::Pymemcache, &servers, |number| format!("größe–{number}"));
         assert_eq!(found, "102000221202022121022100200210020212001110012000000100112002");
+    }
+
+    /// From the same clients and servers as above.
+    #[test]
+    fn keys_beyond_ascii_lie_where_the_python_clients_put_them() {
+        let servers = [("127.0.0.1", 21101), ("127.0.0.1", 21102), ("127.0.0.1", 20211)];
+        let places = |choice| places(choice, &servers, |number| format!("größe–{number}"));
+        assert_eq!(
+            places(ServerChoice::PythonMemcached),
+            "100011112001112201021021201112020001011100211000222201100200"
+        );
+        // They were made where a `char` of C has a sign.
+        if std::ffi::c_char::MIN < 0 {
+            assert_eq!(
+                places(ServerChoice::Pylibmc),
+                "211222222210111122222211222222001111112020211211101122220011"
+            );
+            assert_eq!(
+                places(ServerChoice::PylibmcKetama),
+                "021100120110221111011102222010111111000111122101122110022212"
+            );
+        }
     }
 }
