@@ -11,9 +11,19 @@ use sessile::Timestamp;
 
 pub(crate) use self::stores::{Doctor, End, List, Migrate, Profile, StoreArgs, Sweep};
 
+const EXAMPLES: &str = "\
+Examples:
+  sessile demo                                      http://127.0.0.1:8000, on SQLite
+  sessile doctor --store redis://127.0.0.1:6379     what is wrong with a store, and what to do
+  sessile end --store sqlite:sessions.db --user ann
+  SECRET_KEY=… sessile cookie decode --format flask COOKIE
+
+A store's settings come from the environment too (SESSION_TYPE, SESSION_URL, …), or from a file
+(--config): docs/configuration.md has them all.";
+
 /// Sessions and session cookies: a demo site, stores, keys, a look inside.
 #[derive(Debug, Parser)]
-#[command(name = "sessile", version, max_term_width = 100)]
+#[command(name = "sessile", version, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -169,7 +179,8 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "give seconds since 1970, or a time like 2026-01-02T03:04:05Z".to_owned())
 }
 
-/// Serve a small site that shows sessions at work: a login, a cart, your devices.
+/// Serve a small site that shows sessions at work: a login, a cart, your devices, a bank
+/// and a hostile site that attacks it.
 ///
 /// For one machine and plain http: the session cookie goes without TLS. With
 /// `--profile flask` sessions live in Flask's own cookie, so that a Flask

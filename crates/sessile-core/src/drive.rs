@@ -1,7 +1,7 @@
 //! The part that awaits: carries a session from the store and its plan back to it.
 //!
-//! Every adapter goes through these two functions, so that they all merge,
-//! retry and give up alike. No runtime is needed: the waiting is the store's,
+//! Every adapter goes through [`open`] and [`commit`], or the latter's halves,
+//! so that they all merge, retry and give up alike. No runtime is needed: the waiting is the store's,
 //! and the pause between tries is the caller's.
 
 mod ending;

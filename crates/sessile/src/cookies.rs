@@ -12,7 +12,7 @@ use crate::slot::Slot;
 ///
 /// Values are as the browser sent them; a cookie can be planted by anybody who
 /// can plant one, so nothing in it is to be believed. What must be believed
-/// belongs into the [`Session`](crate::Session).
+/// belongs in the [`Session`](crate::Session).
 ///
 /// ```
 /// use sessile::{Cookie, CookieError, Cookies};
