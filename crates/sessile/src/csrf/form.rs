@@ -1,23 +1,23 @@
 //! The token in a form, found without taking the form away from the handler.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll, ready};
+mod strict;
+mod tee;
 
-use axum_core::body::{Body, BodyDataStream};
+use std::pin::Pin;
+
+use axum_core::body::Body;
 use bytes::Bytes;
-use futures_core::Stream;
+use futures_core::Stream as _;
 use http::{HeaderMap, header};
 use multer::Multipart;
+
+use self::tee::Tee;
 
 /// A token no longer than this is read whole; a longer one is none of anybody's.
 const MAX_VALUE: usize = 4096;
 
-/// The least that the parser of multipart forms is given at a time, in bytes.
-const PIECE: usize = 8 << 10;
-
-/// And of what it was given so far it gets this part at once.
-const GROWTH: usize = 4;
+/// No token of anybody's.
+const WRONG: &str = "\u{fffd}";
 
 /// Which fields may carry the token, and which of several counts.
 #[derive(Clone, Copy)]
@@ -40,6 +40,15 @@ impl Wanted<'_> {
 
     fn is_enough(self) -> bool {
         matches!(self, Self::First(_))
+    }
+
+    /// What a form comes to that the originals may read otherwise than we can: a token that is
+    /// wrong, so that neither an earlier field nor a header is taken in its place.
+    fn unlike(self) -> Vec<(String, String)> {
+        match self {
+            Self::First(_) => Vec::new(),
+            Self::Last(name) | Self::EndingIn(name) => vec![(name.to_owned(), WRONG.to_owned())],
+        }
     }
 
     /// Keeps what may still count.
@@ -75,21 +84,61 @@ pub(crate) async fn read(
     wanted: Wanted<'_>,
     limit: usize,
 ) -> Result<Read, Unread> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let kind = kind.unwrap_or_default();
+    let kind = headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
+    let kind = kind.unwrap_or(NO_TYPE);
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-        return urlencoded(body, wanted, limit).await;
-    }
-    if essence.eq_ignore_ascii_case("multipart/form-data")
-        && let Ok(boundary) = multer::parse_boundary(kind)
-    {
-        return multipart(body, boundary, wanted, limit).await;
-    }
-    Ok(Read { fields: Vec::new(), body })
+    let (form, parts) = (
+        essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"),
+        essence.eq_ignore_ascii_case("multipart/form-data"),
+    );
+    let django = matches!(wanted, Wanted::Last(_));
+    let fields = match wanted {
+        _ if form && !(django && has_other_charset(kind)) => {
+            return urlencoded(body, wanted, limit).await;
+        }
+        Wanted::First(_) if parts => match multer::parse_boundary(kind) {
+            Ok(boundary) => return multipart(body, boundary, wanted, limit).await,
+            Err(_) => Vec::new(),
+        },
+        Wanted::First(_) => Vec::new(),
+        _ if parts => match strict::boundary(kind) {
+            Some(boundary) => return strict_multipart(body, boundary, wanted, limit).await,
+            // Werkzeug reads no form without a boundary.
+            None if !django && !kind.to_ascii_lowercase().contains("boundary") => Vec::new(),
+            None => wanted.unlike(),
+        },
+        _ if form || kind == NO_TYPE => wanted.unlike(),
+        _ => Vec::new(),
+    };
+    Ok(Read { fields, body })
 }
 
-async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read, Unread> {
+/// In place of a type that is no text.
+const NO_TYPE: &str = "?";
+
+/// Whether the type names an encoding that Django takes for another than UTF-8: `utf8`, too.
+fn has_other_charset(kind: &str) -> bool {
+    kind.split(';').skip(1).any(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let value = value.trim().trim_matches('"');
+        name.trim().to_ascii_lowercase().starts_with("charset")
+            && !value.eq_ignore_ascii_case("utf-8")
+    })
+}
+
+/// Whether a part is a file, which no token is. Names of parameters are the same in both cases,
+/// and `filename*` is one too (RFC 8187).
+fn is_file(part: &multer::Field<'_>) -> bool {
+    let disposition = part.headers().get(header::CONTENT_DISPOSITION);
+    part.file_name().is_some()
+        || disposition.is_some_and(|value| {
+            let lower = value.as_bytes().to_ascii_lowercase();
+            let parameters = lower.split(|byte| *byte == b';').skip(1);
+            parameters.map(<[u8]>::trim_ascii).any(|it| it.starts_with(b"filename"))
+        })
+}
+
+async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
     let (mut rest, mut kept, mut size) = (body.into_data_stream(), Vec::new(), 0_usize);
     while let Some(chunk) = std::future::poll_fn(|cx| Pin::new(&mut rest).poll_next(cx)).await {
         let chunk: Bytes = chunk.map_err(|_| Unread::Broken)?;
@@ -104,10 +153,14 @@ async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read
         kept.push(chunk);
     }
     // One chunk, which is what most forms are, is not copied.
-    let form = match kept.as_slice() {
+    Ok(match kept.as_slice() {
         [only] => only.clone(),
         chunks => chunks.concat().into(),
-    };
+    })
+}
+
+async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read, Unread> {
+    let form = whole(body, limit).await?;
     let mut fields = Vec::new();
     for (name, value) in form_urlencoded::parse(&form) {
         if wanted.takes(&name) {
@@ -120,6 +173,29 @@ async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read
     Ok(Read { fields, body: Body::from(form) })
 }
 
+async fn strict_multipart(
+    body: Body,
+    boundary: &str,
+    wanted: Wanted<'_>,
+    limit: usize,
+) -> Result<Read, Unread> {
+    let form = whole(body, limit).await?;
+    let mut fields = Vec::new();
+    match strict::fields(&form, boundary) {
+        Some(all) => {
+            for (name, value) in all.into_iter().filter(|(name, _)| wanted.takes(name)) {
+                let value = String::from_utf8_lossy(value).into_owned();
+                wanted.keep(&mut fields, name.to_owned(), value);
+            }
+        }
+        // Nothing is a form of nothing for everybody.
+        None if form.is_empty() => {}
+        None => fields = wanted.unlike(),
+    }
+    Ok(Read { fields, body: Body::from(form) })
+}
+
+/// Reads no further than to the first field of the name.
 async fn multipart(
     body: Body,
     boundary: String,
@@ -132,8 +208,7 @@ async fn multipart(
     // A form that breaks off has no further fields; the handler will say so.
     'form: while let Ok(Some(mut field)) = form.next_field().await {
         let name = field.name().unwrap_or_default().to_owned();
-        // A file is no token.
-        if field.file_name().is_some() || !wanted.takes(&name) {
+        if is_file(&field) || !wanted.takes(&name) {
             continue;
         }
         let mut value = Vec::new();
@@ -153,158 +228,13 @@ async fn multipart(
     }
     drop(form);
     let taken = tee.into_taken()?;
-    Ok(Read {
-        fields,
-        body: Body::from_stream(Replay {
-            kept: taken.kept.into_iter(),
-            rest: (!taken.ended).then_some(taken.rest),
-        }),
-    })
-}
-
-/// A body, and what was read of it.
-struct Taken {
-    kept: Vec<Bytes>,
-    rest: BodyDataStream,
-    size: usize,
-    limit: usize,
-    /// Read and not yet given out.
-    gathered: Vec<u8>,
-    /// Something was just given out: the parser shall look at it before it asks for more.
-    pause: bool,
-    /// The body is at its end, and not to be asked again: it need not bear that.
-    ended: bool,
-    unread: Option<Unread>,
-}
-
-/// Reads a body and keeps what it reads. Clones are the same.
-///
-/// The parser reads ahead for as long as there is something and searches all it
-/// has anew each time. So it gets a piece at a time, none of them small and each a
-/// good part of what it has, however the body arrives: work stays in proportion to
-/// the form.
-#[derive(Clone)]
-struct Tee(Arc<Mutex<Option<Taken>>>);
-
-impl Tee {
-    fn new(body: Body, limit: usize) -> Self {
-        let taken = Taken {
-            kept: Vec::new(),
-            rest: body.into_data_stream(),
-            size: 0,
-            limit,
-            gathered: Vec::new(),
-            pause: false,
-            ended: false,
-            unread: None,
-        };
-        Self(Arc::new(Mutex::new(Some(taken))))
-    }
-
-    fn into_taken(self) -> Result<Taken, Unread> {
-        let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let taken = taken.ok_or(Unread::Broken)?;
-        taken.unread.map_or(Ok(taken), Err)
-    }
-}
-
-impl Stream for Tee {
-    type Item = Result<Bytes, Stopped>;
-
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(taken) = guard.as_mut() else { return Poll::Ready(None) };
-        if std::mem::take(&mut taken.pause) {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        let piece = PIECE.max(taken.size / GROWTH).min(taken.limit);
-        while !taken.ended && (taken.gathered.is_empty() || taken.gathered.len() < piece) {
-            // One frame may go beyond it; it is in memory already.
-            if taken.size > taken.limit {
-                return taken.stop(Unread::TooLarge);
-            }
-            match ready!(Pin::new(&mut taken.rest).poll_next(cx)) {
-                None => taken.ended = true,
-                Some(Err(_)) => return taken.stop(Unread::Broken),
-                Some(Ok(chunk)) if chunk.is_empty() => {}
-                Some(Ok(chunk)) => {
-                    taken.size = taken.size.saturating_add(chunk.len());
-                    taken.gathered.extend_from_slice(&chunk);
-                    taken.kept.push(chunk);
-                }
-            }
-        }
-        if taken.gathered.is_empty() {
-            return Poll::Ready(None);
-        }
-        taken.pause = !taken.ended;
-        Poll::Ready(Some(Ok(std::mem::take(&mut taken.gathered).into())))
-    }
-}
-
-impl Taken {
-    fn stop<T>(&mut self, why: Unread) -> Poll<Option<Result<T, Stopped>>> {
-        self.unread = Some(why);
-        Poll::Ready(Some(Err(Stopped)))
-    }
-}
-
-/// Why no more is read; [`Taken::unread`] says which.
-#[derive(Debug)]
-struct Stopped;
-
-impl std::fmt::Display for Stopped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the form was not read to its end")
-    }
-}
-
-impl std::error::Error for Stopped {}
-
-/// What was read, then the rest.
-struct Replay {
-    kept: std::vec::IntoIter<Bytes>,
-    rest: Option<BodyDataStream>,
-}
-
-impl Stream for Replay {
-    type Item = Result<Bytes, axum_core::Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if let Some(chunk) = self.kept.next() {
-            return Poll::Ready(Some(Ok(chunk)));
-        }
-        let Some(rest) = &mut self.rest else { return Poll::Ready(None) };
-        let next = ready!(Pin::new(rest).poll_next(cx));
-        if next.is_none() {
-            self.rest = None;
-        }
-        Poll::Ready(next)
-    }
+    Ok(Read { fields, body: taken.into_body() })
 }
 
 #[cfg(test)]
 mod tests {
+    use super::tee::tests::body;
     use super::*;
-
-    /// Frames, and a panic for whoever asks again after the end.
-    struct Once(std::vec::IntoIter<Bytes>, bool);
-
-    impl Stream for Once {
-        type Item = Result<Bytes, std::convert::Infallible>;
-
-        fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            assert!(!self.1, "polled after its end");
-            let next = self.0.next();
-            self.1 = next.is_none();
-            Poll::Ready(next.map(Ok))
-        }
-    }
-
-    fn body(frames: Vec<Bytes>) -> Body {
-        Body::from_stream(Once(frames.into_iter(), false))
-    }
 
     fn headers(kind: &'static str) -> HeaderMap {
         HeaderMap::from_iter([(header::CONTENT_TYPE, http::HeaderValue::from_static(kind))])
@@ -337,37 +267,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[tokio::test]
-    async fn inv12_the_work_is_in_proportion_to_the_form() {
-        const SIZE: usize = 32 << 20;
-        let frames = vec![Bytes::from(vec![b'a'; 16 << 10]); SIZE >> 14];
-        let mut tee = Tee::new(body(frames), SIZE);
-        let (mut pieces, mut given) = (0, 0);
-        loop {
-            match std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut tee).poll_next(cx))).await {
-                Poll::Ready(Some(piece)) => {
-                    pieces += 1;
-                    given += piece.unwrap().len();
-                }
-                Poll::Ready(None) => break,
-                Poll::Pending => {}
-            }
-        }
-        assert_eq!(given, SIZE);
-        // What the parser has when a piece comes it may search anew each time.
-        assert!(pieces < 50, "{pieces} pieces");
-    }
-
-    #[tokio::test]
-    async fn inv12_frames_without_data_are_not_kept() {
-        let mut frames = vec![Bytes::new(); 10_000];
-        frames.push(Bytes::from_static(b"--XX--"));
-        let tee = Tee::new(body(frames), 100);
-        let mut form = Multipart::new(tee.clone(), "XX");
-        assert!(matches!(form.next_field().await, Ok(None)));
-        drop(form);
-        assert_eq!(tee.into_taken().ok().unwrap().kept.len(), 1);
     }
 }

@@ -105,6 +105,66 @@ async fn r45_django_in_the_session_rotates_at_login() {
     assert_eq!(send(&mut ada, "/echo").await, StatusCode::FORBIDDEN);
 }
 
+/// Each of these Django 5.2 or Flask-WTF 1.3 refuses, because its parser finds another token in
+/// the form than a plain reading does, or none.
+#[tokio::test]
+async fn r45_a_form_that_an_original_reads_otherwise_is_refused() {
+    let rules = flask_wtf::Rules { ssl_strict: false, ..flask_wtf::Rules::default() };
+    let layer = CsrfLayer::flask_wtf(&key(), rules);
+    let wtf = site_with(layer, Config::flask_session(None), MemoryStore::default());
+    let django = django_site(django::Rules::default()).await;
+    for (site, field, refused) in [(wtf, "csrf_token", 400), (django, "csrfmiddlewaretoken", 403)] {
+        let mut ada = Browser::default();
+        let token = ada.token(&site).await;
+        let (good, bad) = (format!("\r\n\r\n{token}\r\n"), "\r\n\r\nbad\r\n");
+        let part = format!("--XX\r\nContent-Disposition: form-data; name=\"{field}\"");
+        let multipart = "multipart/form-data; boundary=XX";
+        let whole = format!("{part}{good}--XX--\r\n");
+        let cases = [
+            (multipart, whole.clone(), 200),
+            (multipart, format!("{part}; filename*=utf-8''x{good}--XX--\r\n"), refused),
+            (multipart, format!("{part}; FILENAME=\"x\"{good}--XX--\r\n"), refused),
+            (
+                multipart,
+                format!("{part}{good}{}{bad}--XX--", part.replace("name", "NAME")),
+                refused,
+            ),
+            (
+                multipart,
+                format!("{part}{good}{}{bad}--XX--", part.replace("name", "name*")),
+                refused,
+            ),
+            (multipart, format!("{part}{good}--XX\r\n"), refused),
+            (
+                multipart,
+                format!("{part}\r\nContent-Transfer-Encoding: base64{good}--XX--"),
+                refused,
+            ),
+            ("multipart/form-data; boundary=XX; charset=cp037", whole.clone(), refused),
+            ("multipart/form-data; boundary=\"\"", whole.replace("--XX", "--"), refused),
+        ];
+        for (kind, form, expected) in cases {
+            let fields = [("content-type", kind)];
+            let answer = ada.send(&site, "POST", "/echo", &fields, form.clone()).await;
+            assert_eq!(answer.status.as_u16(), expected, "{field} {kind} {form}");
+        }
+        // Nor does a good token in the header stand in for it.
+        let form = format!("{}{bad}--XX--", part.replace("name", "NAME"));
+        let fields = [("content-type", multipart), ("x-csrftoken", token.as_str())];
+        let answer = ada.send(&site, "POST", "/echo", &fields, form).await;
+        assert_eq!(answer.status.as_u16(), refused, "{field}");
+    }
+    let site = django_site(django::Rules::default()).await;
+    let mut ada = Browser::default();
+    let form = format!("csrfmiddlewaretoken={}", ada.token(&site).await);
+    for (charset, expected) in [("UTF-8", 200), ("utf8", 403), ("latin-1", 403)] {
+        let kind = format!("application/x-www-form-urlencoded; charset={charset}");
+        let fields = [("content-type", &*kind)];
+        let answer = ada.send(&site, "POST", "/echo", &fields, form.clone()).await;
+        assert_eq!(answer.status.as_u16(), expected, "{charset}");
+    }
+}
+
 #[tokio::test]
 async fn without_a_session_layer_nothing_passes() {
     use axum::Router;
