@@ -13,7 +13,7 @@ use sessile_core::{
 use crate::bounded::no_directory;
 use crate::failure::Failure;
 use crate::slot::{Shared, Slot};
-use crate::world::Live;
+use crate::world::{Live, swept_at};
 
 /// The sessions of a layer's store, as an extractor or from
 /// [`SessionLayer::sessions`](crate::SessionLayer::sessions). Shows handles, never ids.
@@ -113,7 +113,8 @@ impl Sessions {
     }
 
     /// Removes expired sessions from the store every `period`, in batches, for
-    /// as long as this process runs. Does nothing where the store forgets by itself.
+    /// as long as this process runs. Those that ended less than ten minutes ago stay, for
+    /// the clocks of other servers. Does nothing where the store forgets by itself.
     ///
     /// # Panics
     ///
@@ -129,7 +130,8 @@ impl Sessions {
                 tokio::time::sleep(period).await;
                 let Some(sweeper) = shared.store.as_sweep() else { return };
                 loop {
-                    match sweeper.sweep(shared.surroundings.now(), BATCH).await {
+                    let ended_by = swept_at(shared.surroundings.now());
+                    match sweeper.sweep(ended_by, BATCH).await {
                         Ok(BATCH..) => tokio::task::yield_now().await,
                         Ok(_) => break,
                         Err(error) => {

@@ -9,6 +9,16 @@ use sessile_core::{Event, EventKind, RandomError, StoreError, Timestamp};
 /// Reads the time. Replaced in tests that must not wait for a deadline.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
+/// How long sessions are over when they are swept: a server whose clock is ahead, or stepped,
+/// by no more ends nobody's session for the others. The stores that forget by themselves wait as long.
+const SWEPT_AFTER: Duration = Duration::from_secs(600);
+
+/// What has ended by then is swept at `now`.
+pub(crate) fn swept_at(now: Timestamp) -> Timestamp {
+    let wait = i64::try_from(SWEPT_AFTER.as_millis()).unwrap_or_default();
+    Timestamp::from_millis(now.as_millis().saturating_sub(wait))
+}
+
 /// Is told of every event.
 pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
 

@@ -10,7 +10,7 @@ use sessile_core::store::{
 };
 use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
 
-use crate::world::system_time;
+use crate::world::{swept_at, system_time};
 
 /// How many entries are removed at a time.
 const BATCH: usize = 500;
@@ -73,7 +73,7 @@ impl Sweepable {
         }
         if let Some(sweeper) = self.store.as_sweep() {
             loop {
-                match sweeper.sweep(system_time(), BATCH).await {
+                match sweeper.sweep(swept_at(system_time()), BATCH).await {
                     Ok(BATCH..) => tokio::task::yield_now().await,
                     Ok(_) => break,
                     Err(error) => {
