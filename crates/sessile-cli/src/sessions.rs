@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sessile::store::{Cursor, Record};
-use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject};
+use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject, end_session};
 
 use crate::args::{End, List};
 use crate::outcome::{Failure, print};
@@ -56,20 +56,21 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
             if let (Some(directory), None) = (place.store.as_directory(), handle) {
                 ended = directory.delete_by_subject(&subject, None).await.map_err(failed)?;
             } else {
+                let engine = engine(&place)?;
                 for session in find(&place, Some(&subject), usize::MAX).await? {
                     if handle.is_none_or(|handle| session.key.handle() == handle) {
-                        place.store.delete(&session.key).await.map_err(failed)?;
+                        end_session(&engine, &place.store, &session.key).await.map_err(failed)?;
                         ended += 1;
                     }
                 }
             }
         } else {
             let mut progress = Progress::new(false);
-            let mut after = None;
+            let (engine, mut after) = (engine(&place)?, None);
             loop {
                 let page = page(&place, after.as_ref()).await?;
                 for (key, _) in &page.entries {
-                    place.store.delete(key).await.map_err(failed)?;
+                    end_session(&engine, &place.store, key).await.map_err(failed)?;
                     ended += 1;
                     progress.show("ended", ended as u64, None);
                 }
@@ -107,7 +108,7 @@ async fn find(
         return Ok(found.collect());
     }
     // Whose a session is stands in its data, where the layout is another's.
-    let engine = Engine::new(place.config.clone()).map_err(Failure::usage)?;
+    let engine = engine(place)?;
     let mut found = Vec::new();
     let mut after = None;
     loop {
@@ -124,6 +125,10 @@ async fn find(
             _ => return Ok(found),
         }
     }
+}
+
+fn engine(place: &Place) -> Result<Engine, Failure> {
+    Engine::new(place.config.clone()).map_err(Failure::usage)
 }
 
 async fn page(place: &Place, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {

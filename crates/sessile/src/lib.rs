@@ -62,7 +62,7 @@ pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
 pub use login::{LoggedIn, LoginRequired, RequireLogin, RequireLoginService};
-pub use manage::{SessionInfo, Sessions};
+pub use manage::{SessionInfo, Sessions, end_session};
 pub use next_page::{NextPage, same_site};
 #[doc(no_inline)]
 pub use sessile_core::*;

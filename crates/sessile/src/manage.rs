@@ -6,20 +6,38 @@ use std::time::Duration;
 use http::Extensions;
 use sessile_core::store::{Directory, Record};
 use sessile_core::{
-    Deadlines, Event, EventKind, Handle, Map, Session, SessionStore, StoreError, StoreKey, Subject,
-    Timestamp, drive,
+    AnyStore, Deadlines, Engine, Event, EventKind, Handle, Map, Session, SessionStore, StoreError,
+    StoreErrorKind, StoreKey, Subject, Timestamp, drive,
 };
 
 use crate::bounded::no_directory;
 use crate::failure::Failure;
 use crate::slot::{Shared, Slot};
-use crate::world::{Live, swept_at};
+use crate::world::{Live, Surroundings, swept_at};
 
 /// The sessions of a layer's store, as an extractor or from
 /// [`SessionLayer::sessions`](crate::SessionLayer::sessions). Shows handles, never ids.
 #[derive(Clone)]
 pub struct Sessions {
     shared: Arc<Shared>,
+}
+
+/// Ends the session under `key` for good, though it got another id since `key` was read:
+/// for tools that have a store and no layer. Ending what is not there is fine.
+///
+/// # Errors
+///
+/// [`StoreError`]; the session may still be there.
+pub async fn end_session(
+    engine: &Engine,
+    store: &AnyStore,
+    key: &StoreKey,
+) -> Result<(), StoreError> {
+    match drive::end(engine, store, key, &mut Live(&Surroundings::default())).await {
+        // What cannot be read is nobody's session, and can be removed.
+        Err(error) if error.kind() == StoreErrorKind::BadEntry => store.delete(key).await,
+        ended => ended,
+    }
 }
 
 /// One session in a list.

@@ -210,3 +210,33 @@ async fn nobody_is_logged_out_while_sessions_move_to_another_store() {
         assert_eq!(visits([old, both, new]).await, ["1", "2", "3"], "{profile}");
     }
 }
+
+/// Between the look at a store and the end of a session, a request may change its id.
+#[tokio::test]
+async fn r10_a_session_that_is_ended_by_a_key_of_before_is_ended_where_it_is() {
+    use sessile::store::{CreateOutcome, Record};
+    use sessile::{AnyStore, Config, Engine, SessionStore as _, StoreKey, Timestamp};
+
+    let engine = Engine::new(Config::native()).unwrap();
+    let store = AnyStore::new(sessile::MemoryStore::new());
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
+    let later = Some(Timestamp::from_secs(now + 600));
+    let record = Record {
+        payload: engine.encode(&sessile::Map::new(), Timestamp::from_secs(now)).unwrap().into(),
+        created: None,
+        seen: None,
+        rotated: None,
+        authenticated: None,
+        deadlines: sessile::Deadlines { idle: later, absolute: None },
+        permanent: false,
+        subject: None,
+    };
+    let [old, new] = [1, 2].map(|number| StoreKey::from_hash([number; 32]));
+    let CreateOutcome::Created(version) = store.create(&old, &record).await.unwrap() else {
+        unreachable!("it is there already")
+    };
+    store.replace(&old, &version, &new, &record, later).await.unwrap();
+    sessile::end_session(&engine, &store, &old).await.unwrap();
+    assert_eq!(store.load(&new).await.unwrap(), None);
+    sessile::end_session(&engine, &store, &old).await.unwrap();
+}
