@@ -40,4 +40,4 @@ mod suite;
 
 pub use capabilities::{Capabilities, Keys};
 pub use check::{CaseResult, Failure, Verdict};
-pub use suite::{Open, Report, Suite, block_on, run_all};
+pub use suite::{Open, Report, Suite, block_on, passed, run_all};

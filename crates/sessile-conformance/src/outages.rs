@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use sessile_core::store::{CreateOutcome, Entry, Record, Version, WriteOutcome};
@@ -238,7 +239,27 @@ pub async fn frozen<S: SessionStore + Clone>(
     Ok(frozen)
 }
 
-/// Polls a call so often and drops it; whether it had not ended by then.
+/// Polls a future so often, each time that it asks for it, then drops it; what it
+/// came to if it ended before.
+pub async fn polled<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Polls a call so often without waiting for it to ask, and drops it; whether it
+/// had not ended by then.
 pub async fn cut_off(call: impl Future, polls: usize) -> bool {
     let mut call = pin!(call);
     for _ in 0..polls {

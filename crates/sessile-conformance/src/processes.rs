@@ -4,13 +4,13 @@
 //! test, which does what it was started for:
 //!
 //! ```no_run
-//! # use sessile_conformance::{block_on, processes::Worker};
-//! # async fn open(backend: &str) -> sessile_core::MemoryStore { unimplemented!() }
+//! # use sessile_conformance::{Failure, processes::work};
+//! # use sessile_core::{MemoryStore, StoreError};
+//! # async fn open(backend: String) -> Result<MemoryStore, StoreError> { unimplemented!() }
 //! #[test]
 //! #[ignore = "the process that other tests start"]
-//! fn worker() {
-//!     let worker = Worker::from_env().unwrap();
-//!     block_on(async { worker.run(&open(worker.backend()).await).await }).unwrap().unwrap();
+//! fn worker() -> Result<(), Failure> {
+//!     work(open)
 //! }
 //! # fn main() {}
 //! ```
@@ -26,7 +26,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sessile_core::store::{Cursor, Directory, Record, Scan, WriteOutcome};
 use sessile_core::{SessionStore as _, StoreKey, Subject};
-pub use worker::Worker;
+pub use worker::work;
 
 use crate::cases::concurrency::numbers_in;
 use crate::check::{ensure, ensure_eq, live, needs};
@@ -105,7 +105,7 @@ impl Running {
 }
 
 impl Workers {
-    /// `test` is the full name of the ignored test that runs a [`Worker`];
+    /// `test` is the full name of the ignored test that does [`work`];
     /// `backend` is what it opens its store with.
     pub fn new(test: &str, backend: &str) -> Self {
         Self { test: test.into(), backend: backend.into() }

@@ -198,6 +198,18 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> std::io::Result<T> {
     Ok(builder.worker_threads(2).enable_all().build()?.block_on(future))
 }
 
+/// Runs a case to its end, which the store may not skip.
+///
+/// # Errors
+///
+/// The case's, when it is skipped, and when no runtime can be made.
+pub fn passed(case: impl Future<Output = CaseResult>) -> Result<(), Failure> {
+    match block_on(case)?? {
+        Verdict::Passed => Ok(()),
+        Verdict::Skipped(why) => Err(Failure(format!("skipped: {why}"))),
+    }
+}
+
 /// What [`run_all`] found.
 #[derive(Debug, Default)]
 pub struct Report {

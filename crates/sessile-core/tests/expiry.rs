@@ -2,73 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
+mod fake;
+
 use std::time::Duration;
 
-use sessile_core::drive::{self, World};
+use fake::{START, Visit};
 use sessile_core::{
-    Config, DateTime, Engine, Event, Expiry, KeyRing, Lifetime, MemoryStore, RandomError,
-    SecretKey, Session, Timestamp, Value,
+    Config, DateTime, Expiry, KeyRing, Lifetime, SecretKey, Session, Timestamp, Value,
 };
 
-/// A clock that is set by hand; random bytes that count.
-struct Fake(Timestamp, u8);
-
-impl World for Fake {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        self.1 += 1;
-        bytes.fill(self.1);
-        Ok(())
-    }
-    async fn pause(&mut self, _tries: u32) {}
-    fn report(&mut self, _event: Event) {}
-}
-
-fn done<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it waits"),
-    }
-}
-
-const START: Timestamp = Timestamp::from_secs(1_767_323_045);
 const DAY: i64 = 86_400;
 
-/// A site with one visitor.
-struct Visit {
-    engine: Engine,
-    store: MemoryStore,
-    world: Fake,
-    cookie: Option<Vec<u8>>,
-}
-
 impl Visit {
-    fn new(config: Config) -> Self {
-        let engine = Engine::new(config).unwrap();
-        Self { engine, store: MemoryStore::new(), world: Fake(START, 0), cookie: None }
-    }
-
     fn later(&mut self, secs: u64) -> &mut Self {
         self.world.0 = self.world.0 + Duration::from_secs(secs);
         self
-    }
-
-    fn open(&mut self) -> Session {
-        let cookie = self.cookie.as_deref();
-        done(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
-    }
-
-    fn close(&mut self, session: &Session) {
-        let saved = drive::commit(&self.engine, &self.store, session, false, &mut self.world);
-        if let Some(cookie) = &done(saved).unwrap().cookie {
-            let cookie = std::str::from_utf8(cookie.as_bytes()).unwrap();
-            let (_, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
-            self.cookie = Some(value.as_bytes().to_vec());
-        }
     }
 }
 

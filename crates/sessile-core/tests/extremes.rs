@@ -2,37 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
+mod fake;
+
 use std::time::Duration;
 
-use sessile_core::drive::{self, World};
+use fake::{Fake, START, done};
+use sessile_core::drive;
 use sessile_core::{
-    Config, Engine, Event, Expiry, KeyRing, Lifetime, MemoryStore, RandomError, SecretKey, Session,
-    Storage, Timestamp,
+    Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, SecretKey, Session, Storage, Timestamp,
 };
-
-struct Fake(Timestamp, u8);
-
-impl World for Fake {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        self.1 = self.1.wrapping_add(1);
-        bytes.fill(self.1);
-        Ok(())
-    }
-    async fn pause(&mut self, _tries: u32) {}
-    fn report(&mut self, _event: Event) {}
-}
-
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it waits"),
-    }
-}
 
 fn configs() -> Vec<Config> {
     let keys = || KeyRing::new(SecretKey::allow_weak("0123456789abcdef0123456789abcdef").unwrap());
@@ -77,7 +55,7 @@ fn r30_the_ends_of_time_never_panic() {
         Timestamp::from_secs(-62_135_596_801),
         Timestamp::from_millis(-1),
         Timestamp::from_secs(0),
-        Timestamp::from_secs(1_767_323_045),
+        START,
         Timestamp::from_secs(253_402_300_800),
         Timestamp::MAX,
     ];
@@ -100,11 +78,11 @@ fn r30_the_ends_of_time_never_panic() {
             for later in moments {
                 for change in uses {
                     let store = MemoryStore::new();
-                    let mut world = Fake(begin, 0);
-                    let first = now(drive::open(&engine, &store, None, &mut world)).unwrap();
+                    let mut world = Fake::at(begin);
+                    let first = done(drive::open(&engine, &store, None, &mut world)).unwrap();
                     first.insert("a", 1);
                     change(&first);
-                    let sent = now(drive::commit(&engine, &store, &first, false, &mut world));
+                    let sent = done(drive::commit(&engine, &store, &first, false, &mut world));
                     let Some(cookie) = sent.ok().and_then(|sent| sent.cookie) else { continue };
                     let text = String::from_utf8(cookie.as_bytes().to_vec()).unwrap();
                     let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
@@ -112,10 +90,10 @@ fn r30_the_ends_of_time_never_panic() {
                     for _ in 0..2 {
                         let opened =
                             drive::open(&engine, &store, Some(value.as_bytes()), &mut world);
-                        let Ok(session) = now(opened) else { continue };
+                        let Ok(session) = done(opened) else { continue };
                         let _: Option<i64> = session.get("a");
                         change(&session);
-                        let _ = now(drive::commit(&engine, &store, &session, false, &mut world));
+                        let _ = done(drive::commit(&engine, &store, &session, false, &mut world));
                     }
                 }
             }
@@ -131,15 +109,15 @@ fn what_could_not_be_read_again_is_not_written() {
         let engine = Engine::new(config).unwrap();
         for size in [1 << 10, 1 << 20, 3 << 20] {
             let store = MemoryStore::new();
-            let mut world = Fake(Timestamp::from_secs(1_767_323_045), 0);
-            let first = now(drive::open(&engine, &store, None, &mut world)).unwrap();
+            let mut world = Fake::at(START);
+            let first = done(drive::open(&engine, &store, None, &mut world)).unwrap();
             first.insert("a", "a".repeat(size));
-            let sent = now(drive::commit(&engine, &store, &first, false, &mut world));
+            let sent = done(drive::commit(&engine, &store, &first, false, &mut world));
             let Ok(sent) = sent else { continue };
             let text = String::from_utf8(sent.cookie.unwrap().as_bytes().to_vec()).unwrap();
             let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
             let opened = drive::open(&engine, &store, Some(value.as_bytes()), &mut world);
-            let found: Option<String> = now(opened).unwrap().get("a");
+            let found: Option<String> = done(opened).unwrap().get("a");
             assert_eq!(found.unwrap().len(), size, "{engine:?}");
         }
     }

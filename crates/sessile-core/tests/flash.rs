@@ -2,66 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::future::Future;
-use std::task::{Context, Poll, Waker};
+mod fake;
 
-use sessile_core::drive::{self, World};
-use sessile_core::{
-    Config, Engine, Event, FlashedMessage, KeyRing, MemoryStore, RandomError, SecretKey, Session,
-    Timestamp, Value,
-};
-
-struct Fake(u8);
-
-impl World for Fake {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_secs(1_767_323_045)
-    }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        self.0 += 1;
-        bytes.fill(self.0);
-        Ok(())
-    }
-    async fn pause(&mut self, _tries: u32) {}
-    fn report(&mut self, _event: Event) {}
-}
-
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it waits"),
-    }
-}
-
-/// A site with one visitor.
-struct Visit {
-    engine: Engine,
-    store: MemoryStore,
-    world: Fake,
-    cookie: Option<Vec<u8>>,
-}
+use fake::{START, Visit};
+use sessile_core::{Config, FlashedMessage, KeyRing, SecretKey, Session, Value};
 
 impl Visit {
-    fn new(config: Config) -> Self {
-        let engine = Engine::new(config).unwrap();
-        Self { engine, store: MemoryStore::new(), world: Fake(0), cookie: None }
-    }
-
-    fn open(&mut self) -> Session {
-        let cookie = self.cookie.as_deref();
-        now(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
-    }
-
-    fn close(&mut self, session: &Session) {
-        let done = drive::commit(&self.engine, &self.store, session, false, &mut self.world);
-        let done = now(done).unwrap();
-        if let Some(cookie) = &done.cookie {
-            let cookie = std::str::from_utf8(cookie.as_bytes()).unwrap();
-            let value = cookie.split(';').next().unwrap().split_once('=').unwrap().1;
-            self.cookie = Some(value.as_bytes().to_vec());
-        }
-    }
-
     fn request<T>(&mut self, handler: impl FnOnce(&Session) -> T) -> T {
         let session = self.open();
         let answer = handler(&session);
@@ -193,7 +139,7 @@ fn strange_contents_are_no_messages_and_no_panic() {
     for config in [Config::django(keys()), Config::flask_session(None), Config::native()] {
         for value in strange.clone() {
             let mut visit = Visit::new(config.clone());
-            let key = visit.engine.anonymous(visit.world.now());
+            let key = visit.engine.anonymous(START);
             key.flash("x");
             let key = key.peek().iter().next().unwrap().0.as_str().unwrap().to_owned();
             let storable = config.profile != sessile_core::Profile::Django

@@ -2,47 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use std::future::Future;
+mod fake;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sessile_core::drive::{self, Committed, World};
+use fake::{Fake, START, done};
+use sessile_core::drive::{self, Committed};
 use sessile_core::store::{
     CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{
-    CommitError, Config, Engine, Event, Expiry, KeyRing, MemoryStore, RandomError, SecretKey,
-    Session, Storage, StoreError, StoreErrorKind, StoreKey, Timestamp,
+    CommitError, Config, Engine, Expiry, KeyRing, MemoryStore, SecretKey, Session, Storage,
+    StoreError, StoreErrorKind, StoreKey, Timestamp,
 };
-
-/// A clock that is set by hand; random bytes that count.
-struct Fake(Timestamp, u8);
-
-impl World for Fake {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        self.1 += 1;
-        bytes.fill(self.1);
-        Ok(())
-    }
-    async fn pause(&mut self, _tries: u32) {}
-    fn report(&mut self, _event: Event) {}
-}
-
-fn world() -> Fake {
-    Fake(Timestamp::from_secs(1_767_323_045), 0)
-}
-
-/// Memory stores never wait.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(done) => done,
-        Poll::Pending => panic!("it waits"),
-    }
-}
 
 fn value(committed: &Committed) -> Vec<u8> {
     let cookie = committed.cookie.as_ref().unwrap().as_bytes();
@@ -58,17 +31,21 @@ struct Site<S> {
 
 impl Site<MemoryStore> {
     fn new(config: Config) -> Self {
-        Self { engine: Engine::new(config).unwrap(), store: MemoryStore::new(), world: world() }
+        Self {
+            engine: Engine::new(config).unwrap(),
+            store: MemoryStore::new(),
+            world: Fake::at(START),
+        }
     }
 }
 
 impl<S: SessionStore> Site<S> {
     fn open(&mut self, cookie: Option<&[u8]>) -> Session {
-        now(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
+        done(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
     }
 
     fn commit(&mut self, session: &Session) -> Result<Committed, CommitError> {
-        now(drive::commit(&self.engine, &self.store, session, false, &mut self.world))
+        done(drive::commit(&self.engine, &self.store, session, false, &mut self.world))
     }
 
     /// One request without a cookie; the cookie it gets.
@@ -192,8 +169,8 @@ fn an_end_that_fails_half_way_can_be_tried_again_by_the_old_id() {
     rotate.cycle_id();
     let new = value(&site.commit(&rotate).unwrap());
     // Loses against the rotation, finds the pointer, and then the store fails.
-    let mut world = world();
-    let failed = now(drive::commit(&site.engine, &failing, &logout, false, &mut world));
+    let mut world = Fake::at(START);
+    let failed = done(drive::commit(&site.engine, &failing, &logout, false, &mut world));
     assert!(matches!(failed, Err(CommitError::Store(_))));
     let again = site.open(Some(&old));
     assert!(!again.is_new(), "the way to the session is gone");

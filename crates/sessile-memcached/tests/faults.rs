@@ -2,13 +2,11 @@
 #![cfg(feature = "faults")]
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests, and what they found")]
 
-use std::future::poll_fn;
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use sessile_conformance::faults::{create, is_live, key, record};
+use sessile_conformance::outages::polled;
 use sessile_core::store::{CreateOutcome, Entry, Layout, Record, Version, WriteOutcome};
 use sessile_core::{SessionStore, StoreErrorKind, StoreKey};
 use sessile_memcached::{MemcachedStore, Options};
@@ -25,23 +23,6 @@ async fn open(servers: &[Memcached]) -> MemcachedStore {
 
 fn holding(payload: String) -> Record {
     Record { payload: payload.into(), ..record(0) }
-}
-
-/// Polls a future that many times, then drops it.
-async fn cut_off<T>(future: impl Future<Output = T>, polls: u32) -> Option<T> {
-    let (mut future, mut left) = (pin!(future), polls);
-    poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
 }
 
 /// redis-py CVE-2023-28858: a reply that nobody waits for reaches somebody else.
@@ -62,19 +43,17 @@ async fn f06_a_hundred_thousand_cancelled_calls_leak_no_reply() {
             while cancelled < 12_500 {
                 step = step.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let (victim, other) = (step >> 8 & 63, step >> 14 & 63);
-                let polls = 1 + (step >> 20 & 1);
+                let polls = 1 + (step >> 20 & 1) as usize;
                 let ended = match step >> 22 & 3 {
-                    0 => {
-                        cut_off(store.touch(&key(victim), record(0).created.unwrap(), None), polls)
-                            .await
-                            .is_some()
-                    }
+                    0 => polled(store.touch(&key(victim), record(0).created.unwrap(), None), polls)
+                        .await
+                        .is_some(),
                     1 => {
                         // Never the expected version: nothing is changed.
                         let (late, never) = (record(9), Version::Bytes(vec![0; 16].into()));
-                        cut_off(store.update(&key(victim), &late, &never), polls).await.is_some()
+                        polled(store.update(&key(victim), &late, &never), polls).await.is_some()
                     }
-                    _ => cut_off(store.load(&key(victim)), polls).await.is_some(),
+                    _ => polled(store.load(&key(victim)), polls).await.is_some(),
                 };
                 cancelled += u32::from(!ended);
                 let found = store.load(&key(other)).await.unwrap();

@@ -4,20 +4,15 @@
 
 mod support;
 
-use sessile_conformance::processes::{Worker, Workers};
-use sessile_conformance::{Open, Suite, Verdict, block_on};
+use sessile_conformance::processes::{Workers, work};
+use sessile_conformance::{Failure, Open, Suite, passed};
 use sessile_redis::Options;
 use support::{CLUSTER, REDIS, SENTINEL, native, open, url};
 
 #[test]
 #[ignore = "the process that other tests start"]
-fn worker() {
-    let worker = Worker::from_env().unwrap();
-    let work = async {
-        let store = open(worker.backend().to_owned(), Options::default()).await?;
-        worker.run(&store).await
-    };
-    block_on(work).unwrap().unwrap();
+fn worker() -> Result<(), Failure> {
+    work(|url| open(url, Options::default()))
 }
 
 /// Three tests on the servers that a variable names.
@@ -29,24 +24,22 @@ macro_rules! processes {
         }
 
         #[test]
-        fn inv03_a_hundred_writers_in_three_processes_lose_nothing() {
+        fn inv03_a_hundred_writers_in_three_processes_lose_nothing() -> Result<(), Failure> {
             let (suite, workers) = suite();
-            let lost = workers.lose_nothing(&suite, 3, 100);
-            assert_eq!(block_on(lost).unwrap().unwrap(), Verdict::Passed);
+            passed(workers.lose_nothing(&suite, 3, 100))
         }
 
         #[test]
-        fn a_writer_that_is_killed_leaves_the_old_record_or_the_new() {
+        fn a_writer_that_is_killed_leaves_the_old_record_or_the_new() -> Result<(), Failure> {
             let (suite, workers) = suite();
-            let survived = workers.survive_kills(&suite, 100);
-            assert_eq!(block_on(survived).unwrap().unwrap(), Verdict::Passed);
+            passed(workers.survive_kills(&suite, 100))
         }
 
         #[test]
-        fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() {
+        fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() -> Result<(), Failure>
+        {
             let (suite, workers) = suite();
-            let orphans = workers.leave_no_orphan(&suite, 60);
-            assert_eq!(block_on(orphans).unwrap().unwrap(), Verdict::Passed);
+            passed(workers.leave_no_orphan(&suite, 60))
         }
     };
 }

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use sessile_conformance::processes::{Worker, Workers};
-use sessile_conformance::{Capabilities, Suite, Verdict, block_on};
+use sessile_conformance::processes::{Workers, work};
+use sessile_conformance::{Capabilities, Failure, Suite, passed};
 use sessile_core::StoreError;
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
@@ -26,20 +26,18 @@ fn url_in(folder: &TempDir) -> String {
 
 #[test]
 #[ignore = "the process that other tests start"]
-fn worker() {
-    let worker = Worker::from_env().unwrap();
-    let work = async { worker.run(&open(worker.backend().to_owned()).await?).await };
-    block_on(work).unwrap().unwrap();
+fn worker() -> Result<(), Failure> {
+    work(open)
 }
 
 #[test]
-fn f29_ten_thousand_killed_writers_lose_nothing_acknowledged() {
+fn f29_ten_thousand_killed_writers_lose_nothing_acknowledged() -> Result<(), Failure> {
     let folder = TempDir::new().unwrap();
     let workers = Workers::new("worker", &url_in(&folder));
     let suite = Suite::new(|| open(url_in(&folder)), Capabilities::all());
     let started = Instant::now();
-    let verdict = block_on(workers.survive_kills(&suite, KILLS)).unwrap().unwrap();
-    assert_eq!(verdict, Verdict::Passed);
+    passed(workers.survive_kills(&suite, KILLS))?;
     let seconds = started.elapsed().as_secs();
     println!("{KILLS} kills in {seconds} s: no acknowledged write was lost, the database opens");
+    Ok(())
 }

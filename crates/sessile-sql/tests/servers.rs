@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use sessile_conformance::http::defects::{DEFECTS, Found, Stored};
-use sessile_conformance::processes::{Worker, Workers};
+use sessile_conformance::processes::{Workers, work};
 use sessile_conformance::{
-    Capabilities, Keys, Open, Suite, Verdict, block_on, http_tests, store_tests,
+    Capabilities, Failure, Keys, Open, Suite, block_on, http_tests, passed, store_tests,
 };
 use sessile_core::StoreError;
 use sessile_core::store::Layout;
@@ -121,42 +121,38 @@ mod mysql_django {
 
 #[test]
 #[ignore = "the process that other tests start"]
-fn worker() {
-    let worker = Worker::from_env().unwrap();
-    let (variable, table) = worker.backend().split_once(' ').unwrap();
-    let (url, table) = (address(variable), table.to_owned());
-    let work = async { worker.run(&open(url, Layout::Native, table).await?).await };
-    block_on(work).unwrap().unwrap();
+fn worker() -> Result<(), Failure> {
+    work(|backend| async move {
+        let (variable, table) = backend.split_once(' ').unwrap();
+        open(address(variable), Layout::Native, table.to_owned()).await
+    })
 }
 
 /// Workers on one table of each server, and the suite to look at it with.
-fn both(run: impl Fn(&Workers, &Suite<Box<dyn Fn() -> Opening + Send + Sync>>)) {
+fn both(
+    run: impl Fn(&Workers, &Suite<Box<dyn Fn() -> Opening + Send + Sync>>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     for variable in [POSTGRES, MYSQL] {
         let table = table();
         let workers = Workers::new("worker", &format!("{variable} {table}"));
         let open: Box<dyn Fn() -> Opening + Send + Sync> =
             Box::new(move || Box::pin(open(address(variable), Layout::Native, table.clone())));
-        run(&workers, &Suite::new(open, Capabilities::all()));
+        run(&workers, &Suite::new(open, Capabilities::all()))?;
     }
+    Ok(())
 }
 
 type Opening =
     std::pin::Pin<Box<dyn Future<Output = Result<SqlStore, StoreError>> + Send + 'static>>;
 
 #[test]
-fn inv03_a_hundred_writers_in_three_processes_lose_nothing() {
-    both(|workers, suite| {
-        let verdict = block_on(workers.lose_nothing(suite, 3, 100)).unwrap().unwrap();
-        assert_eq!(verdict, Verdict::Passed);
-    });
+fn inv03_a_hundred_writers_in_three_processes_lose_nothing() -> Result<(), Failure> {
+    both(|workers, suite| passed(workers.lose_nothing(suite, 3, 100)))
 }
 
 #[test]
-fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() {
-    both(|workers, suite| {
-        let verdict = block_on(workers.leave_no_orphan(suite, 30)).unwrap().unwrap();
-        assert_eq!(verdict, Verdict::Passed);
-    });
+fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() -> Result<(), Failure> {
+    both(|workers, suite| passed(workers.leave_no_orphan(suite, 30)))
 }
 
 /// The scripts that show them present in other session layers: `bench/tests/defects`.

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
-use sessile_conformance::processes::{Worker, Workers};
-use sessile_conformance::{Capabilities, Open, Suite, Verdict, block_on, store_tests};
+use sessile_conformance::processes::{Workers, work};
+use sessile_conformance::{Capabilities, Failure, Open, Suite, passed, store_tests};
 use sessile_core::StoreError;
 use sessile_sql::{ConnectError, Options, SqlStore};
 use tempfile::TempDir;
@@ -36,35 +36,32 @@ mod with_foreign_keys {
 
 #[test]
 #[ignore = "the process that other tests start"]
-fn worker() {
-    let worker = Worker::from_env().unwrap();
-    let work = async { worker.run(&open(worker.backend().to_owned()).await?).await };
-    block_on(work).unwrap().unwrap();
+fn worker() -> Result<(), Failure> {
+    work(open)
+}
+
+/// Workers on one store, and the suite to look at it with.
+fn processes() -> (TempDir, Workers, Suite<impl Open>) {
+    let folder = TempDir::new().unwrap();
+    let at = url_in(&folder);
+    let workers = Workers::new("worker", &at);
+    (folder, workers, Suite::new(move || open(at.clone()), Capabilities::all()))
 }
 
 #[test]
-fn inv03_a_hundred_writers_in_three_processes_lose_nothing() {
-    let folder = TempDir::new().unwrap();
-    let workers = Workers::new("worker", &url_in(&folder));
-    let suite = Suite::new(|| open(url_in(&folder)), Capabilities::all());
-    let verdict = block_on(workers.lose_nothing(&suite, 3, 100)).unwrap().unwrap();
-    assert_eq!(verdict, Verdict::Passed);
+fn inv03_a_hundred_writers_in_three_processes_lose_nothing() -> Result<(), Failure> {
+    let (_folder, workers, suite) = processes();
+    passed(workers.lose_nothing(&suite, 3, 100))
 }
 
 #[test]
-fn f29_a_writer_killed_in_its_commit_leaves_the_old_record_or_the_new() {
-    let folder = TempDir::new().unwrap();
-    let workers = Workers::new("worker", &url_in(&folder));
-    let suite = Suite::new(|| open(url_in(&folder)), Capabilities::all());
-    let verdict = block_on(workers.survive_kills(&suite, 300)).unwrap().unwrap();
-    assert_eq!(verdict, Verdict::Passed);
+fn f29_a_writer_killed_in_its_commit_leaves_the_old_record_or_the_new() -> Result<(), Failure> {
+    let (_folder, workers, suite) = processes();
+    passed(workers.survive_kills(&suite, 300))
 }
 
 #[test]
-fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() {
-    let folder = TempDir::new().unwrap();
-    let workers = Workers::new("worker", &url_in(&folder));
-    let suite = Suite::new(|| open(url_in(&folder)), Capabilities::all());
-    let verdict = block_on(workers.leave_no_orphan(&suite, 100)).unwrap().unwrap();
-    assert_eq!(verdict, Verdict::Passed);
+fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() -> Result<(), Failure> {
+    let (_folder, workers, suite) = processes();
+    passed(workers.leave_no_orphan(&suite, 100))
 }

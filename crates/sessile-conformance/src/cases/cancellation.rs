@@ -1,8 +1,5 @@
 //! Requests are cancelled by dropping their futures, at any await.
 
-use std::future::poll_fn;
-use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use sessile_core::store::{Entry, TouchOutcome, WriteOutcome};
@@ -10,29 +7,12 @@ use sessile_core::{SessionStore, StoreKey};
 
 use crate::cases::concurrency::add_number;
 use crate::check::{ensure, ensure_eq, live};
+use crate::outages::polled;
 use crate::suite::now;
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 /// No operation has more awaits than this.
 const MAX_POLLS: usize = 200;
-
-/// Polls a future that many times, as it asks for it, then drops it; whether it ended before.
-async fn polled<T>(future: impl Future<Output = T>, times: usize) -> Option<T> {
-    let mut future = pin!(future);
-    let mut left = times;
-    poll_fn(move |context| {
-        if left == 0 {
-            return Poll::Ready(None);
-        }
-        left -= 1;
-        match future.as_mut().poll(context) {
-            Poll::Ready(value) => Poll::Ready(Some(value)),
-            Poll::Pending if left == 0 => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-    .await
-}
 
 /// The store still loads, adds and deletes under this key, whatever was cut off there.
 async fn still_works(store: &impl SessionStore, key: &StoreKey) -> Result<(), Failure> {

@@ -4,18 +4,32 @@ use std::env;
 use std::io::Write as _;
 
 use sessile_core::store::{CreateOutcome, WriteOutcome};
-use sessile_core::{SessionStore, StoreKey};
+use sessile_core::{SessionStore, StoreError, StoreKey};
 
 use super::{BACKEND, JOB, KEY, MARK, repeated, user};
-use crate::Failure;
 use crate::cases::concurrency::add_number;
 use crate::check::{ensure, live};
+use crate::{Failure, block_on};
 
 /// A process that a test started, seen from inside.
-pub struct Worker {
+struct Worker {
     job: Job,
     key: StoreKey,
     backend: String,
+}
+
+/// What a process was started for, on a store that `open` opens on the backend
+/// that the test named.
+///
+/// # Errors
+///
+/// When it was not started by [`Workers`](super::Workers), and when the store
+/// does not keep its contract, or fails.
+pub fn work<S: SessionStore + Clone, F: Future<Output = Result<S, StoreError>>>(
+    open: impl FnOnce(String) -> F,
+) -> Result<(), Failure> {
+    let worker = Worker::from_env()?;
+    block_on(async { worker.run(&open(worker.backend.clone()).await?).await })?
 }
 
 enum Job {
@@ -26,11 +40,7 @@ enum Job {
 
 impl Worker {
     /// What this process was started for.
-    ///
-    /// # Errors
-    ///
-    /// When it was not started by [`Workers`](super::Workers).
-    pub fn from_env() -> Result<Self, Failure> {
+    fn from_env() -> Result<Self, Failure> {
         let var = |name| env::var(name).map_err(|_| Failure(format!("{name} is not set")));
         let malformed = || Failure(format!("{JOB} or {KEY} is not what Workers sets"));
         let (job, key) = (var(JOB)?, var(KEY)?);
@@ -45,17 +55,8 @@ impl Worker {
         Ok(Self { job, key: key_from(&key).ok_or_else(malformed)?, backend: var(BACKEND)? })
     }
 
-    /// The backend that the test named.
-    pub fn backend(&self) -> &str {
-        &self.backend
-    }
-
     /// Does its work on a store, opened on that backend.
-    ///
-    /// # Errors
-    ///
-    /// When the store does not keep its contract, or fails.
-    pub async fn run<S: SessionStore + Clone>(&self, store: &S) -> Result<(), Failure> {
+    async fn run<S: SessionStore + Clone>(&self, store: &S) -> Result<(), Failure> {
         match self.job {
             Job::Add { first, count } => self.add(store, first, count).await,
             Job::Count { from } => self.count(store, from).await,

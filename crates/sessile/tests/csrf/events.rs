@@ -1,16 +1,13 @@
 //! What is reported of refused requests: each once, why, and nothing secret.
 
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use sessile::csrf::{DjangoCookie, django, flask_wtf};
 use sessile::{Config, CsrfLayer, Event, EventKind, KeyRing, MemoryStore, SecretKey, SessionLayer};
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Metadata, Subscriber};
 
 use crate::support::{Browser, FORM, OURS, routes};
+use crate::traced::Everything;
 
 type Events = Arc<Mutex<Vec<Event>>>;
 
@@ -129,45 +126,6 @@ async fn r16_a_refusal_names_the_session_where_it_was_looked_at() {
     ada.send(&site, "POST", "/echo", &[("origin", "null")], "").await;
     let [event] = &take(&events)[..] else { panic!("not one event") };
     assert_eq!((event.session, &event.subject), (None, &None));
-}
-
-/// Writes down everything that is traced.
-#[derive(Clone, Default)]
-struct Everything(Arc<Mutex<String>>);
-
-struct Line<'l>(&'l mut String);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let _ = write!(self.0, " {}={value:?}", field.name());
-    }
-}
-
-impl Subscriber for Everything {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        attributes.record(&mut Line(&mut self.0.lock().unwrap()));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, values: &Record<'_>) {
-        values.record(&mut Line(&mut self.0.lock().unwrap()));
-    }
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        let mut text = self.0.lock().unwrap();
-        event.record(&mut Line(&mut text));
-        text.push('\n');
-    }
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
 }
 
 #[test]

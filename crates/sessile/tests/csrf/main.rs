@@ -10,3 +10,5 @@ mod profiles;
 mod settings;
 mod support;
 mod templates;
+#[path = "../traced/mod.rs"]
+mod traced;

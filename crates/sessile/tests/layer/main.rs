@@ -18,4 +18,6 @@ mod scope;
 mod secrets;
 mod shared_cache;
 mod support;
+#[path = "../traced/mod.rs"]
+mod traced;
 mod transport;

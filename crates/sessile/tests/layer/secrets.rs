@@ -1,56 +1,14 @@
 //! Nothing secret is printed: not in logs of any level, errors, `Debug` output.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Method;
 use sessile::{Config, EventKind, Failure, OpenError, Storage, StoreError, StoreErrorKind};
 use sessile_conformance::http::Call;
-use tracing::field::{Field, Visit};
-use tracing::span::{Attributes, Id, Record};
-use tracing::{Event, Metadata, Subscriber};
 
 use crate::support::{HELD, SECRET, held, stage};
-
-/// Writes down everything that any crate traces, at any level.
-#[derive(Clone, Default)]
-struct Everything(Arc<Mutex<String>>);
-
-struct Line<'l>(&'l mut String);
-
-impl Visit for Line<'_> {
-    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        let _ = write!(self.0, " {}={value:?}", field.name());
-    }
-}
-
-impl Subscriber for Everything {
-    fn enabled(&self, _metadata: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, attributes: &Attributes<'_>) -> Id {
-        attributes.record(&mut Line(&mut self.0.lock().unwrap()));
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _span: &Id, values: &Record<'_>) {
-        values.record(&mut Line(&mut self.0.lock().unwrap()));
-    }
-
-    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
-
-    fn event(&self, event: &Event<'_>) {
-        let mut text = self.0.lock().unwrap();
-        event.record(&mut Line(&mut text));
-        text.push('\n');
-    }
-
-    fn enter(&self, _span: &Id) {}
-
-    fn exit(&self, _span: &Id) {}
-}
+use crate::traced::Everything;
 
 const MARKER: &str = "the-value-in-the-session";
 
