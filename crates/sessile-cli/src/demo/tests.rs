@@ -294,6 +294,8 @@ async fn inv11_inside_shows_no_whole_id_where_the_stores_key_holds_it() {
         assert!(page.contains(&id[..6]) && page.contains("The id itself"), "{page}");
         assert!(!page.contains(&id[..8]), "{page}");
         assert!(!page.contains("__Host-") && !page.contains("SHA-256"), "{page}");
+        let home = send(&app, "GET", "/", &ada, "").await.body;
+        assert!(!home.contains("without a click"), "the idle limit is ours: {home}");
     }
 }
 
