@@ -8,6 +8,12 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! One server, Sentinel or a cluster, by the address: see [`RedisStore::connect`].
+//! A session is one string with its times at fixed places: a load is a plain `GET`,
+//! a change one script that compares versions and sets. What Redis itself may forget,
+//! and what stands against it, is in [`Options`]: replicas that a write waits for, and
+//! a near cache that saves reads their round trip.
 
 mod address;
 mod cluster;

@@ -21,6 +21,23 @@
 //!
 //! A route that never asks for the session costs nothing: no store trip, no
 //! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
+//!
+//! Without TLS there is no session: on localhost take [`Config::for_development`].
+//!
+//! | for | see |
+//! |---|---|
+//! | whose rules: ours, Flask's, Flask-Session's, Django's | [`Config`], [`Profile`] |
+//! | settings from the environment or TOML, and the store they name | [`from_env`], [`SessionLayer::connect`], [`Settings`] |
+//! | logins, members' pages, who is logged in where | [`Session`], `RequireLogin`, [`Sessions`] |
+//! | cookies of one's own; values for one request | [`Cookies`], [`G`] |
+//! | forms that cannot be forged | `csrf` |
+//! | pages that know the session (feature `templates`) | `templates` |
+//! | ids elsewhere than in cookies; links that are signed | [`transport`], [`SignedLinks`] |
+//! | tests of an application (feature `testing`) | `testing` |
+//! | stores (a feature each: `sqlite`, `postgres`, `mysql`, `redis`, `memcached`, `mongodb`, `file`) | [`store`], [`MemoryStore`] |
+//!
+//! A guide for each task, every setting and the formats byte by byte are in the
+//! repository's `docs/`.
 
 mod accept;
 mod bounded;
