@@ -111,3 +111,67 @@ async fn r38_a_browser_that_drops_the_cookie_stays_anonymous() {
     assert!(client.cookies().names().is_empty());
     client.get("/account").send().await.unwrap().assert_status(401);
 }
+
+#[tokio::test]
+async fn redirects_are_followed_as_a_browser_does_and_never_off_the_site() {
+    use axum::body::Bytes;
+    use axum::extract::Query;
+    use axum::http::header::LOCATION;
+    use axum::http::{HeaderValue, Method};
+    use std::collections::HashMap;
+
+    let to = async |Query(wanted): Query<HashMap<String, String>>| {
+        let status = wanted["status"].parse().unwrap();
+        let location = HeaderValue::try_from(&wanted["to"]).unwrap();
+        (StatusCode::from_u16(status).unwrap(), [(LOCATION, location)])
+    };
+    let here = async |method: Method, body: Bytes| format!("{method} {}", body.len());
+    let app = Router::new()
+        .route("/to/x", get(to).post(to).put(to))
+        .route("/to/here", get(here).post(here).put(here));
+    let mut client = TestClient::new(app).follow_redirects();
+    for (method, status, location, text) in [
+        (Method::GET, 302, "here", "GET 0"),
+        (Method::POST, 303, "%2Fto%2F.%2Fhere%3Fa", "GET 0"),
+        (Method::POST, 302, "https:%2F%2Flocalhost%2Fto%2Fhere", "GET 0"),
+        (Method::POST, 307, "here", "POST 3"),
+        (Method::PUT, 302, "here", "PUT 3"),
+        (Method::POST, 304, "here", ""),
+    ] {
+        let path = format!("/to/x?status={status}&to={location}");
+        let body = if method == Method::GET { "" } else { "abc" };
+        let answer = client.request(method, &path).body(body).send().await.unwrap();
+        assert_eq!(answer.text(), text, "{path}");
+    }
+    // An application that sends visitors away does so here too.
+    for away in ["%2F%2Fevil.example", "%2F%5Cevil.example", "https:%2F%2Flocalhost.evil.example"] {
+        let answer = client.get(&format!("/to/x?status=303&to={away}")).send().await.unwrap();
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{away}");
+    }
+}
+
+#[cfg(feature = "csrf")]
+#[tokio::test]
+async fn tokens_of_the_last_page_go_with_what_changes_something() {
+    use sessile::{Csrf, CsrfLayer};
+    let (_, sessions, _) = app();
+    let app = Router::new()
+        .route("/field", get(async |csrf: Csrf| csrf.field()).post(async || "done"))
+        .route("/meta", get(async |csrf: Csrf| csrf.meta()).put(async || "done"))
+        .route("/login", post(log_in))
+        .layer(CsrfLayer::native())
+        .layer(sessions);
+    let mut client = TestClient::new(app.clone()).with_csrf_tokens();
+    client.post("/field").send().await.unwrap().assert_status(403);
+    let page = client.get("/field").send().await.unwrap();
+    assert_eq!(page.csrf_token().unwrap().len(), 64);
+    client.post("/field").send().await.unwrap().assert_status(200);
+    client.get("/meta").send().await.unwrap();
+    client.request(axum::http::Method::PUT, "/meta").send().await.unwrap().assert_status(200);
+    client.post("/login").form(&[("username", "ada")]).send().await.unwrap().assert_status(303);
+    // A login ends what was rendered before it.
+    client.post("/field").send().await.unwrap().assert_status(403);
+    let mut without = TestClient::new(app);
+    without.get("/field").send().await.unwrap();
+    without.post("/field").send().await.unwrap().assert_status(403);
+}

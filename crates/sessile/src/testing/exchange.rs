@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::TestClient;
+use super::{TestClient, redirect};
 use crate::failure::Failure;
 
 /// How many redirects are followed.
@@ -60,19 +60,23 @@ impl TestRequest<'_> {
     ///
     /// [`TestError`]: the request could not be made, or its answer not be read.
     pub async fn send(self) -> Result<TestResponse, TestError> {
-        let Self { client, method, path, headers, body } = self;
-        let mut response = client.once(method, &path, headers.clone(), body?).await?;
-        for _ in 0..MAX_REDIRECTS {
-            let location = response.headers.get(header::LOCATION).cloned();
-            let Some(location) = location.filter(|_| client.follow && response.is_redirect())
-            else {
+        let Self { client, mut method, mut path, mut headers, body } = self;
+        let mut body = body?;
+        for _ in 0..=MAX_REDIRECTS {
+            let response =
+                client.once(method.clone(), &path, headers.clone(), body.clone()).await?;
+            let Some(location) = response.location().filter(|_| client.follow) else {
                 return Ok(response);
             };
-            let location = location.to_str().unwrap_or_default();
-            let path = location.strip_prefix(&*client.base).unwrap_or(location).to_owned();
-            let mut headers = headers.clone();
-            headers.remove(header::CONTENT_TYPE);
-            response = client.once(Method::GET, &path, headers, Vec::new()).await?;
+            let Some(next) = redirect::within(&client.base, &path, &location) else {
+                return Ok(response);
+            };
+            path = next;
+            if !redirect::keeps_method(response.status, &method) {
+                method = Method::GET;
+                headers.remove(header::CONTENT_TYPE);
+                body = Vec::new();
+            }
         }
         Err(TestError::Redirects)
     }
@@ -112,6 +116,29 @@ impl TestResponse {
     /// Whether it sends the browser elsewhere.
     pub fn is_redirect(&self) -> bool {
         self.status.is_redirection() && self.headers.contains_key(header::LOCATION)
+    }
+
+    /// Where it sends the browser, if a browser goes there by itself.
+    fn location(&self) -> Option<String> {
+        let location = self.headers.get(header::LOCATION)?;
+        matches!(self.status.as_u16(), 301 | 302 | 303 | 307 | 308)
+            .then(|| String::from_utf8_lossy(location.as_bytes()).into_owned())
+    }
+
+    /// The CSRF token of the page: of the first form that has one in its hidden field, else of the
+    /// element for scripts, by the names that our rules, Flask-WTF and Django have for them.
+    pub fn csrf_token(&self) -> Option<String> {
+        let page = self.text();
+        ["csrf_token", "csrfmiddlewaretoken", "csrf-token"].iter().find_map(|name| {
+            let (before, after) = page.split_once(&format!("name=\"{name}\""))?;
+            let before = before.rsplit('<').next()?;
+            let after = after.split('>').next()?;
+            let of = |part: &str| {
+                let value = part.split_once("value=\"").or(part.split_once("content=\""))?.1;
+                value.split('"').next().map(str::to_owned)
+            };
+            of(after).or_else(|| of(before)).filter(|token| !token.is_empty())
+        })
     }
 
     /// Panics when the status is another, quoting the body.

@@ -5,11 +5,7 @@ use std::time::Duration;
 use http::Uri;
 use sessile_core::Timestamp;
 
-fn parse_date(text: &str) -> Option<Timestamp> {
-    let moment = httpdate::parse_http_date(text).ok()?;
-    let since = moment.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(Timestamp::from_millis(i64::try_from(since.as_millis()).ok()?))
-}
+use super::cookie_date;
 
 /// The cookies a browser holds. A client has one of its own.
 #[derive(Clone, Debug, Default)]
@@ -176,7 +172,7 @@ fn read(field: &str, from: &Uri, now: Timestamp) -> Option<Kept> {
             continue;
         }
         match key.to_ascii_lowercase().as_str() {
-            "expires" => expires = parse_date(value).or(expires),
+            "expires" => expires = cookie_date::read(value).or(expires),
             "max-age" => max_age = age(value).or(max_age),
             "domain" => {
                 let domain = value.strip_prefix('.').unwrap_or(value).to_ascii_lowercase();
@@ -219,7 +215,10 @@ fn read(field: &str, from: &Uri, now: Timestamp) -> Option<Kept> {
         || lower.starts_with("__http-") && !(cookie.secure && cookie.http_only)
         || lower.starts_with("__host-http-") && !cookie.http_only
         // A value that would read as such a name when it comes back.
-        || name.is_empty() && value.trim_start().to_ascii_lowercase().starts_with("__");
+        || name.is_empty() && {
+            let lower = value.to_ascii_lowercase();
+            ["__secure-", "__host-", "__http-"].iter().any(|prefix| lower.starts_with(prefix))
+        };
     (!refused).then_some(cookie)
 }
 
@@ -323,9 +322,12 @@ mod tests {
     #[test]
     fn cookies_end() {
         let site = "https://a.example/";
-        for gone in
-            ["x=; Max-Age=0", "x=; Max-Age=-5", "x=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]
-        {
+        for gone in [
+            "x=; Max-Age=0",
+            "x=; Max-Age=-5",
+            "x=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+            "x=1; Expires=Thu, 01-Jan-1970 00:00:00 GMT",
+        ] {
             assert!(jar(&[(site, "x=1"), (site, gone)]).names().is_empty(), "{gone}");
         }
         let mut jar = jar(&[(site, "x=1; Max-Age=60"), (site, "y=2"), (site, "z=3; Max-Age=x")]);

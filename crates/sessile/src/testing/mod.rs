@@ -32,8 +32,10 @@
 //! # }
 //! ```
 
+mod cookie_date;
 mod exchange;
 mod jar;
+mod redirect;
 
 use std::convert::Infallible;
 use std::fmt;
@@ -67,6 +69,8 @@ pub struct TestClient {
     headers: HeaderMap,
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     follow: bool,
+    sends_csrf: bool,
+    csrf: Option<HeaderValue>,
 }
 
 /// How much of a response is kept; more is an error.
@@ -82,6 +86,8 @@ impl TestClient {
             headers: HeaderMap::new(),
             clock: Box::new(now),
             follow: false,
+            sends_csrf: false,
+            csrf: None,
         }
     }
 
@@ -99,10 +105,19 @@ impl TestClient {
         self
     }
 
-    /// Follows redirects within the application, as a browser does.
+    /// Follows redirects within the application, as a browser does. One that leads to another
+    /// site, be it by `//` or `/\`, is not followed: it is the answer.
     #[must_use]
     pub fn follow_redirects(mut self) -> Self {
         self.follow = true;
+        self
+    }
+
+    /// Sends the CSRF token of the last page that had one in `X-CSRFToken`, with every request
+    /// that may change something, as a script of the page would.
+    #[must_use]
+    pub fn with_csrf_tokens(mut self) -> Self {
+        self.sends_csrf = true;
         self
     }
 
@@ -213,6 +228,10 @@ impl TestClient {
         {
             fields.insert(header::ORIGIN, origin);
         }
+        let looks = matches!(method, Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE);
+        if let Some(token) = self.csrf.clone().filter(|_| self.sends_csrf && !looks) {
+            fields.insert("x-csrftoken", token);
+        }
         for (name, value) in &headers {
             fields.insert(name, value.clone());
         }
@@ -233,7 +252,13 @@ impl TestClient {
         self.keep(response.headers(), &uri);
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, MAX_BODY).await.map_err(|_| TestError::Body)?;
-        Ok(TestResponse { status: parts.status, headers: parts.headers, body })
+        let response = TestResponse { status: parts.status, headers: parts.headers, body };
+        if self.sends_csrf
+            && let Some(token) = response.csrf_token()
+        {
+            self.csrf = HeaderValue::try_from(token).ok();
+        }
+        Ok(response)
     }
 }
 
