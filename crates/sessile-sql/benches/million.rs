@@ -1,11 +1,17 @@
 //! A million sessions in SQLite: what a load takes, what a session weighs, and whom a sweep of all
 //! of them keeps waiting.
 //!
-//! `cargo bench -p sessile-sql --bench million [-- SESSIONS [FOLDER]]`; in a folder that is given
-//! the databases stay, so that `bench/flask_session_sqlite.py` can load the same data through
-//! Flask-Session itself.
+//! `cargo bench -p sessile-sql --bench million [-- SESSIONS [FOLDER]]`; into a folder that is given
+//! goes `flasksession.db`, for `bench/flask_session_sqlite.py` to load the same rows through
+//! Flask-Session itself. `cargo xtask bench million` does both, and Redis.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a benchmark"
+)]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,19 +35,12 @@ fn main() {
     let sessions = arguments.next().map_or(1_000_000, |it| it.parse().unwrap());
     let temporary = tempfile::tempdir().unwrap();
     let given = arguments.next().map(PathBuf::from);
-    let folder = given.as_deref().unwrap_or(temporary.path());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    println!("{sessions} sessions of {} bytes each", payload(0).len());
+    eprintln!("{sessions} sessions of {} bytes each", payload(0).len());
     for layout in [Layout::Native, Layout::FlaskSession] {
-        let file = folder.join(format!("{layout:?}.db").to_lowercase());
-        runtime.block_on(measure(layout, &file, sessions));
-        if given.is_some() {
-            // What was swept is there again, for whoever looks at it next.
-            std::fs::remove_file(&file).unwrap();
-            runtime.block_on(async {
-                fill(&open(layout, &file).await, layout, sessions).await;
-            });
-        }
+        let file = temporary.path().join(format!("{layout:?}.db").to_lowercase());
+        let keep = given.as_deref().filter(|_| layout == Layout::FlaskSession);
+        runtime.block_on(measure(layout, &file, sessions, keep));
     }
 }
 
@@ -97,18 +96,36 @@ fn record(number: u64) -> Record {
     }
 }
 
-async fn fill(store: &SqlStore, layout: Layout, sessions: u64) {
-    const WRITERS: u64 = 256;
-    let mut writers = tokio::task::JoinSet::new();
-    for writer in 0..WRITERS {
-        let store = store.clone();
-        writers.spawn(async move {
-            for number in (writer..sessions).step_by(256) {
-                store.create(&key(layout, number), &record(number)).await.unwrap();
-            }
-        });
+/// Straight into the table, in one transaction, the rows that the store would write.
+fn fill(file: &Path, layout: Layout, sessions: u64) {
+    let mut connection = rusqlite::Connection::open(file).unwrap();
+    let all = connection.transaction().unwrap();
+    let sql = match layout {
+        Layout::Native => {
+            "INSERT INTO sessile_sessions
+             (key, version, created, seen, idle_until, permanent, payload)
+             VALUES (?1, 7, 1767323045000, 1767323045000, 4000000000000, 1, ?2)"
+        }
+        _ => {
+            "INSERT INTO sessions (session_id, data, expiry)
+             VALUES (?1, ?2, '2096-10-02 07:06:40.000000')"
+        }
+    };
+    let mut insert = all.prepare(sql).unwrap();
+    for number in 0..sessions {
+        let (key, payload) = (key(layout, number), payload(number));
+        match key.hash() {
+            Some(hash) => insert.execute((&hash[..], &payload[..])),
+            None => insert.execute((key.to_text(), &payload[..])),
+        }
+        .unwrap();
+        if number % 100_000 == 0 {
+            eprint!("\r{layout:?}: {number} written ");
+        }
     }
-    writers.join_all().await;
+    eprintln!();
+    drop(insert);
+    all.commit().unwrap();
 }
 
 async fn load(store: &SqlStore, layout: Layout, number: u64) -> (Duration, bool) {
@@ -118,14 +135,14 @@ async fn load(store: &SqlStore, layout: Layout, number: u64) -> (Duration, bool)
     (started.elapsed(), matches!(found, Some(Entry::Live(..))))
 }
 
-async fn measure(layout: Layout, file: &Path, sessions: u64) {
-    let started = Instant::now();
+async fn measure(layout: Layout, file: &Path, sessions: u64, keep: Option<&Path>) {
     let store = open(layout, file).await;
-    fill(&store, layout, sessions).await;
-    let filled = started.elapsed();
+    fill(file, layout, sessions);
     drop(store);
     let weight = weight(file) as f64 / sessions as f64;
-    println!("\n{layout:?}: filled in {filled:.1?}, {weight:.0} bytes a session in the file");
+    if let Some(folder) = keep {
+        std::fs::copy(file, folder.join("flasksession.db")).unwrap();
+    }
 
     let store = open(layout, file).await;
     let mut times = Vec::new();
@@ -135,33 +152,63 @@ async fn measure(layout: Layout, file: &Path, sessions: u64) {
         times.push(time);
     }
     times.sort_unstable();
-    let at = |share: usize| times.get(times.len() * share / 1000).unwrap();
+    let at = |share: usize| times.get(times.len() * share / 1000).unwrap().as_secs_f64() * 1e6;
     println!(
-        "{layout:?}: a load takes {:.1?} (p50), {:.1?} (p99), {:.1?} (p99.9), of {LOADS} at random",
+        "| SQLite | sessile, {layout:?} layout | {:.0} | {:.0} | {weight:.0} |",
         at(500),
-        at(990),
-        at(999)
+        at(990)
     );
 
-    let done = Arc::new(AtomicBool::new(false));
-    let reader = tokio::spawn(longest_read(store.clone(), layout, sessions, Arc::clone(&done)));
-    let writer = tokio::spawn(longest_write(store.clone(), layout, sessions, Arc::clone(&done)));
-    let (started, mut removed) = (Instant::now(), 0);
+    // What the machine itself makes them wait, for comparison.
+    let quiet = Others::start(&store, layout, sessions, sessions);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let quiet = quiet.stop().await;
+    let others = Others::start(&store, layout, sessions, sessions + 1_000_000);
+    let (started, mut removed, mut shown) = (Instant::now(), 0, 0);
     let after = Timestamp::from_secs(END.as_secs() + 1);
     loop {
         let some = store.as_sweep().unwrap().sweep(after, BATCH).await.unwrap();
         removed += some;
+        if removed / 100_000 > shown {
+            shown = removed / 100_000;
+            eprint!("\r{layout:?}: {removed} swept ");
+        }
         if some < BATCH {
             break;
         }
     }
     let swept = started.elapsed();
-    done.store(true, Ordering::SeqCst);
-    let ((reads, read), (writes, write)) = (reader.await.unwrap(), writer.await.unwrap());
+    eprintln!();
     println!(
-        "{layout:?}: {removed} expired sessions swept in {swept:.1?}; meanwhile {reads} loads, the \
-         longest {read:.1?} (budget 50 ms), and {writes} new sessions, the longest {write:.1?}"
+        "- SQLite, {layout:?} layout: {removed} expired sessions swept in {swept:.1?}; meanwhile {} \
+         (budget for the longest load: 50 ms). Before, for 10 s without a sweep: {quiet}.",
+        others.stop().await
     );
+}
+
+/// Visitors who load sessions, and some who begin them.
+struct Others {
+    done: Arc<AtomicBool>,
+    reader: tokio::task::JoinHandle<(u64, Duration)>,
+    writer: tokio::task::JoinHandle<(u64, Duration)>,
+}
+
+impl Others {
+    fn start(store: &SqlStore, layout: Layout, sessions: u64, first: u64) -> Self {
+        let done = Arc::new(AtomicBool::new(false));
+        let reader = longest_read(store.clone(), layout, sessions, Arc::clone(&done));
+        let writer = longest_write(store.clone(), layout, first, Arc::clone(&done));
+        Self { done, reader: tokio::spawn(reader), writer: tokio::spawn(writer) }
+    }
+
+    async fn stop(self) -> String {
+        self.done.store(true, Ordering::SeqCst);
+        let ((reads, read), (writes, write)) =
+            (self.reader.await.unwrap(), self.writer.await.unwrap());
+        format!(
+            "{reads} loads, the longest {read:.1?}, and {writes} new sessions, the longest {write:.1?}"
+        )
+    }
 }
 
 async fn longest_read(
@@ -181,7 +228,7 @@ async fn longest_read(
 async fn longest_write(
     store: SqlStore,
     layout: Layout,
-    sessions: u64,
+    first: u64,
     done: Arc<AtomicBool>,
 ) -> (u64, Duration) {
     let (mut turn, mut longest) = (0, Duration::ZERO);
@@ -190,7 +237,7 @@ async fn longest_write(
         // These are not swept.
         live.deadlines.idle = Some(Timestamp::from_secs(END.as_secs() + 100_000));
         let started = Instant::now();
-        store.create(&key(layout, sessions + turn), &live).await.unwrap();
+        store.create(&key(layout, first + turn), &live).await.unwrap();
         longest = longest.max(started.elapsed());
         turn += 1;
         tokio::time::sleep(Duration::from_millis(1)).await;
