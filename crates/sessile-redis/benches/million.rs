@@ -30,7 +30,7 @@ fn main() {
         let client = redis::Client::open(url.as_str()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         for layout in [Layout::Native, Layout::FlaskSession] {
-            let () = cmd("FLUSHALL").query_async(&mut connection).await.unwrap();
+            let () = cmd("FLUSHALL").arg("ASYNC").query_async(&mut connection).await.unwrap();
             measure(layout, &url, &mut connection, sessions).await;
         }
     });
