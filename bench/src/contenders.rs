@@ -100,6 +100,8 @@ pub(crate) const CONTENDERS: &[Contender] = &[
     peer("sessile-post", OURS_MEMORY, Work::Post, sessile::memory),
     ours("csrf-untouched", CSRF, Work::Untouched, 150, sessile::guarded).on("sessile-untouched"),
     ours("csrf-post", CSRF, Work::Post, 1500, sessile::guarded).on("sessile-post").guarded(),
+    peer("csrf-apart-untouched", CSRF_APART, Work::Untouched, sessile::guarded_apart)
+        .on("sessile-untouched"),
     peer("csrf-wtf-post", CSRF_WTF, Work::Post, sessile::guarded_as_flask_wtf)
         .on("sessile-post")
         .guarded(),
@@ -128,6 +130,7 @@ const OURS_SIGNED: &str = "sessile, native signed cookie holds all";
 /// Flask's cookie name, and `{"` in base64.
 const FLASK_JSON: &str = "session=eyJ";
 const CSRF: &str = "sessile, memory, and CsrfLayer";
+const CSRF_APART: &str = "sessile, memory, and CsrfLayer in a `.layer` of its own";
 const CSRF_WTF: &str = "sessile, memory, and CsrfLayer with Flask-WTF's rules";
 const CSRF_DJANGO: &str = "sessile, memory, and CsrfLayer with Django's rules";
 const TOWER_SIGNED: &str = "tower-sessions, memory, signed id";

@@ -32,6 +32,12 @@ pub(super) fn guarded(_: &Runtime) -> Result<Box<dyn Target>> {
     guarded_by(CsrfLayer::native())
 }
 
+pub(super) fn guarded_apart(_: &Runtime) -> Result<Box<dyn Target>> {
+    let routes = routes().route("/login", get(login_for_a_token)).layer(CsrfLayer::native());
+    let sessions = SessionLayer::new(Config::native(), MemoryStore::new())?;
+    Ok(AxumTarget::boxed(routes.layer(sessions)))
+}
+
 pub(super) fn guarded_as_flask_wtf(_: &Runtime) -> Result<Box<dyn Target>> {
     guarded_by(CsrfLayer::flask_wtf(&SecretKey::new(KEY)?, flask_wtf::Rules::default()))
 }
@@ -50,10 +56,11 @@ fn served(layer: SessionLayer) -> Result<Box<dyn Target>> {
     Ok(AxumTarget::boxed(routes().route("/login", get(login)).layer(layer)))
 }
 
-fn guarded_by(layer: CsrfLayer) -> Result<Box<dyn Target>> {
-    let routes = routes().route("/login", get(login_for_a_token)).layer(layer);
+/// In one call of `layer`, as the guide has it: axum boxes a route anew for each.
+fn guarded_by(guard: CsrfLayer) -> Result<Box<dyn Target>> {
+    let routes = routes().route("/login", get(login_for_a_token));
     let sessions = SessionLayer::new(Config::native(), MemoryStore::new())?;
-    Ok(AxumTarget::boxed(routes.layer(sessions)))
+    Ok(AxumTarget::boxed(routes.layer((sessions, guard))))
 }
 
 fn routes() -> Router {

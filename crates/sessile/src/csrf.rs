@@ -15,13 +15,16 @@
 //! }
 //!
 //! # fn main() -> Result<(), sessile::ConfigError> {
+//! let sessions = SessionLayer::new(Config::native(), MemoryStore::default())?;
 //! let app: Router = Router::new()
 //!     .route("/pay", get(form).post(pay))
-//!     .layer(CsrfLayer::native())
-//!     .layer(SessionLayer::new(Config::native(), MemoryStore::default())?);
+//!     .layer((sessions, CsrfLayer::native()));
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! The session's layer is the outer one. Both in one call of `layer`, outermost first, as above,
+//! cost less than one call for each: axum boxes the route anew for every call.
 //!
 //! The rules are in [`native`], [`django`] and [`flask_wtf`].
 
