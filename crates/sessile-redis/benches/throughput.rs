@@ -20,6 +20,7 @@ use sessile_core::store::{Entry, Layout, Record, Version, WriteOutcome};
 use sessile_core::{Deadlines, SessionStore as _, StoreKey, Timestamp};
 use sessile_redis::{Options, RedisStore};
 use sessile_testbed::redis::{Redis, RedisOptions};
+use tokio::sync::Barrier;
 
 const CONCURRENT: [usize; 4] = [1, 16, 64, 256];
 const TURN: Duration = Duration::from_millis(200);
@@ -35,16 +36,23 @@ enum Row {
     Load,
     FlaskLoad,
     Set,
+    Script,
     Update,
     FlaskUpdate,
 }
 
+/// What a write on a condition costs at least: Redis before 8.4 has no command for it.
+const LEAST: &str = "if redis.call('GETRANGE', KEYS[1], 0, 0) == 's' then
+    return redis.call('SET', KEYS[1], ARGV[1], 'PX', 2300000000000)
+end";
+
 /// Each row's name, and the bare command it is measured by.
-const ROWS: [(Row, &str, Row); 6] = [
+const ROWS: [(Row, &str, Row); 7] = [
     (Row::Get, "driver: GET", Row::Get),
     (Row::Load, "load", Row::Get),
     (Row::FlaskLoad, "load, Flask-Session's layout", Row::Get),
     (Row::Set, "driver: SET PX", Row::Set),
+    (Row::Script, "driver: the least script that looks before it sets", Row::Set),
     (Row::Update, "update if unchanged", Row::Set),
     (Row::FlaskUpdate, "update if unchanged, Flask-Session's layout", Row::Set),
 ];
@@ -56,6 +64,8 @@ struct Bench {
     /// The names and bytes of our own layout, as they lie there.
     names: Vec<String>,
     value: Vec<u8>,
+    /// What [`LEAST`] is called.
+    script: String,
 }
 
 fn main() {
@@ -181,21 +191,23 @@ impl Bench {
         let names: Vec<String> = (0..SESSIONS).map(|number| hex(native_key(number))).collect();
         let value: Option<Vec<u8>> =
             cmd("GET").arg(&names[0]).query_async(&mut connection).await.unwrap();
-        Self { connection, native, flask, names, value: value.unwrap() }
+        let script = cmd("SCRIPT").arg("LOAD").arg(LEAST).query_async(&mut connection).await;
+        Self { connection, native, flask, names, value: value.unwrap(), script: script.unwrap() }
     }
 
     /// Requests a second of so many tasks, and how many were answered.
     async fn turn(self: &Arc<Self>, row: Row, concurrent: usize) -> (f64, f64) {
-        let started = Instant::now();
-        let until = started + TURN;
+        let ready = Arc::new(Barrier::new(concurrent + 1));
         let tasks = (0..concurrent).map(|task| {
-            let bench = Arc::clone(self);
+            let (bench, ready) = (Arc::clone(self), Arc::clone(&ready));
             tokio::spawn(async move {
                 let own: Vec<usize> = (task..SESSIONS).step_by(concurrent).take(40).collect();
-                bench.task(row, &own, until).await
+                bench.task(row, &own, &ready).await
             })
         });
         let tasks: Vec<_> = tasks.collect();
+        ready.wait().await;
+        let started = Instant::now();
         let mut answered = 0;
         for task in tasks {
             answered += task.await.unwrap();
@@ -204,7 +216,7 @@ impl Bench {
         (answered / started.elapsed().as_secs_f64(), answered)
     }
 
-    async fn task(&self, row: Row, own: &[usize], until: Instant) -> usize {
+    async fn task(&self, row: Row, own: &[usize], ready: &Barrier) -> usize {
         let mut connection = self.connection.clone();
         let (store, key): (_, fn(usize) -> StoreKey) = match row {
             Row::FlaskLoad | Row::FlaskUpdate => (&self.flask, flask_key),
@@ -222,6 +234,8 @@ impl Bench {
             }
         }
         let mut answered = 0;
+        ready.wait().await;
+        let until = Instant::now() + TURN;
         while Instant::now() < until {
             let place = answered % own.len();
             let name = &self.names[own[place]];
@@ -235,6 +249,11 @@ impl Bench {
                     let mut set = cmd("SET");
                     set.arg(name).arg(&self.value).arg("PX").arg(2_300_000_000_000_u64);
                     let () = set.query_async(&mut connection).await.unwrap();
+                }
+                Row::Script => {
+                    let mut call = cmd("EVALSHA");
+                    call.arg(&self.script).arg(1).arg(name).arg(&self.value);
+                    let () = call.query_async(&mut connection).await.unwrap();
                 }
                 Row::Load | Row::FlaskLoad => {
                     let found = store.load(&keys[place]).await.unwrap();
