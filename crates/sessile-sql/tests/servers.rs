@@ -202,3 +202,39 @@ fn an_address_that_is_none_is_refused_without_its_password() {
     let opened = block_on(SqlStore::connect("postgres://localhost/x", options)).unwrap();
     assert!(matches!(opened, Err(ConnectError::Table)));
 }
+
+/// Set for a role, a database or the server, such as for another application's sake.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f17_writers_at_once_merge_whatever_isolation_the_server_is_set_to() {
+    use sessile_conformance::faults::{key, record};
+    use sessile_core::SessionStore as _;
+    use sessile_core::store::{CreateOutcome, WriteOutcome};
+
+    let url = address(POSTGRES);
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let url = format!("{url}{joint}options=-c%20default_transaction_isolation%3Dserializable");
+    let table = table();
+    // Several processes at once make the table.
+    let mut opened = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        opened.spawn(open(url.clone(), Layout::Native, table.clone()));
+    }
+    let stores: Vec<_> = opened.join_all().await.into_iter().map(Result::unwrap).collect();
+    for round in 0..20 {
+        let CreateOutcome::Created(version) =
+            stores[0].create(&key(round), &record(1)).await.unwrap()
+        else {
+            panic!("it is there already")
+        };
+        let mut writers = tokio::task::JoinSet::new();
+        for store in stores.clone() {
+            let version = version.clone();
+            writers.spawn(async move { store.update(&key(round), &record(2), &version).await });
+        }
+        let outcomes = writers.join_all().await;
+        let written = |outcome: &Result<WriteOutcome, StoreError>| {
+            matches!(outcome.as_ref().unwrap(), WriteOutcome::Written(_))
+        };
+        assert_eq!(outcomes.iter().filter(|outcome| written(outcome)).count(), 1);
+    }
+}

@@ -43,7 +43,12 @@ impl Postgres {
         }
         // The server gives up too, so that nothing goes on that nobody waits for.
         let limit = options.busy_timeout;
-        let bound = format!("-c statement_timeout={}", limit.as_millis().max(1));
+        // And whatever the server is set to: a write that another overtakes is to say so by the
+        // rows it changes, not by an error (SQLSTATE 40001).
+        let bound = format!(
+            "-c statement_timeout={} -c default_transaction_isolation=read\\ committed",
+            limit.as_millis().max(1)
+        );
         let given = config.get_options().map(|given| format!("{given} {bound}"));
         config.options(given.unwrap_or(bound));
         config.keepalives_idle(Duration::from_secs(30));
