@@ -7,6 +7,7 @@ use sessile_core::store::{
     CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+use tokio::time::Instant;
 
 use crate::entry::{self, Stored, millis};
 use crate::fault::{Fault, bad_entry, failed};
@@ -212,8 +213,21 @@ impl Native<'_> {
                 listing.now.as_bytes(),
             ]);
         }
-        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
+        let since = Instant::now();
+        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await;
+        if let Err(fault) = &answer
+            && self.server.was_done(fault, since, self.is_there(new_key, version)).await
+        {
+            // Its answer was lost; told that it failed, nobody would find it by the old id.
+            return Ok(WriteOutcome::Written(Version::Number(version)));
+        }
+        let answer = answer?;
         outcome(&answer, || Version::Number(version))
+    }
+
+    async fn is_there(&self, key: &StoreKey, version: u64) -> bool {
+        let found = self.load(key).await.ok().and_then(|(found, _)| found);
+        matches!(found, Some(Entry::Live(_, found)) if found == Version::Number(version))
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

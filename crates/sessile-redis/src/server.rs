@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redis::{Cmd, Pipeline, ServerErrorKind, Value, cmd, pipe};
 use sha1::{Digest as _, Sha1};
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use crate::address::{self, Address};
 use crate::cluster::Cluster;
@@ -232,6 +232,20 @@ impl Server {
 
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
+    }
+
+    /// Whether a write whose answer was lost was carried out, when `done` says so before the
+    /// call it is part of, begun at `since`, must be over. Never where replicas must confirm
+    /// it: nobody can tell whether they have.
+    pub(crate) async fn was_done(
+        &self,
+        fault: &Fault,
+        since: Instant,
+        done: impl Future<Output = bool> + Send,
+    ) -> bool {
+        fault.is_lost_connection()
+            && self.durable.is_none()
+            && timeout_at(since + self.timeout, done).await.unwrap_or(false)
     }
 
     fn place(&self) -> Result<Place<'_>, Fault> {

@@ -24,6 +24,7 @@ use sessile_core::store::{
     CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+use tokio::time::Instant;
 
 use crate::entry::{self, Stored};
 use crate::fault::{Fault, failed};
@@ -248,7 +249,18 @@ impl Spread {
         let kept = text(kept_for(Some(grace.unwrap_or(now)), now));
         let arguments = [expected, &pointer, kept.as_bytes()];
         let keys = [old_name.as_bytes()];
-        let mut answer = self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await?;
+        let since = Instant::now();
+        let mut answer = match self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await {
+            Err(fault) => {
+                let moved = async { matches!(self.has_moved(old, new).await, Ok(true)) };
+                if !self.server.was_done(&fault, since, moved).await {
+                    return Err(fault.into());
+                }
+                // Its answer was lost; told that it failed, nobody would find it by the old id.
+                Value::Int(2)
+            }
+            Ok(answer) => answer,
+        };
         if number(&answer)? == PENDING && self.settled(old).await? {
             answer = self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await?;
         }

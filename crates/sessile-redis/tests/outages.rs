@@ -145,6 +145,37 @@ async fn f04_broken_replies_cost_the_connection_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv05_f05_a_change_of_id_that_loses_its_reply_loses_no_session() {
+    let (_redis, proxy, url) = behind_proxy();
+    let store = connect(&url).await;
+    // The server knows the script from here on.
+    let version = made(&store, 8, 1).await;
+    store.replace(&key(8), &version, &key(9), &record(1), None).await.unwrap();
+    for (number, lose_replies) in [(0, true), (2, false)] {
+        let version = made(&store, number, 1).await;
+        let only = Some(b"EVALSHA".to_vec());
+        let lose_requests = !lose_replies;
+        proxy.set(Faults { lose_replies, lose_requests, only, ..Faults::default() });
+        // As at a login: the old id is to be dead at once.
+        let (old, new) = (key(number), key(number + 1));
+        let outcome = store.replace(&old, &version, &new, &record(2), None).await;
+        proxy.heal();
+        recovery(&store).await.unwrap();
+        let found = (length(&store, number).await, length(&store, number + 1).await);
+        if lose_replies {
+            let Ok(WriteOutcome::Written(version)) = outcome else { panic!("{outcome:?}") };
+            assert_eq!(found, (None, Some(2)));
+            let next = store.update(&new, &record(3), &version).await.unwrap();
+            assert!(matches!(next, WriteOutcome::Written(_)));
+        } else {
+            // Who is told that it failed goes on with the old id.
+            assert_eq!(outcome.unwrap_err().kind(), StoreErrorKind::Unavailable);
+            assert_eq!(found, (Some(1), None));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     let (_redis, proxy, url) = behind_proxy();
     let store = connect(&url).await;
