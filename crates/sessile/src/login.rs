@@ -12,6 +12,7 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use sessile_core::format::native::CLOCK_LEEWAY;
 use sessile_core::store::BoxFuture;
 use sessile_core::{Profile, Subject};
 use tower_layer::Layer;
@@ -59,7 +60,8 @@ impl RequireLogin {
     }
 
     /// Whoever proved who they are within `max_age` may pass (OWASP ASVS 5.0,
-    /// 7.5.1): [`log_in`](sessile_core::Session::log_in) begins it anew.
+    /// 7.5.1): [`log_in`](sessile_core::Session::log_in) begins it anew. Clocks of several
+    /// processes may differ by up to a minute.
     ///
     /// The native profile alone knows when somebody logged in. In others it
     /// answers 500 and says so in the log, rather than never letting anybody pass.
@@ -87,8 +89,9 @@ impl RequireLogin {
         }
         let now = slot.shared().surroundings.now();
         match session.authenticated_at() {
-            // An hour that has not come yet is no recent one.
-            Some(at) if at <= now && now < at + max_age => Ok(()),
+            // The clock of the process that it logged in on may be ahead, but an hour that has not
+            // come yet is no recent one.
+            Some(at) if at <= now + CLOCK_LEEWAY && now < at + max_age => Ok(()),
             _ => Err(Refused::LogIn),
         }
     }

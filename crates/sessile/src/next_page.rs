@@ -70,9 +70,10 @@ pub fn same_site(target: &str) -> Option<&str> {
 /// `page` for the value of `next`.
 #[cfg(feature = "axum")]
 pub(crate) fn in_login_address(login: &str, page: &str) -> String {
+    let (login, fragment) = login.split_at(login.find('#').unwrap_or(login.len()));
     let joint = if login.contains('?') { '&' } else { '?' };
     let page: String = form_urlencoded::byte_serialize(page.as_bytes()).collect();
-    format!("{login}{joint}next={page}")
+    format!("{login}{joint}next={page}{fragment}")
 }
 
 #[cfg(test)]
@@ -116,5 +117,6 @@ mod tests {
         assert_eq!(NextPage::in_query("nex=%2Fa").or("/home"), "/home");
         assert_eq!(NextPage::in_query("next=%FF%FE").get(), None);
         assert_eq!(in_login_address("/login?x=1", "/a?b"), "/login?x=1&next=%2Fa%3Fb");
+        assert_eq!(in_login_address("/#log-in", "/a"), "/?next=%2Fa#log-in");
     }
 }

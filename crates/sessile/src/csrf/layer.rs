@@ -324,10 +324,14 @@ fn latin1(value: &HeaderValue) -> Cow<'_, str> {
 }
 
 /// What the visitor's browser was asked for: HTTP/2's authority, else `Host`
-/// (RFC 9112, 3.2.2). A forwarded host is not believed.
+/// (RFC 9112, 3.2.2). A forwarded host is not believed, and two hosts are none.
 fn host(parts: &Parts) -> &str {
     let authority = parts.uri.authority().map(|authority| authority.as_str());
-    let field = || parts.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    let field = || {
+        let mut hosts = parts.headers.get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|value| value.to_str().ok());
+        host.filter(|_| hosts.next().is_none())
+    };
     authority.or_else(field).unwrap_or_default()
 }
 

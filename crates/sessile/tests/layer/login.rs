@@ -109,8 +109,14 @@ async fn r13_a_stale_login_is_refused_by_the_fresh_guard() {
     person.get("/account").await.unwrap().expect(200).unwrap();
     person.post("/login").await.unwrap().expect(200).unwrap();
     person.get("/deep/delete").await.unwrap().expect(200).unwrap();
+    // By the clock of another process that is a little behind, it was just now, too.
+    let back = |by: i64| {
+        clock.set(sessile::Timestamp::from_millis(clock.now().as_millis() - by));
+    };
+    back(60_000);
+    person.get("/deep/delete").await.unwrap().expect(200).unwrap();
     // A clock that was set back makes no login fresher.
-    clock.set(sessile::Timestamp::from_millis(clock.now().as_millis() - 1000));
+    back(1);
     person.get("/deep/delete").await.unwrap().expect(303).unwrap();
 }
 
