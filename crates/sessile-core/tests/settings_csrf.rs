@@ -107,8 +107,9 @@ fn a_wrong_value_names_the_setting_what_it_got_and_what_it_takes() {
                     assert_eq!(got, Some(format!("{wrong:?}")));
                 }
                 // The rules of cookies name the cookie.
-                SettingsError::Config(error) if free => {
-                    assert!(error.to_string().contains("csrftoken"), "{error}");
+                error @ SettingsError::CsrfCookie(_) if free => {
+                    let text = error.to_string();
+                    assert!(text.contains("csrftoken") && text.contains("CSRF_COOKIE_"), "{text}");
                 }
                 other => panic!("{} {profile:?}: {other:?}", setting.name),
             }
@@ -129,6 +130,17 @@ fn a_wrong_value_names_the_setting_what_it_got_and_what_it_takes() {
         ("CSRF_EXEMPT_ROUTES", "hooks"),
         ("CSRF_FORM_LIMIT", "0"),
         ("CSRF_TRUSTED_ORIGINS", "[\"https://a\", 1]"),
+        ("CSRF_TRUSTED_ORIGINS", "https://shop.example/"),
+        ("CSRF_TRUSTED_ORIGINS", "https://*"),
+        ("CSRF_TRUSTED_ORIGINS", "https://shop.*.example"),
+        ("CSRF_TRUSTED_ORIGINS", "*://shop.example"),
+        ("CSRF_TRUSTED_ORIGINS", "https://user@shop.example"),
+        ("CSRF_HEADER_NAME", "HTTP_"),
+        ("CSRF_HEADER_NAME", "HTTP_COOKIE"),
+        ("WTF_CSRF_HEADERS", "X-CSRFToken,Cookie"),
+        // A list of nothing switches nothing off.
+        ("WTF_CSRF_METHODS", " , "),
+        ("WTF_CSRF_METHODS", "[]"),
     ] {
         let knows = |(profile, _): &&(CsrfProfile, &[(&str, &str)])| {
             let known = Settings::known_csrf().iter().find(|setting| setting.name == name);
@@ -141,8 +153,20 @@ fn a_wrong_value_names_the_setting_what_it_got_and_what_it_takes() {
     let native = refused(&[("CSRF_TRUSTED_ORIGINS", "https://*.example")]).to_string();
     assert!(native.contains("https://*.example\"; it takes a list of origins"), "{native}");
     // Django's own empty list answers nobody.
-    let error = refused(&[("CSRF_PROFILE", "django")]);
-    assert!(matches!(error, SettingsError::Missing { setting: "ALLOWED_HOSTS", .. }), "{error}");
+    for none in [&[("CSRF_PROFILE", "django")][..], &with(PROFILES[2].1, ("ALLOWED_HOSTS", ","))] {
+        let error = refused(none);
+        let missing = matches!(error, SettingsError::Missing { setting: "ALLOWED_HOSTS", .. });
+        assert!(missing, "{error}");
+    }
+    // One cookie cannot be two.
+    let session = with(PROFILES[2].1, ("SESSION_PROFILE", "django"));
+    for pairs in [
+        with(&session, ("CSRF_COOKIE_NAME", "sessionid")),
+        with(&session, ("SESSION_COOKIE_NAME", "csrftoken")),
+    ] {
+        let error = refused(&pairs).to_string();
+        assert!(error.starts_with("CSRF_COOKIE_NAME does not go together with"), "{error}");
+    }
     let insecure = with(PROFILES[2].1, ("CSRF_COOKIE_SAMESITE", "None"));
     assert!(refused(&insecure).to_string().contains("Secure"));
 }

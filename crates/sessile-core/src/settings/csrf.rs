@@ -6,7 +6,8 @@ use super::error::SettingsError;
 use super::given::{Given, count, domain, is_none, list, same_site, span, text};
 use super::names::Setting;
 use super::{SettingValue, keys, read};
-use crate::config::{ConfigError, Profile};
+use crate::config::Profile;
+use crate::cookie::CookieSettings;
 use crate::csrf::django::{self, DjangoCookie};
 use crate::csrf::{flask_wtf, native};
 use crate::keys::SecretKey;
@@ -115,7 +116,7 @@ pub(super) const KNOWN: &[Setting] = &[
     plain("CSRF_TRUSTED_ORIGINS", N | D, ORIGINS),
     plain("WTF_CSRF_ENABLED", W, BOOL),
     plain("WTF_CSRF_CHECK_DEFAULT", W, BOOL),
-    plain("WTF_CSRF_METHODS", W, "a list of methods in capitals: POST, PUT, PATCH, DELETE"),
+    plain("WTF_CSRF_METHODS", W, "one or more methods in capitals: POST, PUT, PATCH, DELETE"),
     plain("WTF_CSRF_FIELD_NAME", W, TEXT),
     plain("WTF_CSRF_HEADERS", W, "a list of header names"),
     plain("WTF_CSRF_META_NAME", W, TEXT),
@@ -139,7 +140,8 @@ pub(super) const KNOWN: &[Setting] = &[
 ];
 
 /// What belongs to sessions and counts here too.
-const SHARED: &[&str] = &["SECRET_KEY", "SESSION_ALLOW_WEAK_KEY", "SESSION_COOKIE_DOMAIN"];
+const SHARED: &[&str] =
+    &["SECRET_KEY", "SESSION_ALLOW_WEAK_KEY", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_NAME"];
 
 pub(super) fn config(entries: Vec<(String, SettingValue)>) -> Result<CsrfConfig, SettingsError> {
     let mut given = Given::new(entries)?;
@@ -161,7 +163,7 @@ pub(super) fn config(entries: Vec<(String, SettingValue)>) -> Result<CsrfConfig,
             let rules = wtf(&mut given)?;
             CsrfRules::FlaskWtf(rules, wtf_key(&mut given)?)
         }
-        CsrfProfile::Django => django(&mut given)?,
+        CsrfProfile::Django => django(&mut given, session)?,
     };
     Ok(CsrfConfig {
         rules,
@@ -194,13 +196,16 @@ fn wtf(given: &mut Given) -> Result<flask_wtf::Rules, SettingsError> {
         let methods = list(value, ',')?;
         // Flask compares letter by letter: another spelling would switch the check off.
         let fits = |method: &String| method.bytes().all(|byte| byte.is_ascii_uppercase());
-        methods.iter().all(|method| !method.is_empty() && fits(method)).then_some(methods)
+        // None would switch it off, too; WTF_CSRF_ENABLED is there for that.
+        let some = !methods.is_empty() && methods.iter().all(|method| !method.is_empty());
+        (some && methods.iter().all(fits)).then_some(methods)
     })?;
     read::set(&mut rules.methods, methods);
     read::set(&mut rules.field_name, given.some_text("WTF_CSRF_FIELD_NAME")?);
     let headers = given.take("WTF_CSRF_HEADERS", |value| {
         let headers = list(value, ',')?;
-        headers.iter().all(|name| is_header(name)).then_some(headers)
+        let fits = |name: &String| is_header(name) && !name.eq_ignore_ascii_case("cookie");
+        headers.iter().all(fits).then_some(headers)
     })?;
     read::set(&mut rules.headers, headers);
     let limit = given.take("WTF_CSRF_TIME_LIMIT", |value| match is_none(value) {
@@ -222,18 +227,35 @@ fn wtf_key(given: &mut Given) -> Result<SecretKey, SettingsError> {
     })
 }
 
-fn django(given: &mut Given) -> Result<CsrfRules, SettingsError> {
+fn django(given: &mut Given, session: Profile) -> Result<CsrfRules, SettingsError> {
     let cookie = django_cookie(given)?;
+    let taken = given.text("SESSION_COOKIE_NAME")?.unwrap_or_else(|| match session {
+        Profile::Native => CookieSettings::native().name,
+        Profile::Flask | Profile::FlaskSession => CookieSettings::flask().name,
+        Profile::Django => CookieSettings::django().name,
+        Profile::Starlette => CookieSettings::starlette().name,
+    });
+    if cookie.name == taken {
+        return Err(SettingsError::Contradiction {
+            setting: "CSRF_COOKIE_NAME",
+            with: "SESSION_COOKIE_NAME",
+            because: "each would take the other's place in the browser; give it another name",
+        });
+    }
     let trusting = given.take("CSRF_TRUSTED_ORIGINS", |value| {
-        django::Rules::default().with_trusted_origins(list(value, ',')?).ok()
+        let origins = list(value, ',')?;
+        // Django takes others, too, and they agree with nothing that browsers send.
+        origins.iter().all(|origin| is_trusted_origin(origin)).then_some(())?;
+        django::Rules::default().with_trusted_origins(origins).ok()
     })?;
     let mut rules = trusting.unwrap_or_default();
     let header = given.take("CSRF_HEADER_NAME", |value| {
         let meta = text(value)?;
         let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
-        let named =
-            meta.bytes().all(plain) && rules.clone().with_header_name(meta).header().is_some();
-        named.then(|| meta.to_owned())
+        let named = rules.clone().with_header_name(meta);
+        // Browsers send cookies by themselves.
+        let fits = named.header().is_some_and(|name| is_header(name) && name != "cookie");
+        (meta.bytes().all(plain) && fits).then(|| meta.to_owned())
     })?;
     if let Some(header) = header {
         rules = rules.with_header_name(&header);
@@ -245,10 +267,11 @@ fn django(given: &mut Given) -> Result<CsrfRules, SettingsError> {
         let hosts = list(value, ',')?;
         hosts.iter().all(|host| django::is_host_pattern(host)).then_some(hosts)
     })?;
-    rules.allowed_hosts = hosts.ok_or(SettingsError::Missing {
-        setting: "ALLOWED_HOSTS",
-        because: "Django answers no request without it; name the site's hosts, or * for any",
-    })?;
+    rules.allowed_hosts =
+        hosts.filter(|hosts| !hosts.is_empty()).ok_or(SettingsError::Missing {
+            setting: "ALLOWED_HOSTS",
+            because: "Django answers no request without it; name the site's hosts, or * for any",
+        })?;
     Ok(CsrfRules::Django(rules, cookie))
 }
 
@@ -265,8 +288,18 @@ fn django_cookie(given: &mut Given) -> Result<DjangoCookie, SettingsError> {
     read::set(&mut cookie.secure, given.flag("CSRF_COOKIE_SECURE")?);
     read::set(&mut cookie.http_only, given.flag("CSRF_COOKIE_HTTPONLY")?);
     read::set(&mut cookie.same_site, same_site(given, "CSRF_COOKIE_SAMESITE")?);
-    cookie.check().map_err(ConfigError::Cookie)?;
+    cookie.check().map_err(SettingsError::CsrfCookie)?;
     Ok(cookie)
+}
+
+/// A scheme, a host or `*.` before one, perhaps a port.
+fn is_trusted_origin(origin: &str) -> bool {
+    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let host = rest.map(|rest| rest.strip_prefix("*.").unwrap_or(rest));
+    host.is_some_and(|host| {
+        let odd = |c: char| c.is_whitespace() || "/\\?#@*".contains(c);
+        !host.is_empty() && !host.starts_with(['.', ':']) && !host.contains(odd)
+    })
 }
 
 /// RFC 9110, 5.1.

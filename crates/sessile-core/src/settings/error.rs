@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::csrf::CsrfProfile;
 use crate::config::{ConfigError, Profile};
+use crate::cookie::CookieError;
 use crate::keys::WeakKey;
 
 /// Why settings were refused. The values of secret settings are never in here.
@@ -70,6 +71,8 @@ pub enum SettingsError {
         /// What is wrong with it.
         reason: WeakKey,
     },
+    /// `CSRF_COOKIE_*` make no cookie that browsers keep.
+    CsrfCookie(CookieError),
     /// Each setting is fine, the whole is not.
     Config(ConfigError),
     /// This is not TOML.
@@ -120,6 +123,7 @@ impl fmt::Display for SettingsError {
                 "{setting}: {reason} (a weak key, for tests only, passes with \
                  SESSION_ALLOW_WEAK_KEY=true)"
             ),
+            Self::CsrfCookie(error) => write!(f, "the settings CSRF_COOKIE_* are refused: {error}"),
             Self::Config(error) => error.fmt(f),
             Self::Toml { line, reason } => write!(f, "line {line} of the settings: {reason}"),
         }
@@ -129,6 +133,7 @@ impl fmt::Display for SettingsError {
 impl std::error::Error for SettingsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::CsrfCookie(error) => Some(error),
             Self::Config(error) => Some(error),
             Self::WeakKey { reason, .. } => Some(reason),
             _ => None,
