@@ -90,8 +90,14 @@ fn plan(port: u16, options: &MariaDbOptions) -> Result<Plan, Error> {
     let path = folder.path().display().to_string();
     let user = Some(USER).filter(|_| process::is_root());
     let data = format!("--datadir={path}/data");
+    // One that starts removes the temporary tables of all others that share the place.
+    let temporary = folder.path().join("tmp");
+    std::fs::create_dir(&temporary)
+        .map_err(|error| Error::io(format!("could not make {}", temporary.display()), &error))?;
+    folder.give_to(user)?;
+    let temporary = format!("--tmpdir={}", temporary.display());
     let mut install = Command::new(process::need("mariadb-install-db", PACKAGE)?);
-    install.args(["--no-defaults", &data, "--auth-root-authentication-method=normal"]);
+    install.args(["--no-defaults", &data, &temporary, "--auth-root-authentication-method=normal"]);
     install.args(["--skip-test-db", "--skip-name-resolve", "--innodb-log-file-size=8M"]);
     install.arg("--innodb-flush-method=nosync");
     install.args(user.map(|it| format!("--user={it}")));
@@ -107,6 +113,7 @@ fn plan(port: u16, options: &MariaDbOptions) -> Result<Plan, Error> {
     let mut arguments = vec![
         "--no-defaults".to_owned(),
         data,
+        temporary,
         format!("--port={port}"),
         "--bind-address=127.0.0.1".to_owned(),
         format!("--socket={path}/socket"),
