@@ -20,7 +20,7 @@ use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
 use self::sweeping::START;
 use self::tables::Sql;
 pub(crate) use self::tables::ddl;
-use crate::server::{Database, Making, Param, Refused, Row, Swapped};
+use crate::server::{Database, Making, Param, Refused, Row, Swapped, is_in_doubt};
 use crate::{ConnectError, Options};
 
 /// What Flask-Session's table holds on MySQL: a BLOB.
@@ -199,7 +199,15 @@ impl<D: Database> Foreign<D> {
             return self.refused(old_key).await;
         };
         let first = vec![self.key(old_key)?, expected];
-        match self.database.swap(&self.sql.replace, first, second).await? {
+        let swapped = match self.database.swap(&self.sql.replace, first, second).await {
+            // It may have happened and the answer be lost: then nobody finds it by the old id.
+            Err(error) if is_in_doubt(&error) => match self.load(new_key).await {
+                Ok(Some(Entry::Live(found, _))) if found.payload == record.payload => Swapped::Done,
+                _ => return Err(error),
+            },
+            swapped => swapped?,
+        };
+        match swapped {
             Swapped::Done => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
             Swapped::Taken => Ok(WriteOutcome::Conflict),
             Swapped::NotThere => self.refused(old_key).await,

@@ -16,7 +16,7 @@ use sessile_core::store::{
 use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
-use crate::server::{Database, Param, Refused, Row, Swapped};
+use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt};
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.
@@ -160,8 +160,17 @@ impl<D: Database> Native<D> {
             }
             None => &self.sql.move_at_once,
         };
-        match self.database.swap(swap, first, second).await? {
-            Swapped::Done => Ok(WriteOutcome::Written(Version::Number(version.unsigned_abs()))),
+        let written = Version::Number(version.unsigned_abs());
+        let swapped = match self.database.swap(swap, first, second).await {
+            // It may have happened and the answer be lost: then nobody finds it by the old id.
+            Err(error) if is_in_doubt(&error) => match self.load(new_key).await {
+                Ok(Some(Entry::Live(_, found))) if found == written => Swapped::Done,
+                _ => return Err(error),
+            },
+            swapped => swapped?,
+        };
+        match swapped {
+            Swapped::Done => Ok(WriteOutcome::Written(written)),
             Swapped::Taken => Ok(WriteOutcome::Conflict),
             Swapped::NotThere => self.refused(old_key).await,
         }

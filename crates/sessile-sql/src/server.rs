@@ -250,6 +250,12 @@ pub(crate) enum Swapped {
     Taken,
 }
 
+/// Whether a write that failed so may have happened: the connection was lost. (Where no
+/// answer came in time, none will come to a question about it either.)
+pub(crate) fn is_in_doubt(error: &StoreError) -> bool {
+    error.kind() == StoreErrorKind::Unavailable
+}
+
 /// How a table comes about.
 pub(crate) struct Making {
     /// One process at a time makes tables of this name.

@@ -172,6 +172,38 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn inv05_f05_a_change_of_id_that_loses_its_reply_loses_no_session() {
+    for server in Database::each() {
+        for layout in [Layout::Native, Layout::FlaskSession, Layout::Django] {
+            let (proxy, url) = server.behind_proxy();
+            let table = format!("moved_{layout:?}").to_lowercase();
+            let store = connect(&url, Options { connections: 1, table, ..options(layout) }).await;
+            let [old, new, last] = [0, 1, 2].map(|number| keyed(layout, number));
+            let version = create(&store, &old, &record("1")).await;
+            // The statements are prepared from here on.
+            let moved = store.replace(&old, &version, &new, &record("2"), None).await.unwrap();
+            let WriteOutcome::Written(version) = moved else { panic!("{moved:?}") };
+            store.load(&new).await.unwrap();
+            // What makes it happen: the one statement, or the end of the transaction.
+            let only = match server.name() {
+                "PostgreSQL" => b"the moved one".to_vec(),
+                _ => b"\x03COMMIT".to_vec(),
+            };
+            proxy.set(Faults { lose_replies: true, only: Some(only), ..Faults::default() });
+            // As at a login: the old id is to be dead at once.
+            let payload_there = record("the moved one");
+            let moved = store.replace(&new, &version, &last, &payload_there, None).await;
+            proxy.heal();
+            recovered(&store, &last).await;
+            let name = server.name();
+            assert!(matches!(moved, Ok(WriteOutcome::Written(_))), "{name} {layout:?}: {moved:?}");
+            assert_eq!(payload(&store, &new).await, None, "{name} {layout:?}");
+            assert_eq!(payload(&store, &last).await.as_deref(), Some("the moved one"));
+        }
+    }
+}
+
 async fn recovered(store: &SqlStore, key: &StoreKey) {
     while store.load(key).await.is_err() {
         tokio::task::yield_now().await;
