@@ -38,7 +38,8 @@ fn refused(line: &[u8]) -> Fault {
     let says = |what: &str| memchr::memmem::find(line, what.as_bytes()).is_some();
     match line {
         _ if line.starts_with(b"BUSY") => Fault::Listing,
-        _ if says("crawler disabled") => Fault::NoList(
+        // While the crawler is stopping, "an unknown error happened".
+        _ if says("crawler disabled") || line.starts_with(b"ERROR an unknown") => Fault::NoList(
             "its LRU crawler is off; send it `lru_crawler enable`, or start it without -o \
              no_lru_crawler",
         ),
@@ -151,7 +152,8 @@ mod tests {
             ("ERROR metadump not allowed\r", StoreErrorKind::Unsupported, "-X"),
             ("BADCLASS invalid class id\r", StoreErrorKind::Unsupported, "1.6.18"),
             ("ERROR\r", StoreErrorKind::Unsupported, "1.6"),
-            ("ERROR an unknown error happened\r", StoreErrorKind::Unavailable, "error"),
+            ("ERROR an unknown error happened\r", StoreErrorKind::Unsupported, "enable"),
+            ("ERROR something else\r", StoreErrorKind::Unavailable, "error"),
             ("CLIENT_ERROR unauthenticated\r", StoreErrorKind::Unavailable, "password"),
             ("what\r", StoreErrorKind::Unavailable, "understood"),
         ] {

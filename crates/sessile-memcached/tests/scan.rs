@@ -151,7 +151,10 @@ async fn a_server_that_lists_nothing_says_what_to_do() {
     say(&servers[0], "lru_crawler disable\r\n", "OK\r\n");
     let error = all(&store, 10).await.expect_err("it is off");
     assert!(error.to_string().contains("lru_crawler enable"), "{error}");
-    say(&servers[0], "lru_crawler enable\r\n", "OK\r\n");
+    // It refuses until the crawler has stopped.
+    while say(&servers[0], "lru_crawler enable\r\n", "\r\n") != "OK\r\n" {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(all(&store, 10).await.unwrap().1, 1);
 }
 
@@ -172,6 +175,34 @@ async fn many_at_once_each_see_everything() {
         .collect();
     for task in tasks {
         assert_eq!(task.await.unwrap().unwrap(), 300);
+    }
+}
+
+/// A server that goes by its LRU lists passes over what is just being read, or
+/// moves from one of them to another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sessions_in_use_are_listed_too() {
+    const SESSIONS: u32 = 3000;
+    let servers = start(1);
+    let store = open(&memcached::url(&servers), Layout::Native);
+    for number in 0..SESSIONS {
+        create(&store, number).await.unwrap();
+    }
+    let busy: Vec<_> = (0..4)
+        .map(|visitor| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for number in (0..SESSIONS).cycle().skip(visitor * 700) {
+                    store.load(&key(number)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(all(&store, 1000).await.unwrap().1, SESSIONS as usize);
+    }
+    for visitor in busy {
+        visitor.abort();
     }
 }
 
