@@ -157,6 +157,8 @@ async fn imported_macros_and_included_templates_know_the_request() {
 #[tokio::test]
 async fn flashed_messages_by_category() {
     let source = "{% for m in get_flashed_messages(category_filter=['error']) %}{{ m }};{% endfor %}\
+        {% for c, m in get_flashed_messages(true, ['error']) %}{{ c }}={{ m }};{% endfor %}\
+        {% for c, m in get_flashed_messages(true, category_filter=['x']) %}{{ c }};{% endfor %}\
         {% for c, m in get_flashed_messages(with_categories=true) %}{{ c }}={{ m }};{% endfor %}";
     let flash = async |session: Session| {
         session.flash("m");
@@ -167,7 +169,7 @@ async fn flashed_messages_by_category() {
     let site = Site::new(templates([("x", source)]), router);
     let mut browser = site.browser();
     browser.post("/flash").await.unwrap().expect(303).unwrap();
-    browser.get("/show").await.unwrap().expect_body("e;message=m;error=e;").unwrap();
+    browser.get("/show").await.unwrap().expect_body("e;error=e;message=m;error=e;").unwrap();
     browser.get("/show").await.unwrap().expect_body("").unwrap();
 }
 
@@ -243,6 +245,12 @@ async fn errors_have_pages_for_those_who_read_them() {
     let router = Router::new()
         .route("/session", get(async |_: Session| "x"))
         .route("/json", get(async || (StatusCode::BAD_REQUEST, axum::Json(1))))
+        .route(
+            "/packed",
+            get(async || {
+                (StatusCode::GONE, [("content-encoding", "gzip"), ("etag", "\"x\"")], "\x1f")
+            }),
+        )
         .fallback(async || (StatusCode::NOT_FOUND, "There is nothing here.\n"));
     let sources = [("error.html", "<h1>{{ status }} {{ reason }}</h1>{{ message }}")];
     let site = Site::new(templates(sources), router);
@@ -254,6 +262,12 @@ async fn errors_have_pages_for_those_who_read_them() {
     site.stage.store.set_down(Call::Load, true);
     let reply = known.get("/session").await.unwrap().expect(503).unwrap();
     assert!(reply.body.starts_with("<h1>503 Service Unavailable</h1>Sessions are unavailable"));
+    // Headers that spoke of the body which the page replaces go with it.
+    let reply = site.browser().get("/packed").await.unwrap().expect(410).unwrap();
+    assert_eq!(
+        (reply.field("content-encoding"), reply.field("etag")),
+        (String::new(), String::new())
+    );
     // For programs what they had before.
     let reply = site.browser().get("/json").await.unwrap().expect(400).unwrap();
     assert_eq!(reply.body, "1");

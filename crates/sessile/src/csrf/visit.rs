@@ -202,6 +202,7 @@ impl Visit {
         rules: &flask_wtf::Rules,
         tokens: &flask_wtf::Tokens,
     ) -> Result<String, NoToken> {
+        self.settle_wtf(session, rules);
         if let Some(token) = &self.made().token {
             return Ok(token.clone());
         }
@@ -217,6 +218,20 @@ impl Visit {
         };
         self.made().token = Some(token.clone());
         Ok(token)
+    }
+
+    /// Flask-WTF keeps one secret for as long as the session lives; ours lets nobody in with what
+    /// was rendered before they logged in (R45).
+    fn settle_wtf(&self, session: &Session, rules: &flask_wtf::Rules) {
+        if !session.begins_anew() {
+            return;
+        }
+        let mut made = self.made();
+        if !made.renewed {
+            made.renewed = true;
+            made.token = None;
+            session.remove(&rules.field_name);
+        }
     }
 
     /// `get_token`: the secret that is in use, or a new one; either way the cookie is sent.
@@ -288,12 +303,8 @@ impl Visit {
         let settled = match &self.guard.mode {
             Mode::Native(_) => self.settle_native(slot, session),
             Mode::Django(rules, cookie) => self.settle_django(slot, session, rules, cookie),
-            // Flask-WTF keeps one secret for as long as the session lives; ours
-            // lets nobody in with what was rendered before they logged in (R45).
             Mode::FlaskWtf(rules, _) => {
-                if session.begins_anew() && self.made.get().is_none() {
-                    session.remove(&rules.field_name);
-                }
+                self.settle_wtf(session, rules);
                 Ok(())
             }
         };

@@ -68,7 +68,10 @@ impl ErrorPages {
             }
         };
         let (mut parts, _) = response.into_parts();
-        parts.headers.remove(header::CONTENT_LENGTH);
+        // What was said of the other body.
+        for told in [header::CONTENT_LENGTH, header::CONTENT_ENCODING, header::ETAG] {
+            parts.headers.remove(told);
+        }
         let html_type = HeaderValue::from_static("text/html; charset=utf-8");
         parts.headers.insert(header::CONTENT_TYPE, html_type);
         Response::from_parts(parts, Body::from(html))

@@ -266,13 +266,16 @@ impl Object for Flashes {
         _state: &mut State<'_, '_>,
         arguments: &[Value],
     ) -> Result<Value, Error> {
-        let (positional, named): (&[Value], Kwargs) = minijinja::value::from_args(arguments)?;
-        let [] = positional else {
-            let text = "get_flashed_messages takes with_categories= and category_filter=";
-            return Err(Error::new(ErrorKind::TooManyArguments, text));
+        type Given = (Option<bool>, Option<Vec<String>>, Kwargs);
+        let (first, second, named): Given = minijinja::value::from_args(arguments)?;
+        let with_categories: Option<bool> = match first {
+            Some(given) => Some(given),
+            None => named.get("with_categories")?,
         };
-        let with_categories: Option<bool> = named.get("with_categories")?;
-        let filter: Option<Vec<String>> = named.get("category_filter")?;
+        let filter: Option<Vec<String>> = match second {
+            Some(given) => Some(given),
+            None => named.get("category_filter")?,
+        };
         named.assert_all_used()?;
         let mut messages = self.0.session().map(Session::get_flashed_messages).unwrap_or_default();
         if let Some(filter) = filter.filter(|filter| !filter.is_empty()) {

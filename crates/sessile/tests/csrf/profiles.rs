@@ -36,6 +36,34 @@ async fn r45_flask_wtf_forms_and_headers() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
 }
 
+/// Also where the login's own page has a form, which is good from then on.
+#[tokio::test]
+async fn r45_flask_wtfs_tokens_from_before_a_login_end_with_it() {
+    use axum::routing::post;
+    use sessile::{Csrf, Session};
+    let rules = flask_wtf::Rules { ssl_strict: false, ..flask_wtf::Rules::default() };
+    let sessions = SessionLayer::new(Config::flask_session(None), MemoryStore::default()).unwrap();
+    let log_in = async |session: Session, csrf: Csrf| {
+        session.log_in("ada");
+        csrf.token()
+    };
+    let site = crate::support::routes()
+        .route("/login-form", post(log_in))
+        .layer(CsrfLayer::flask_wtf(&key(), rules))
+        .layer(sessions);
+    for path in ["/login", "/login-form"] {
+        let mut ada = Browser::default();
+        let before = ada.token(&site).await;
+        let answer = ada.send(&site, "POST", path, &[("x-csrftoken", &before)], "").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let shown = answer.text();
+        if !shown.is_empty() {
+            assert_eq!(ada.post(&site, "/echo", &shown).await, StatusCode::OK);
+        }
+        assert_eq!(ada.post(&site, "/echo", &before).await, StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
 async fn django_site(rules: django::Rules) -> axum::Router {
     let csrf = CsrfLayer::django(rules, DjangoCookie::default());
     site_with(csrf, Config::django(KeyRing::new(key())), MemoryStore::default())
