@@ -112,6 +112,11 @@ impl Report {
         if let Err(failure) = &outcome {
             println!("\n{failure}");
         }
+        if self.steps.is_empty() && outcome.is_err() {
+            // A mistyped command: there is no step to show.
+            println!("\n{}", Counts { failed: 1, ..Counts::default() });
+            return ExitCode::FAILURE;
+        }
         let mut total = Counts::default();
         println!("\n{:<12} {:>8} {:>7} {:>8}", "step", "passed", "failed", "time");
         for step in &self.steps {
@@ -123,13 +128,13 @@ impl Report {
             let line = format!("{name:<12} {passed:>8} {failed:>7} {:>8}", seconds(step.took));
             println!("{}", format!("{line}  {note}").trim_end());
         }
+        if outcome.is_err() {
+            total.failed = total.failed.max(1);
+        }
         let all = seconds(self.started.elapsed());
         println!("{:<12} {:>8} {:>7} {all:>8}\n", "all", total.passed, total.failed);
         for line in &self.last {
             println!("{line}");
-        }
-        if outcome.is_err() {
-            total.failed = total.failed.max(1);
         }
         println!("{total}");
         if outcome.is_ok() && total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -93,6 +93,18 @@ fn cookies_that_hold_the_session_are_shown_as_what_they_are() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_will_not_do_is_refused_before_it_is_made() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let mut program = sessile(&["demo", "--port", "0", "--data"]);
+    program.0.arg(std::ffi::OsStr::from_bytes(b"\xff")).current_dir(dir.path());
+    let ran = program.run("");
+    assert!(ran.code == 2 && ran.err.contains("not UTF-8"), "{}", ran.err);
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 #[test]
 fn a_taken_port_is_told_with_a_way_out() {
     let site = Site::start("taken", &["--store", "memory"]);

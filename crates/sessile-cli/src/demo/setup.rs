@@ -235,17 +235,17 @@ async fn store(
     if named == Some(StoreKind::Memory) {
         return Ok((AnyStore::new(MemoryStore::default()), "this process’s memory".to_owned()));
     }
-    let folder = make_folder(&options.data)?;
     if named == Some(StoreKind::File) {
-        let folder = folder.join("sessions");
+        let folder = make_folder(&options.data)?.join("sessions");
         let place = format!("files, in {}", folder.display());
         let store = FileStore::open(folder, file::Options::default()).await;
         return Ok((AnyStore::new(store.map_err(Failure::usage)?), place));
     }
-    let path = folder.join("sessions.sqlite");
+    let path = options.data.join("sessions.sqlite");
     let Some(path) = path.to_str() else {
         return Err(Failure::usage("--data: SQLite takes no path that is not UTF-8"));
     };
+    make_folder(&options.data)?;
     let store = SqlStore::connect(&format!("sqlite:{path}"), sql::Options::default())
         .await
         .map_err(|error| Failure::usage(format!("{path}: {error}")))?;
