@@ -21,6 +21,9 @@ use crate::folder::hex;
 /// The key of the file that counts the others.
 pub const COUNT_KEY: &str = "__wz_cache_count";
 
+/// Enough of an entry of any cachelib to know when it ends.
+pub(crate) const HEAD: usize = 32;
+
 /// Ends the names of files that cachelib does not take for entries.
 pub(crate) const NOT_AN_ENTRY: &str = ".__wz_cache";
 

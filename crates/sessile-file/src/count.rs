@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use sessile_core::{StoreError, Timestamp};
 
-use crate::cachelib::{self, COUNT_KEY};
+use crate::cachelib::{self, COUNT_KEY, HEAD};
 use crate::disk::{self, Written};
 use crate::foreign_folder::ForeignFolder;
 use crate::lock;
@@ -60,11 +60,9 @@ impl Count {
         self.locked(folder, || {
             let mut entries = Vec::new();
             for name in self.entries(folder)? {
-                let head = disk::read_head::<4>(&folder.file(&name)).ok().flatten();
-                let Some(head) = head.and_then(|head| <[u8; 4]>::try_from(head).ok()) else {
-                    continue;
-                };
-                entries.push((cachelib::end_of(head).unwrap_or(Timestamp::MAX), name));
+                let head = disk::read_head::<HEAD>(&folder.file(&name)).ok().flatten();
+                let Some(entry) = head.as_deref().and_then(cachelib::decode) else { continue };
+                entries.push((entry.end.unwrap_or(Timestamp::MAX), name));
             }
             entries.sort_unstable();
             let mut left = entries.len();

@@ -172,6 +172,25 @@ fn beyond_the_threshold_what_expired_goes_first_and_then_what_expires_soonest() 
     .unwrap();
 }
 
+/// Their first bytes are no moment but a pickle's, which would be long past.
+#[test]
+fn beyond_the_threshold_sessions_of_older_cachelibs_do_not_pass_for_expired() {
+    block_on(async {
+        let folder = TempDir::new().unwrap();
+        let number = [&b"J"[..], &1_900_000_000_u32.to_le_bytes(), b"."].concat();
+        let old = [b"\x80\x05\x95\x06\0\0\0\0\0\0\0", &number[..], PICKLE].concat();
+        fs::write(folder.path().join(OLD_NAME), &old).unwrap();
+        let store = open(&folder, Options { threshold: 2, ..flask() }).await;
+        let key = |name: &str| StoreKey::from_text(format!("session:{name}"));
+        for name in ["one", "two", "three", "four"] {
+            store.create(&key(name), &hour(PICKLE)).await.unwrap();
+        }
+        assert!(store.load(&key("abc")).await.unwrap().is_some(), "it ends last of all");
+        assert_eq!(count(&folder), b"\0\0\0\0\x80\x05K\x03.");
+    })
+    .unwrap();
+}
+
 fn dj_text(data: Map) -> Vec<u8> {
     let keys = KeyRing::new(SecretKey::allow_weak("dj-secret").unwrap());
     Engine::new(Config::django(keys)).unwrap().encode(&data, now()).unwrap()
