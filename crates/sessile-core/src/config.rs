@@ -143,7 +143,7 @@ pub struct Config {
     pub ended_meanwhile: EndedMeanwhile,
     /// A session's data take at most this many bytes, stored.
     pub max_bytes: usize,
-    /// `Cache-Control: no-store` goes with every session cookie.
+    /// `Cache-Control: no-store` goes with every cookie that is set, the session's and others.
     pub no_store: bool,
     /// `Clear-Site-Data: "cookies", "storage"` goes with every end of a session.
     pub clear_site_data: bool,

@@ -93,6 +93,11 @@ impl Engine {
         self.config.profile
     }
 
+    /// Whether responses that set a cookie are kept out of caches.
+    pub fn no_store(&self) -> bool {
+        self.config.no_store
+    }
+
     /// Whether the session cookie travels over TLS only.
     pub fn is_secure(&self) -> bool {
         self.config.cookie.secure

@@ -337,6 +337,11 @@ impl Slot {
         let Some(queue) = self.0.cookies.get() else { return };
         for cookie in lock(queue).drain(..) {
             headers::set_cookie(response, &cookie);
+            // Whoever else were given this answer would be given the cookie: with it the secret of
+            // the visitor's forms, say.
+            if self.0.shared.engine.no_store() {
+                response.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
         }
     }
 

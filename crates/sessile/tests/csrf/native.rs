@@ -1,9 +1,11 @@
 //! Our own rules through the layer.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::StatusCode;
+use axum::routing::get;
 use sessile::csrf::native::Rules;
-use sessile::{Config, CsrfLayer, MemoryStore, Scheme};
+use sessile::{Config, Csrf, CsrfLayer, MemoryStore, Scheme, SessionLayer};
 
 use crate::support::{Browser, OURS, site, site_with};
 
@@ -106,6 +108,22 @@ async fn r18_a_form_for_a_visitor_without_a_session_makes_no_record() {
     // The cookie is sent once, not at every page.
     let again = ada.get(&site, "/form").await;
     assert!(!again.headers.contains_key("set-cookie"));
+    assert_eq!(again.headers["vary"], "Cookie");
+}
+
+/// A cache that keeps a page and the cookie beside it gives every visitor the secret of one.
+#[tokio::test]
+async fn r40_a_page_that_sets_a_visitors_secret_is_never_stored() {
+    use axum::http::header::CACHE_CONTROL;
+    let page = async |csrf: Csrf| ([(CACHE_CONTROL, "public, max-age=300")], csrf.field());
+    let sessions = SessionLayer::new(Config::native(), MemoryStore::default()).unwrap();
+    let site = Router::new().route("/form", get(page)).layer(CsrfLayer::native()).layer(sessions);
+    let mut ada = Browser::default();
+    let first = ada.get(&site, "/form").await;
+    assert_eq!(ada.cookies.len(), 1);
+    assert_eq!(first.headers["cache-control"], "no-store");
+    let again = ada.get(&site, "/form").await;
+    assert_eq!(again.headers["cache-control"], "public, max-age=300");
     assert_eq!(again.headers["vary"], "Cookie");
 }
 

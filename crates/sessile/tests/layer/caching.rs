@@ -183,6 +183,14 @@ async fn r40_a_response_with_the_sessions_cookie_is_never_stored() {
     let reply = visitor.get("/read").await.unwrap().expect(200).unwrap();
     assert_eq!(reply.field("cache-control"), "public, max-age=3600");
     assert_eq!(reply.field("vary"), "Cookie");
+    // The application's own cookies are as much one visitor's.
+    let own = async |cookies: Cookies| {
+        cookies.set(Cookie::new("cart", "7")).unwrap();
+        [(CACHE_CONTROL, "public, max-age=3600")]
+    };
+    let with_own = || Router::new().route("/own", get(own));
+    let reply = browser(with_own(), stage_on.layer()).get("/own").await.unwrap();
+    assert_eq!((reply.set_cookies().len(), &*reply.field("cache-control")), (1, "no-store"));
     // The opt-out is explicit.
     let mut config = Config::native();
     config.no_store = false;
