@@ -118,6 +118,27 @@ async fn a_mistyped_path_makes_no_store() {
     assert!(ran.out.contains("! warning new") && !ran.out.contains("All is well"), "{}", ran.out);
 }
 
+/// A Django with `USE_TZ = False` in Chicago writes 08:52 for 14:52 (SQLite, MySQL).
+#[tokio::test]
+async fn the_doctor_finds_a_django_that_writes_local_times() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = format!("SECRET_KEY={KEY}");
+    for (name, off, worst) in [("utc.db", 0, "note"), ("local.db", -6 * 3600, "bad")] {
+        let url = sqlite(dir.path(), name);
+        let pairs = [("SESSION_URL", &*url), ("SESSION_PROFILE", "django"), ("SECRET_KEY", KEY)];
+        let django = shop(&pairs).await;
+        for number in 0..5 {
+            django.put(number, "word", "ann", 14 * 86_400 + off).await;
+        }
+        let words = ["doctor", "--json", "--store", &url, "--profile", "django", "--set", &key];
+        let said = json(&run_in(dir.path(), &words));
+        assert_eq!(said["worst"], worst, "{said}");
+        let findings = said["findings"].as_array().unwrap();
+        let ends = findings.iter().find(|finding| finding["check"] == "ends");
+        assert_eq!(ends.is_some(), off != 0, "{said}");
+    }
+}
+
 #[tokio::test]
 async fn the_doctor_finds_a_cache_that_does_not_answer() {
     let dir = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! `sessile doctor`: what is wrong with a store, or will be.
 
+mod ends;
 mod probe;
 mod show;
 
@@ -43,7 +44,7 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
             if !options.read_only {
                 findings.extend(probe::writes(&store, &config).await);
             }
-            findings.extend(probe::entries(&store).await);
+            findings.extend(probe::entries(&store, &config).await);
             if let Some(store) = store.as_diagnose() {
                 match store.diagnose(&say::now).await {
                     Ok(more) => findings.extend(more),

@@ -7,6 +7,7 @@ use sessile::{
     AnyStore, Config, Deadlines, Engine, Map, SessionStore, StoreError, StoreKey, Timestamp,
 };
 
+use super::ends::Ends;
 use crate::progress::number;
 use crate::{keys, say};
 
@@ -160,23 +161,24 @@ fn entry(payload: Vec<u8>, now: Timestamp) -> Record {
 }
 
 /// What the first thousand entries say.
-pub(super) async fn entries(store: &AnyStore) -> Option<Finding> {
+pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
     const CHECK: &str = "entries";
     let Some(scan) = store.as_scan() else {
         let text = "this store cannot list what it holds";
-        return Some(Finding::note(CHECK, text).advise(
+        return vec![Finding::note(CHECK, text).advise(
             "`sessile list` and `migrate` cannot read it; to leave it, set SESSION_MIGRATE_FROM in \
              the application",
-        ));
+        )];
     };
     let (mut seen, mut ended, mut bytes, mut after) = (0u64, 0u64, 0u64, None);
     let mut all = false;
+    let mut ends = Ends::of(config);
     while !all && seen < SAMPLE as u64 {
         let page = match scan.scan(after.as_ref(), SAMPLE).await {
             Ok(page) => page,
             Err(error) => {
                 let advice = "listing failed; sessions may be readable all the same";
-                return Some(Finding::warning(CHECK, error.to_string()).advise(advice));
+                return vec![Finding::warning(CHECK, error.to_string()).advise(advice)];
             }
         };
         let now = say::now();
@@ -184,6 +186,7 @@ pub(super) async fn entries(store: &AnyStore) -> Option<Finding> {
             seen += 1;
             bytes += record.payload.len() as u64;
             ended += u64::from(record.deadlines.passed(now));
+            ends.iter_mut().for_each(|ends| ends.look_at(record));
         }
         all = page.next.is_none();
         after = page.next;
@@ -192,11 +195,12 @@ pub(super) async fn entries(store: &AnyStore) -> Option<Finding> {
     let mean = bytes.checked_div(seen).unwrap_or(0);
     let text = format!("{} {what}, {mean} bytes each; {} have ended", number(seen), number(ended));
     let lags = ended > 100 && ended * 2 > seen && store.as_sweep().is_some();
-    Some(match lags {
+    let entries = match lags {
         true => Finding::warning(CHECK, text).advise(
             "nobody removes what has expired: set SESSION_SWEEP_EVERY=10 minutes, or run `sessile \
              sweep` from cron",
         ),
         false => Finding::good(CHECK, text),
-    })
+    };
+    std::iter::once(entries).chain(ends.and_then(Ends::finding)).collect()
 }
