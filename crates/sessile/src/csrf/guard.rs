@@ -19,7 +19,8 @@ type Answer = dyn Fn(&Refusal, &Parts) -> Response + Send + Sync;
 /// added first. Cheap to clone.
 ///
 /// Requests that only look (GET, HEAD, OPTIONS, TRACE) pass freely, so nothing
-/// may change because of them.
+/// may change because of them. In our own rules a WebSocket is no such request:
+/// only this site's pages and trusted ones may open it.
 #[derive(Clone)]
 pub struct CsrfLayer {
     pub(super) guard: Arc<Guard>,

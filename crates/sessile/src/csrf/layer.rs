@@ -67,7 +67,8 @@ where
                 visit.keep_cookies(request.headers());
             }
         }
-        let free = is_safe(request.method().as_str())
+        let upgrades = self.guard.opens_a_socket(request.headers());
+        let free = !upgrades && is_safe(request.method().as_str())
             || self.guard.is_exempt(&request)
             || slot.is_some_and(|slot| slot.is_beyond_forgery(request.headers()));
         if free {
@@ -80,7 +81,11 @@ where
         let checking = Box::pin(async move {
             let Some(slot) = slot else { return Ok(Failure::NoLayer.into_response()) };
             let (mut parts, body) = request.into_parts();
-            match guard.check(&slot, &mut parts, body).await {
+            let checked = match upgrades && is_safe(parts.method.as_str()) {
+                true => guard.check_socket(&slot, &parts).map(|()| body),
+                false => guard.check(&slot, &mut parts, body).await,
+            };
+            match checked {
                 Ok(body) => inner.call(Request::from_parts(parts, body)).await,
                 Err(Stop::Failed(failure)) => Ok(failure.into_response()),
                 Err(Stop::Refused(refusal)) => {
@@ -150,6 +155,48 @@ impl Guard {
                 .is_some_and(|route| self.exempt.iter().any(|exempt| exempt == route.as_str()))
     }
 
+    /// Whether a WebSocket begins here: with a GET, and what is said on it may change anything.
+    /// The originals leave that to whoever accepts it, so their rules do too.
+    fn opens_a_socket(&self, headers: &HeaderMap) -> bool {
+        matches!(self.mode, Mode::Native(_))
+            && headers.get(header::UPGRADE).is_some_and(|value| {
+                let mut names = value.as_bytes().split(|byte| *byte == b',');
+                names.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"websocket"))
+            })
+    }
+
+    /// Browsers say which page opens a WebSocket and can send no token with it. Who says nothing
+    /// is no browser, and has nobody's cookies.
+    fn check_socket(&self, slot: &Slot, parts: &Parts) -> Result<(), Stop> {
+        let Mode::Native(rules) = &self.mode else { return Ok(()) };
+        match self.native_origin(rules, slot, parts, "POST") {
+            Ok(_) | Err(native::Refusal::NoOrigin) => Ok(()),
+            Err(refusal) => Err(Stop::Refused(Refusal::Native(refusal))),
+        }
+    }
+
+    fn native_origin(
+        &self,
+        rules: &native::Rules,
+        slot: &Slot,
+        parts: &Parts,
+        method: &str,
+    ) -> Result<native::OriginProof, native::Refusal> {
+        let headers = &parts.headers;
+        let [fetch_site, origin, referer] =
+            [HeaderName::from_static("sec-fetch-site"), header::ORIGIN, header::REFERER]
+                .map(|name| field(headers, &name));
+        let request = native::Request {
+            method,
+            secure: is_secure(slot, parts),
+            host: host(parts),
+            fetch_site: fetch_site.as_deref(),
+            origin: origin.as_deref(),
+            referer: referer.as_deref(),
+        };
+        native::origin(rules, &request)
+    }
+
     async fn check(&self, slot: &Slot, parts: &mut Parts, body: Body) -> Result<Body, Stop> {
         match &self.mode {
             Mode::Native(rules) => self.check_native(rules, slot, parts, body).await,
@@ -169,18 +216,8 @@ impl Guard {
     ) -> Result<Body, Stop> {
         let refuse = |refusal| Stop::Refused(Refusal::Native(refusal));
         let headers = &parts.headers;
-        let [fetch_site, origin, referer] =
-            [HeaderName::from_static("sec-fetch-site"), header::ORIGIN, header::REFERER]
-                .map(|name| field(headers, &name));
-        let request = native::Request {
-            method: parts.method.as_str(),
-            secure: is_secure(slot, parts),
-            host: host(parts),
-            fetch_site: fetch_site.as_deref(),
-            origin: origin.as_deref(),
-            referer: referer.as_deref(),
-        };
-        let proof = native::origin(rules, &request).map_err(refuse)?;
+        let method = parts.method.as_str();
+        let proof = self.native_origin(rules, slot, parts, method).map_err(refuse)?;
         let in_header = native::HEADERS.iter().find_map(|name| {
             field(headers, &HeaderName::from_static(name)).filter(|token| !token.is_empty())
         });

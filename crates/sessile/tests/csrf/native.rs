@@ -163,6 +163,37 @@ async fn r46_r47_where_it_comes_from_must_be_here() {
     assert_eq!(ada.send(&programs, "POST", "/echo", &fields, "").await.status, OK);
 }
 
+/// A page of another site can open one in the visitor's name, with a GET and without asking.
+#[tokio::test]
+async fn r46_a_websocket_is_opened_by_this_sites_pages_only() {
+    let layer = CsrfLayer::native().trust("https://app.example").unwrap();
+    let site = site(layer.exempt_route("/hooks/{id}"));
+    let socket = ("upgrade", "WebSocket");
+    for (fields, status) in [
+        (&[OURS][..], OK),
+        (&[("origin", "https://app.example"), ("sec-fetch-site", "cross-site")], OK),
+        // No browser.
+        (&[], OK),
+        (&[("origin", "https://evil.example")], REFUSED),
+        (&[("origin", "https://shop.example.evil.example")], REFUSED),
+        (&[("origin", "http://shop.example")], REFUSED),
+        (&[("origin", "null")], REFUSED),
+        (&[("sec-fetch-site", "cross-site")], REFUSED),
+        (&[("sec-fetch-site", "same-site"), ("origin", "https://x.shop.example")], REFUSED),
+    ] {
+        let mut ada = Browser::default();
+        let all: Vec<_> = fields.iter().copied().chain([socket]).collect();
+        let answer = ada.send(&site, "GET", "/plain", &all, Body::empty()).await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        // Any other GET is free, and so is one that only offers another HTTP.
+        let all: Vec<_> = fields.iter().copied().chain([("upgrade", "h2c")]).collect();
+        assert_eq!(ada.send(&site, "GET", "/plain", &all, Body::empty()).await.status, OK);
+    }
+    // With a method that changes something, the header frees of nothing.
+    let answer = Browser::default().send(&site, "POST", "/plain", &[OURS, socket], "").await;
+    assert_eq!(answer.status, REFUSED);
+}
+
 #[tokio::test]
 async fn r47_a_trusted_origin_is_let_in() {
     let csrf = CsrfLayer::native().trust("https://pay.example").unwrap();
