@@ -175,3 +175,18 @@ async fn tokens_of_the_last_page_go_with_what_changes_something() {
     without.get("/field").send().await.unwrap();
     without.post("/field").send().await.unwrap().assert_status(403);
 }
+
+#[tokio::test]
+async fn a_session_whose_id_is_in_a_header_is_looked_at_too() {
+    use axum::http::{HeaderName, HeaderValue};
+    let mut config = Config::native();
+    config.transport = sessile::Transport::header("X-Session-Id");
+    let sessions = SessionLayer::new(config, MemoryStore::new()).unwrap();
+    let app = Router::new().route("/login", post(log_in)).layer(sessions.clone());
+    let login =
+        TestClient::new(app.clone()).post("/login").form(&[("username", "ada")]).send().await;
+    let id = HeaderValue::from_str(login.unwrap().header("x-session-id")).unwrap();
+    let mut client = TestClient::new(app).with_header(HeaderName::from_static("x-session-id"), id);
+    let user = client.session_transaction(&sessions, |session| session.subject()).await.unwrap();
+    assert_eq!(user.unwrap().as_str(), "ada");
+}

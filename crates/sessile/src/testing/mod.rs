@@ -154,7 +154,8 @@ impl TestClient {
     /// Runs `change` on the visitor's session, outside of any route: to set up
     /// what a test needs, or to look at what the application left (Flask's
     /// `session_transaction`). `sessions` is the layer the application uses. The
-    /// changes are saved, and the cookie is kept.
+    /// changes are saved, and the cookie is kept. Where ids travel in a header, it is the session of
+    /// the one given to [`with_header`](Self::with_header).
     ///
     /// # Errors
     ///
@@ -167,6 +168,8 @@ impl TestClient {
         let kept = Arc::new(Mutex::new((Some(change), None)));
         let inner = Transaction(kept.clone());
         let mut request = Request::new(Body::empty());
+        // Where ids travel in a header, this is the visitor's.
+        *request.headers_mut() = self.headers.clone();
         let uri = self.uri("/")?;
         if let Some(cookies) = self.cookie_field(&uri)? {
             request.headers_mut().insert(header::COOKIE, cookies);
