@@ -18,7 +18,7 @@ pub enum Failure {
     /// The session could not be saved; the handler's response is withheld.
     Commit(Arc<CommitError>),
     /// Ids travel in a form field, and nobody reads forms: add
-    /// [`SessionLayer::reading_forms`](crate::SessionLayer::reading_forms).
+    /// `SessionLayer::reading_forms` (feature `csrf`).
     FormsUnread,
     /// The store was down when the request read its session, so that its changes cannot be saved.
     StoreDown,

@@ -6,8 +6,8 @@ mod show;
 
 use std::time::Instant;
 
-use sessile::SessionStore as _;
 use sessile::store::{Finding, Level};
+use sessile::{SessionStore as _, StoreChoice};
 
 use crate::args::Doctor;
 use crate::outcome::{Failure, print};
@@ -26,6 +26,15 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
     let begun = Instant::now();
     let mut findings = Vec::new();
     let new = absent(&choice);
+    if matches!(choice, StoreChoice::Memory) {
+        findings.push(
+            Finding::warning("memory", "each process has its own, and loses it when it ends")
+                .advise(
+                    "nothing here is told of a running application's sessions; use another store \
+                     where they are to outlive a restart, or where there are several processes",
+                ),
+        );
+    }
     let opened = match &new {
         // Opening would make it.
         Some(path) if options.read_only => Err(nothing_at(path)),
