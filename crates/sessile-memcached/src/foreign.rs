@@ -8,7 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
+};
 use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
 
 use crate::connection::{Item, Only, Stamp, Stored};
@@ -89,7 +91,11 @@ impl Foreign {
 
     /// The key of a name that a server told of.
     pub(crate) fn key_of(&self, name: &WireKey) -> Option<StoreKey> {
-        let ours = name.as_str().starts_with(&*self.prefix);
+        let layout = match self.whose {
+            Whose::FlaskSession => Layout::FlaskSession,
+            Whose::Django => Layout::Django,
+        };
+        let ours = layout.is_key(&self.prefix, name.as_str());
         ours.then(|| name.key(None)).flatten()
     }
 

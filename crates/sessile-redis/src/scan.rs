@@ -1,7 +1,7 @@
 //! Going through all sessions, in pages of `SCAN`.
 
 use redis::{Value, cmd, pipe};
-use sessile_core::store::{Cursor, Entry, Page, Record};
+use sessile_core::store::{Cursor, Entry, Layout, Page, Record};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey};
 
 use crate::entry::{self, Stored};
@@ -30,7 +30,7 @@ struct Place {
 pub(crate) async fn scan(
     server: &Server,
     names: &Names,
-    foreign: bool,
+    layout: Layout,
     after: Option<&Cursor>,
     limit: usize,
 ) -> Result<Page, StoreError> {
@@ -40,15 +40,18 @@ pub(crate) async fn scan(
         at = Place { mark, ..Place::default() };
     }
     let Some(node) = masters.get(usize::from(at.node)) else { return Ok(Page::default()) };
-    let pattern = glob(names.prefix(), if foreign { "*" } else { "[ht]:*" });
+    let prefix = names.prefix();
+    let pattern = glob(prefix, if layout.is_foreign() { "*" } else { "[ht]:*" });
     let mut scan = cmd("SCAN");
     scan.arg(at.cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(limit.clamp(10, 1000));
     let mut commands = pipe();
     commands.add_command(scan);
     let answer = server.at(node, &commands).await?.pop().ok_or(Fault::Strange)?;
     let (cursor, keys) = page(checked(answer)?)?;
-    let entries = if foreign {
-        foreign_entries(server, node, &keys).await?
+    let entries = if layout.is_foreign() {
+        let names = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
+        let names: Vec<&str> = names.filter(|it| layout.is_key(prefix, it)).collect();
+        foreign_entries(server, node, &names).await?
     } else {
         native_entries(server, names, node, &keys).await?
     };
@@ -122,25 +125,24 @@ pub(crate) async fn has_moved(
 async fn foreign_entries(
     server: &Server,
     node: &Node,
-    keys: &[Vec<u8>],
+    names: &[&str],
 ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
-    if keys.is_empty() {
+    if names.is_empty() {
         return Ok(Vec::new());
     }
     let mut all = pipe();
-    for name in keys {
+    for name in names {
         all.add_command(cmd("GET").arg(name).take());
         all.add_command(cmd("PTTL").arg(name).take());
     }
     let now = now();
     let mut answers = server.at(node, &all).await?.into_iter();
-    let mut entries = Vec::with_capacity(keys.len());
-    for name in keys {
+    let mut entries = Vec::with_capacity(names.len());
+    for name in names {
         let (Some(value), Some(left)) = (answers.next(), answers.next()) else {
             return Err(Fault::Strange.into());
         };
-        let Ok(text) = std::str::from_utf8(name) else { continue };
-        let key = StoreKey::from_text(text);
+        let key = StoreKey::from_text(*name);
         match (checked(value), checked(left)) {
             (Ok(Value::BulkString(_)), Ok(Value::Int(-2))) => {}
             (Ok(Value::BulkString(value)), Ok(Value::Int(left))) => {

@@ -235,6 +235,6 @@ impl Scan for RedisStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         let Inner { server, layout, names, .. } = &*self.0;
-        Box::pin(crate::scan::scan(server, names, layout.is_foreign(), after, limit))
+        Box::pin(crate::scan::scan(server, names, *layout, after, limit))
     }
 }

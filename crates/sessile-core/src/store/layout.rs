@@ -40,8 +40,34 @@ impl Layout {
         }
     }
 
+    /// Whether a name that was listed under `prefix` is a session's. Names of Django's `cached_db`
+    /// begin as those of `cache` do; none of its session keys has a `_`
+    /// (`django/contrib/sessions/backends/base.py`, `VALID_KEY_CHARS`).
+    pub fn is_key(self, prefix: &str, name: &str) -> bool {
+        let Some(rest) = name.strip_prefix(prefix) else { return false };
+        self != Self::Django || !prefix.ends_with(".cache") || !rest.starts_with("d_db")
+    }
+
     /// Whether it is somebody else's.
     pub fn is_foreign(self) -> bool {
         self != Self::Native
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layout;
+    use crate::config::{DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX};
+
+    #[test]
+    fn a_list_of_djangos_cache_leaves_cached_db_alone() {
+        let key = "0123456789abcdefghijklmnopqrstuv";
+        let [of_cache, of_cached_db] =
+            [DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX].map(|prefix| format!("{prefix}{key}"));
+        assert!(Layout::Django.is_key(DJANGO_CACHE_PREFIX, &of_cache));
+        assert!(!Layout::Django.is_key(DJANGO_CACHE_PREFIX, &of_cached_db));
+        assert!(Layout::Django.is_key(DJANGO_CACHED_DB_PREFIX, &of_cached_db));
+        assert!(Layout::FlaskSession.is_key("session:", "session:d_db"));
+        assert!(!Layout::FlaskSession.is_key("session:", "other:key"));
     }
 }
