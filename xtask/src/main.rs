@@ -45,7 +45,7 @@ usage: cargo xtask COMMAND
   corpora             only the replay of fuzz/corpus
   fuzz [--seconds N] [TARGET…]   fresh fuzzing, 60 s a target unless told; needs nightly Rust
   bench [ARG…]        ours and the peers side by side; ARG… go to the benchmark
-  bench million [N]   a million sessions in SQLite and Redis, ours and Flask-Session's; 4 minutes
+  bench million [N]   a million sessions in SQLite and Redis, ours and Flask-Session's; 5 minutes
 
 Environment: SESSILE_VECTORS (a folder or file of vectors), PYTHON (the interpreter that makes
 the virtual environment, python3 unless set), CARGO_TARGET_DIR as always.";

@@ -32,9 +32,11 @@ fn main() {
         let patient = AsyncConnectionConfig::new().set_response_timeout(None);
         let mut connection =
             client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
-        for layout in [Layout::Native, Layout::FlaskSession] {
+        for (name, layout) in
+            [("our layout", Layout::Native), ("Flask-Session's layout", Layout::FlaskSession)]
+        {
             let () = cmd("FLUSHALL").arg("SYNC").query_async(&mut connection).await.unwrap();
-            measure(layout, &url, &mut connection, sessions).await;
+            measure(name, layout, &url, &mut connection, sessions).await;
         }
     });
 }
@@ -90,7 +92,13 @@ async fn used(connection: &mut MultiplexedConnection) -> f64 {
     field.parse::<f64>().unwrap() + tables.parse::<f64>().unwrap()
 }
 
-async fn measure(layout: Layout, url: &str, connection: &mut MultiplexedConnection, sessions: u64) {
+async fn measure(
+    name: &str,
+    layout: Layout,
+    url: &str,
+    connection: &mut MultiplexedConnection,
+    sessions: u64,
+) {
     let store = RedisStore::connect(url, Options { layout, ..Options::default() }).await.unwrap();
     let before = used(connection).await;
     let mut writers = tokio::task::JoinSet::new();
@@ -118,9 +126,5 @@ async fn measure(layout: Layout, url: &str, connection: &mut MultiplexedConnecti
     }
     times.sort_unstable();
     let at = |share: usize| times.get(times.len() * share / 1000).unwrap().as_secs_f64() * 1e6;
-    println!(
-        "| Redis | sessile, {layout:?} layout | {:.0} | {:.0} | {weight:.0} |",
-        at(500),
-        at(990)
-    );
+    println!("| Redis | sessile, {name} | {:.0} | {:.0} | {weight:.0} |", at(500), at(990));
 }

@@ -79,7 +79,9 @@ async fn inv02_a_session_in_the_near_cache_is_read_without_a_round_trip() {
     let near = Settings::new().with("SESSION_REDIS_NEAR_CACHE", "1 hour");
     let (stage, proxy) = stage("SESSILE_TEST_REDIS_URL", "", near).await;
     let mut visitor = stage.browser();
+    // The session begins; then it is changed, whereby Redis learns the script that does it.
     visit(&mut visitor, 2, 0).await;
+    visit(&mut visitor, 2, 9).await;
     for turn in 1..4 {
         // Redis tells us of our own write, too: what was read before that is not kept.
         let patience = tokio::time::Instant::now() + Duration::from_secs(30);
