@@ -82,7 +82,11 @@ def connect(app, store):
         app.config.update(SESSION_TYPE="redis", SESSION_REDIS=Redis.from_url(store))
     elif scheme == "memcached":
         servers = place.removeprefix("//").split(",")
-        client = OneMemcached(servers[0]) if len(servers) == 1 else HashClient(servers)
+        # Else it does not wait for its writes, and the next request of a visitor, to another process,
+        # may be there before them.
+        waits = {"default_noreply": False}
+        one = len(servers) == 1
+        client = OneMemcached(servers[0], **waits) if one else HashClient(servers, **waits)
         app.config.update(SESSION_TYPE="memcached", SESSION_MEMCACHED=client)
     elif scheme == "mongodb":
         app.config.update(SESSION_TYPE="mongodb", SESSION_MONGODB=MongoClient(store))
