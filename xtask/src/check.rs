@@ -8,7 +8,7 @@ use crate::report::{Done, Failure, Report};
 use crate::workspace::{Workspace, read};
 use crate::{faults, requirements, servers};
 
-/// Crates that would give the core a clock, randomness, sockets, a runtime or a framework.
+/// Crates that would give the pure crates a clock, randomness, sockets, a runtime or a framework.
 /// A trailing `*` stands for any ending.
 const BANNED: &[&str] = &[
     "actix*",
@@ -26,7 +26,8 @@ const BANNED: &[&str] = &[
 ];
 /// Calls that would give it a clock or a socket without any crate.
 const BANNED_CALLS: &[&str] = &["SystemTime::now", "Instant::now", "std::net::"];
-const CORE: &str = "sessile-core";
+/// What must stay free of them.
+const PURE: [&str; 2] = ["sessile-formats", "sessile-core"];
 
 /// Every check, cheapest first.
 pub(crate) fn all(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
@@ -96,34 +97,45 @@ fn features(workspace: &Workspace) -> Result<Done, Failure> {
     Ok(Done::note(format!("{sets} feature sets")))
 }
 
-/// The core has no clock, randomness source, socket, runtime or framework.
+/// The core and the formats have no clock, randomness source, socket, runtime or framework.
 fn purity(workspace: &Workspace) -> Result<Done, Failure> {
-    let mut tree = workspace.cargo(&["tree", "-p", CORE, "--edges", "normal", "--all-features"]);
+    let mut files = 0;
+    for name in PURE {
+        files += pure_crate(workspace, name)?;
+    }
+    Ok(Done::note(format!("{files} source files")))
+}
+
+/// How many source files the crate `name` has, if all is as it must be.
+fn pure_crate(workspace: &Workspace, name: &str) -> Result<usize, Failure> {
+    let mut tree = workspace.cargo(&["tree", "-p", name, "--edges", "normal", "--all-features"]);
     tree.args(["--prefix", "none", "--format", "{p}"]);
     let listing = quiet(&mut tree, "mend what cargo says above")?;
-    let remedy = "take what it gives (time, random bytes) as an argument, or move the code that \
-        needs it to another crate; `cargo tree -p sessile-core -i CRATE` says who asked for it";
-    let names = listing.lines().filter_map(|line| line.split(' ').next());
-    if let Some(name) = names.into_iter().find(|name| is_banned(name)) {
-        return Err(Failure::new(format!("{CORE} depends on `{name}`"), remedy));
+    let remedy = format!(
+        "take what it gives (time, random bytes) as an argument, or move the code that needs it \
+         to another crate; `cargo tree -p {name} -i CRATE` says who asked for it"
+    );
+    let depends = listing.lines().filter_map(|line| line.split(' ').next());
+    if let Some(banned) = depends.into_iter().find(|it| is_banned(it)) {
+        return Err(Failure::new(format!("{name} depends on `{banned}`"), remedy));
     }
     let mut sources = Vec::new();
-    collect_sources(&workspace.root.join("crates").join(CORE).join("src"), &mut sources);
+    collect_sources(&workspace.root.join("crates").join(name).join("src"), &mut sources);
     for source in &sources {
         let text = read(source)?;
         for (index, line) in text.lines().enumerate() {
             let is_comment = line.trim_start().starts_with("//");
             if let Some(call) = BANNED_CALLS.iter().find(|it| !is_comment && line.contains(**it)) {
                 let place = source.strip_prefix(&workspace.root).unwrap_or(source);
-                let what = format!("{}:{}: {CORE} names {call}", place.display(), index + 1);
+                let what = format!("{}:{}: {name} names {call}", place.display(), index + 1);
                 return Err(Failure::new(what, remedy));
             }
         }
     }
     if sources.is_empty() {
-        return Err(Failure::new(format!("{CORE} has no sources"), "run from a complete checkout"));
+        return Err(Failure::new(format!("{name} has no sources"), "run from a complete checkout"));
     }
-    Ok(Done::note(format!("{} source files", sources.len())))
+    Ok(sources.len())
 }
 
 fn is_banned(name: &str) -> bool {

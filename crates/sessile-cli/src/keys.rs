@@ -6,8 +6,8 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use sessile::format::base64;
 use sessile::{KeyRing, SecretKey, WeakKey};
+use sessile_formats::base64;
 use zeroize::Zeroizing;
 
 use crate::args::Generate;

@@ -6,12 +6,12 @@ use crate::dialect::Dialect;
 use crate::engine::{Carrier, Engine};
 use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
-use crate::format::django;
 use crate::id::Subject;
 use crate::session::{Lookup, Origin, Presented, Session};
 use crate::store::Entry;
-use crate::time::Timestamp;
-use crate::value::{Map, Value};
+use sessile_formats::Timestamp;
+use sessile_formats::django;
+use sessile_formats::{Map, Value};
 
 /// What [`Engine::begin`] makes of a credential.
 #[derive(Debug)]

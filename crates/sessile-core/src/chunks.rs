@@ -13,7 +13,7 @@ use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::session::Session;
 use crate::settle::Plan;
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// A session is never spread over more cookies than this.
 pub(crate) const MAX_CHUNKS: u8 = 8;
@@ -28,7 +28,7 @@ const TAIL: usize = 2;
 /// How long the token of a session in so many cookies may be.
 pub(crate) fn capacity(name: &str, chunks: u8) -> usize {
     if chunks < 2 {
-        return crate::format::native::MAX_TOKEN_CHARS;
+        return crate::native::MAX_TOKEN_CHARS;
     }
     let first = PART.saturating_sub(name.len() + HEAD);
     let other = PART.saturating_sub(name.len() + TAIL);

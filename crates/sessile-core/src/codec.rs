@@ -9,17 +9,17 @@ use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
 use crate::expiry::Deadlines;
-use crate::format::django;
-use crate::format::flask::{FlaskCookie, FlaskCookieOptions};
-use crate::format::flask_session::{self, SidSigner};
-use crate::format::native::{self, SealedCookie, SignedCookie};
-use crate::format::pickle;
-use crate::format::starlette::StarletteCookie;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
+use crate::native::{self, SealedCookie, SignedCookie};
 use crate::session::Lookup;
 use crate::settle::Random;
 use crate::store::Record;
-use crate::value::{Map, Value};
+use sessile_formats::django;
+use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions};
+use sessile_formats::flask_session::{self, SidSigner};
+use sessile_formats::pickle;
+use sessile_formats::starlette::StarletteCookie;
+use sessile_formats::{Map, Value};
 
 /// How ids are made, spelt in a cookie, and turned into keys.
 pub(crate) enum IdCodec {

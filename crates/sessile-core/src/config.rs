@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::Lifetime;
 use crate::cookie::{CookieError, CookieSettings};
-use crate::format::flask_session::Format;
-use crate::keys::KeyRing;
 use crate::transport::Transport;
+use sessile_formats::KeyRing;
+use sessile_formats::flask_session::Format;
 
 /// A complete set of rules a deployment follows: formats, names, when cookies are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

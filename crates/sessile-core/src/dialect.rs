@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use crate::cookie::Keep;
-use crate::format::django::expiry;
-pub(crate) use crate::format::django::expiry::EXPIRY_KEY as DJANGO_EXPIRY;
 use crate::session::Expiry;
-use crate::time::Timestamp;
-use crate::value::{Map, Value};
+use sessile_formats::Timestamp;
+use sessile_formats::django::expiry;
+pub(crate) use sessile_formats::django::expiry::EXPIRY_KEY as DJANGO_EXPIRY;
+use sessile_formats::{Map, Value};
 
 /// Whose conventions the session's data follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use crate::settle::{Plan, StoreOp};
 use crate::store::{
     CreateOutcome, Record, SessionStore, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
 };
-use crate::time::Timestamp;
 use crate::transport::Told;
+use sessile_formats::Timestamp;
 
 /// A conditional write is tried at most this often before the request is answered 503.
 pub const MAX_TRIES: u32 = 200;

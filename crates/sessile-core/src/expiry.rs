@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// The moments a session ends, whichever comes first. `None` means it does not end that way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -33,23 +33,15 @@ mod engine;
 mod error;
 mod event;
 mod expiry;
-pub mod format;
 mod id;
-mod keys;
 pub mod moving;
+pub mod native;
 mod policy;
 mod session;
 mod settings;
 mod settle;
 pub mod store;
-mod time;
 pub mod transport;
-mod value;
-
-/// The iterators of a [`Map`].
-pub mod map {
-    pub use crate::value::{IntoIter, Iter};
-}
 
 pub use crate::begin::{Begun, Loaded, Opened};
 pub use crate::chunks::Chunks;
@@ -63,7 +55,6 @@ pub use crate::error::{CommitError, OpenError, PayloadError, RandomError};
 pub use crate::event::{Event, EventKind};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
-pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
 pub use crate::settings::{
     CSRF_FORM_LIMIT, CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue,
@@ -71,6 +62,8 @@ pub use crate::settings::{
 };
 pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
-pub use crate::time::Timestamp;
 pub use crate::transport::Transport;
-pub use crate::value::{BigInt, DateTime, Map, Value, ValueError, Wtf8, from_value, to_value};
+pub use sessile_formats::{
+    BigInt, DateTime, KeyRing, MIN_KEY_BYTES, Map, SecretKey, Timestamp, Value, ValueError,
+    WeakKey, Wtf8, from_value, map, to_value,
+};

@@ -13,8 +13,8 @@ use crate::engine::Engine;
 use crate::expiry::Deadlines;
 use crate::id::{SessionId, StoreKey};
 use crate::store::Record;
-use crate::time::Timestamp;
-use crate::value::{Map, Value};
+use sessile_formats::Timestamp;
+use sessile_formats::{Map, Value};
 
 /// Turns one deployment's stored sessions into another's.
 ///

@@ -20,9 +20,9 @@ pub(crate) use terms::Terms;
 
 use crate::dialect::Dialect;
 use crate::store::{Record, Version};
-use crate::time::Timestamp;
-use crate::value::{Map, ValueError};
 use crate::{SessionId, StoreKey};
+use sessile_formats::Timestamp;
+use sessile_formats::{Map, ValueError};
 
 /// One visitor's session during one request. Clones are the same session.
 ///

@@ -17,8 +17,8 @@ use crate::id::{SessionId, StoreKey};
 use crate::policy::{self, Cookie, Data, Facts, From, Verdict};
 use crate::session::{Lookup, Origin, Presented, Rotation, Session, State};
 use crate::store::{Record, Version};
-use crate::time::Timestamp;
 use crate::transport::Told;
+use sessile_formats::Timestamp;
 
 /// What must be done for one session. The adapter does it before the response's headers leave.
 #[derive(Debug)]

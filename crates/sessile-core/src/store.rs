@@ -40,7 +40,7 @@ pub use shared_cache::SharedCache;
 
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// What a store keeps of one session.
 #[derive(Clone, PartialEq, Eq)]

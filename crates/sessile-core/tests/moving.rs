@@ -102,7 +102,7 @@ fn between_two_of_one_format_the_bytes_stay_and_the_prefix_changes() {
 fn formats_and_keys_are_converted() {
     let map = data(&[("x", "y")]);
     let json = Config {
-        serialization_format: sessile_core::format::flask_session::Format::Json,
+        serialization_format: sessile_formats::flask_session::Format::Json,
         ..Config::flask_session(None)
     };
     let pickled = Config { stored_pickled: true, ..Config::flask_session(None) };

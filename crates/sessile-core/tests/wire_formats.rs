@@ -6,16 +6,16 @@ use std::fmt::Write as _;
 use sessile_core::cookie::foreign::{
     WerkzeugAttributes, django_parse_cookie, werkzeug_dump_cookie, werkzeug_parse_cookie,
 };
-use sessile_core::format::django::{self, SessionCodec};
-use sessile_core::format::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
-use sessile_core::format::flask_session::{self, Format, SidSigner};
-use sessile_core::format::itsdangerous::{
+use sessile_core::{DateTime, KeyRing, Map, SecretKey, Timestamp, Value};
+use sessile_formats::django::{self, SessionCodec};
+use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
+use sessile_formats::flask_session::{self, Format, SidSigner};
+use sessile_formats::itsdangerous::{
     Codec as _, Derivation, SERIALIZER_SALT, Signer, SignerOptions, UrlSafeTimedSerializer,
 };
-use sessile_core::format::json::Style;
-use sessile_core::format::starlette::StarletteCookie;
-use sessile_core::format::{msgpack, pickle};
-use sessile_core::{DateTime, KeyRing, Map, SecretKey, Timestamp, Value};
+use sessile_formats::json::Style;
+use sessile_formats::starlette::StarletteCookie;
+use sessile_formats::{msgpack, pickle};
 
 const DOCUMENT: &str = include_str!("../../../docs/wire-formats.md");
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);

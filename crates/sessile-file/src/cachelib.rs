@@ -12,7 +12,7 @@
 use md5::{Digest as _, Md5};
 use sessile_core::Timestamp;
 use sessile_core::Value;
-use sessile_core::format::pickle;
+use sessile_formats::pickle;
 use sha2::Sha256;
 
 use crate::CachelibNames;

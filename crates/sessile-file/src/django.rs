@@ -7,8 +7,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sessile_core::format::django::{expiry, expiry_unverified};
 use sessile_core::{StoreKey, Timestamp, Value};
+use sessile_formats::django::{expiry, expiry_unverified};
 
 /// Written as when a file was last written, it means that the session never
 /// ends: the year 2400, beyond any session and within what file systems keep.

@@ -7,10 +7,10 @@
 //! | 8 | when it ends, in milliseconds since 1970, little-endian; the largest number is never |
 //! | 1 + 2 | the key: 0 a hash, 1 text; its length, little-endian |
 //! | … | the key |
-//! | … | the entry, as `sessile_core::format::native` encodes it |
+//! | … | the entry, as `sessile_core::native` encodes it |
 
 use bytes::{Buf as _, Bytes};
-use sessile_core::format::native::{DecodeError, decode_entry, encode_live, encode_moved};
+use sessile_core::native::{DecodeError, decode_entry, encode_live, encode_moved};
 use sessile_core::store::{Entry, Record, Version};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};

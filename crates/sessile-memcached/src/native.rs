@@ -1,6 +1,6 @@
 //! Our own layout: all of a record, both deadlines, pointers.
 //!
-//! A value is an entry as `sessile_core::format::native` encodes it, with a
+//! A value is an entry as `sessile_core::native` encodes it, with a
 //! number that is new with every write but a renewal. A [`Version`] is that number
 //! and the server's own of the write: as long as nobody renewed the entry, an
 //! update is one trip; else the number tells that nothing else happened.
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use sessile_core::format::native::{decode_entry, encode_live, encode_moved};
+use sessile_core::native::{decode_entry, encode_live, encode_moved};
 use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use sessile_core::Value;
-use sessile_core::format::flask_session::{Format, decode, read_json, write_json};
-use sessile_core::format::{msgpack as pack, pickle as python};
+use sessile_formats::flask_session::{Format, decode, read_json, write_json};
+use sessile_formats::{msgpack as pack, pickle as python};
 
 /// What was read is written to something that reads the same, and that is written to the very
 /// same bytes; the reader of whole records agrees with the reader of the format.

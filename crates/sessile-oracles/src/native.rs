@@ -1,7 +1,7 @@
 //! Our own format: maps, records and what a store keeps under a key.
 
 use bytes::Bytes;
-use sessile_core::format::native::{
+use sessile_core::native::{
     decode_entry, decode_map, decode_record, encode_entry, encode_map, encode_record,
 };
 

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use sessile_core::format::native::{NONCE_BYTES, SealedCookie, SignedCookie, TokenError};
+use sessile_core::native::{NONCE_BYTES, SealedCookie, SignedCookie, TokenError};
 use sessile_core::store::Record;
 use sessile_core::{Deadlines, KeyRing};
 

@@ -3,10 +3,8 @@
 use std::sync::LazyLock;
 
 use sessile_core::Timestamp;
-use sessile_core::format::base64;
-use sessile_core::format::itsdangerous::{
-    Derivation, Digest, Signer, SignerOptions, TimestampSigner,
-};
+use sessile_formats::base64;
+use sessile_formats::itsdangerous::{Derivation, Digest, Signer, SignerOptions, TimestampSigner};
 
 use crate::rings;
 

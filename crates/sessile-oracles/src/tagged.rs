@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use sessile_core::format::base64;
-use sessile_core::format::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
-use sessile_core::format::itsdangerous::{Codec as _, Derivation, SignerOptions, TimestampSigner};
-use sessile_core::format::json::{self, Style};
 use sessile_core::{Timestamp, Value};
+use sessile_formats::base64;
+use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
+use sessile_formats::itsdangerous::{Codec as _, Derivation, SignerOptions, TimestampSigner};
+use sessile_formats::json::{self, Style};
 
 use crate::rings;
 
@@ -84,7 +84,7 @@ fn cookie(input: &[u8]) {
             if let Ok(back) = cookies.right.loads(&again, Some(0), NOW) {
                 assert_eq!(Value::Map(back), Value::Map(session));
             } else {
-                assert!(again.len() > sessile_core::format::flask::MAX_COOKIE_LEN);
+                assert!(again.len() > sessile_formats::flask::MAX_COOKIE_LEN);
             }
         }
     }

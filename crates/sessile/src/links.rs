@@ -8,11 +8,11 @@ use std::time::Duration;
 use form_urlencoded::byte_serialize;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sessile_core::format::django::TimestampSigner;
-use sessile_core::format::itsdangerous::{SERIALIZER_SALT, UrlSafeTimedSerializer};
-use sessile_core::format::json::Style;
-use sessile_core::format::native::{CLOCK_LEEWAY, EncodeError, LinkToken, MAX_TOKEN_CHARS};
+use sessile_core::native::{CLOCK_LEEWAY, EncodeError, LinkToken, MAX_TOKEN_CHARS};
 use sessile_core::{KeyRing, Timestamp, ValueError, from_value, to_value};
+use sessile_formats::django::TimestampSigner;
+use sessile_formats::itsdangerous::{SERIALIZER_SALT, UrlSafeTimedSerializer};
+use sessile_formats::json::Style;
 
 use crate::world::{Clock, system_time};
 

@@ -12,7 +12,7 @@ use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use sessile_core::format::native::CLOCK_LEEWAY;
+use sessile_core::native::CLOCK_LEEWAY;
 use sessile_core::store::BoxFuture;
 use sessile_core::{Profile, Subject};
 use tower_layer::Layer;

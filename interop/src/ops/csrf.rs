@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use sessile_core::Value;
 use sessile_core::csrf::{django, flask_wtf};
-use sessile_core::format::django::csrf as token;
+use sessile_formats::django::csrf as token;
 
 use super::input::{Input, key, missing};
 use super::{Answer, Raised};

@@ -2,11 +2,11 @@
 
 use serde_json::{Value as Json, json};
 use sessile_core::Value;
-use sessile_core::format::django::{
+use sessile_formats::django::{
     COOKIE_SALT, Options, SESSION_SALT, SessionCodec, SignedCookie, Signer, SigningError,
     TimestampSigner, b62_encode, salted_hmac,
 };
-use sessile_core::format::error::PayloadError;
+use sessile_formats::error::PayloadError;
 
 use super::input::{Input, key, missing};
 use super::itsdangerous::{bad_separator, digest};

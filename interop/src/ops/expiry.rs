@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
-use sessile_core::format::django::expiry::{self, ExpiryError};
-use sessile_core::format::django::is_session_key;
 use sessile_core::{Config, Engine, KeyRing, Session, Timestamp, Value};
+use sessile_formats::django::expiry::{self, ExpiryError};
+use sessile_formats::django::is_session_key;
 
 use super::input::{Input, missing};
 use super::{Answer, Raised};
@@ -93,7 +93,7 @@ pub(super) fn cache_key(input: &Input<'_>) -> Answer {
     let engine = input.text("engine")?;
     let version = input.get("VERSION").and_then(Json::as_i64).unwrap_or(1);
     let (prefix, session) = (input.text_or("KEY_PREFIX", ""), input.text("session_key")?);
-    let value = sessile_core::format::pickle::write(&input.value("value")?)
+    let value = sessile_formats::pickle::write(&input.value("value")?)
         .map_err(|error| Raised::exception(error.python_class(), error))?;
     if !matches!(engine, "cache" | "cached_db") {
         return Err(missing("engine"));

@@ -1,10 +1,10 @@
 //! Flask: tagged JSON and the session cookie.
 
 use serde_json::Value as Json;
-use sessile_core::format::error::PayloadError;
-use sessile_core::format::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
-use sessile_core::format::itsdangerous::Codec as _;
 use sessile_core::{KeyRing, Map};
+use sessile_formats::error::PayloadError;
+use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
+use sessile_formats::itsdangerous::Codec as _;
 
 use super::input::{Input, key, missing};
 use super::itsdangerous::{options, text};

@@ -1,10 +1,10 @@
 //! Flask-Session: records and ids.
 
 use serde_json::{Value as Json, json};
-use sessile_core::format::flask_session::{self, Format};
-use sessile_core::format::{msgpack, pickle};
 use sessile_core::{Timestamp, Value};
 use sessile_file::{CachelibNames, Options, cachelib};
+use sessile_formats::flask_session::{self, Format};
+use sessile_formats::{msgpack, pickle};
 
 use super::input::{Input, missing};
 use super::{Answer, Raised};

@@ -2,14 +2,14 @@
 
 use serde_json::{Value as Json, json};
 use sessile_core::Value;
-use sessile_core::format::base64;
-use sessile_core::format::error::BadData;
-use sessile_core::format::itsdangerous::{
+use sessile_core::{KeyRing, Timestamp};
+use sessile_formats::base64;
+use sessile_formats::error::BadData;
+use sessile_formats::itsdangerous::{
     Derivation, Digest, Signer, SignerOptions, TimestampSigner, UrlSafeSerializer,
     UrlSafeTimedSerializer, bytes_to_int, int_to_bytes,
 };
-use sessile_core::format::json::Style;
-use sessile_core::{KeyRing, Timestamp};
+use sessile_formats::json::Style;
 
 use super::input::{Input, key, missing};
 use super::{Answer, Raised};

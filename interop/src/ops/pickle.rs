@@ -1,7 +1,7 @@
 //! Python's pickles of plain data.
 
 use serde_json::json;
-use sessile_core::format::pickle;
+use sessile_formats::pickle;
 
 use super::input::Input;
 use super::{Answer, Raised};

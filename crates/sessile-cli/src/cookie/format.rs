@@ -2,19 +2,19 @@
 
 use std::borrow::Cow;
 
-use sessile::format::base64;
-use sessile::format::django::{self, SESSION_SALT, SigningError, b62_decode};
-use sessile::format::error::BadData;
-use sessile::format::flask::{FlaskCookie, FlaskCookieOptions, FlaskLoadError, TaggedJson};
-use sessile::format::flask_session::SidSigner;
-use sessile::format::itsdangerous::{
-    Codec, SERIALIZER_SALT, SignerOptions, UrlSafeSerializer, UrlSafeTimedSerializer, bytes_to_int,
-};
-use sessile::format::json::{self, Style};
-use sessile::format::native::{self, SealedCookie, SignedCookie, TokenError};
-use sessile::format::starlette::{StarletteCookie, StarletteLoadError};
+use sessile::native::{self, SealedCookie, SignedCookie, TokenError};
 use sessile::store::Record;
 use sessile::{KeyRing, Lifetime, Map, SecretKey, Timestamp, Value};
+use sessile_formats::base64;
+use sessile_formats::django::{self, SESSION_SALT, SigningError, b62_decode};
+use sessile_formats::error::BadData;
+use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, FlaskLoadError, TaggedJson};
+use sessile_formats::flask_session::SidSigner;
+use sessile_formats::itsdangerous::{
+    Codec, SERIALIZER_SALT, SignerOptions, UrlSafeSerializer, UrlSafeTimedSerializer, bytes_to_int,
+};
+use sessile_formats::json::{self, Style};
+use sessile_formats::starlette::{StarletteCookie, StarletteLoadError};
 
 use crate::args::{Format, How};
 use crate::keys;

@@ -6,9 +6,9 @@ mod show;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
 
-use sessile::format::flask::TaggedJson;
-use sessile::format::itsdangerous::Codec as _;
 use sessile::{KeyRing, SecretKey, Timestamp, Value};
+use sessile_formats::flask::TaggedJson;
+use sessile_formats::itsdangerous::Codec as _;
 
 use self::format::{Opened, Reader};
 use crate::args::{CookieCommand, Decode, Encode, Format, How, Reading, Verify};

@@ -1,8 +1,8 @@
 //! What was read, as JSON and in words.
 
-use sessile::format::flask::TaggedJson;
-use sessile::format::itsdangerous::Codec as _;
 use sessile::{Map, Timestamp, Value};
+use sessile_formats::flask::TaggedJson;
+use sessile_formats::itsdangerous::Codec as _;
 
 use super::format::Opened;
 use super::{Signature, WhichKey};

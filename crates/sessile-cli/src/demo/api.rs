@@ -5,9 +5,9 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sessile::format::flask::TaggedJson;
-use sessile::format::itsdangerous::Codec as _;
 use sessile::{Csrf, Map, Session, Value};
+use sessile_formats::flask::TaggedJson;
+use sessile_formats::itsdangerous::Codec as _;
 
 /// `GET /api/session` → `{"data": {…}}`.
 pub(crate) async fn show(session: Session) -> Response {

@@ -5,14 +5,14 @@ use axum::response::Response;
 use minijinja::{Value as Shown, context};
 use sessile::cookie::{self, Pick};
 use sessile::csrf::native;
-use sessile::format::base64;
-use sessile::format::flask::TaggedJson;
-use sessile::format::itsdangerous::{Codec as _, bytes_to_int};
 use sessile::store::{Entry, Version};
 use sessile::{
     CookieSettings, Failure, SameSite, Session, SessionStore as _, StoreError, StoreKey, Timestamp,
     Value,
 };
+use sessile_formats::base64;
+use sessile_formats::flask::TaggedJson;
+use sessile_formats::itsdangerous::{Codec as _, bytes_to_int};
 
 use super::devices::moment;
 use super::setup::Kind;

@@ -8,7 +8,7 @@ use std::fmt;
 pub use cookie::DjangoCookie;
 
 use super::url::Split;
-use crate::format::django::csrf::{self as token, InvalidToken};
+use sessile_formats::django::csrf::{self as token, InvalidToken};
 
 /// The settings that decide. [`Default`] is Django's defaults, but for
 /// [`allowed_hosts`](Self::allowed_hosts).

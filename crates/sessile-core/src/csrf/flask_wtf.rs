@@ -7,12 +7,12 @@ use sha1::{Digest as _, Sha1};
 use subtle::ConstantTimeEq as _;
 
 use super::url::{Malformed, Split};
-use crate::format::error::BadData;
-use crate::format::itsdangerous::{self, Derivation, TimestampSigner, pack, unpack};
-use crate::format::json::{self, Style};
-use crate::format::zlib::MAX_INFLATED;
-use crate::keys::{KeyRing, SecretKey};
 use crate::{Timestamp, Value};
+use sessile_formats::error::BadData;
+use sessile_formats::itsdangerous::{self, Derivation, TimestampSigner, pack, unpack};
+use sessile_formats::json::{self, Style};
+use sessile_formats::zlib::MAX_INFLATED;
+use sessile_formats::{KeyRing, SecretKey};
 
 /// A token longer than this is no token: ours have about 90 characters.
 pub const MAX_TOKEN_BYTES: usize = 4096;

@@ -9,8 +9,8 @@ use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
-use crate::format::native::CLOCK_LEEWAY;
 use crate::id::StoreKey;
+use crate::native::CLOCK_LEEWAY;
 use crate::store::{
     Entry, Record, SessionStore, StoreError, StoreErrorKind, Version, WriteOutcome,
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::flash::FlashEdit;
 use crate::dialect::Dialect;
 use crate::id::Subject;
-use crate::value::{Map, Value};
 use crate::{Lifetime, Timestamp};
+use sessile_formats::{Map, Value};
 
 /// The changes of one request, to be put on top of whatever is stored when it ends.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Session, SessionError, State};
-use crate::value::{Map, Value, from_value, to_value};
+use sessile_formats::{Map, Value, from_value, to_value};
 
 impl Session {
     /// The value under `key`; `None` if it is missing or of another type.

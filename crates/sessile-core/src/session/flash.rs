@@ -10,8 +10,8 @@ use std::borrow::Cow;
 
 use super::{Session, State};
 use crate::dialect::Dialect;
-use crate::format::json::{self, Style};
-use crate::value::{Map, Value};
+use sessile_formats::json::{self, Style};
+use sessile_formats::{Map, Value};
 
 /// A message for the visitor, shown once.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::{Changes, Choice, Origin, Rotation, Session, SessionError, State};
 use crate::dialect::{self, Dialect};
 use crate::id::{Handle, StoreKey, Subject};
-use crate::value::{Map, Value};
 use crate::{Lifetime, Timestamp};
+use sessile_formats::{Map, Value};
 
 /// How long a session lives, in Django's meanings (`set_expiry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,10 +6,10 @@ use super::{Choice, Rotation, Session, State};
 use crate::cookie::Keep;
 use crate::dialect::{self, Dialect};
 use crate::expiry::{Deadlines, Lifetime};
-use crate::format::django::expiry;
 use crate::store::Record;
-use crate::time::Timestamp;
-use crate::value::Value;
+use sessile_formats::Timestamp;
+use sessile_formats::Value;
+use sessile_formats::django::expiry;
 
 /// What a deployment has configured of lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use crate::config::Profile;
 use crate::cookie::CookieSettings;
 use crate::csrf::django::{self, DjangoCookie};
 use crate::csrf::{flask_wtf, native};
-use crate::keys::SecretKey;
+use sessile_formats::SecretKey;
 
 /// How much of a form is read in search of its token where nobody says, in bytes.
 pub const CSRF_FORM_LIMIT: usize = 1 << 20;

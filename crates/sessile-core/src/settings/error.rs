@@ -5,7 +5,7 @@ use std::fmt;
 use super::csrf::CsrfProfile;
 use crate::config::{ConfigError, Profile};
 use crate::cookie::CookieError;
-use crate::keys::WeakKey;
+use sessile_formats::WeakKey;
 
 /// Why settings were refused. The values of secret settings are never in here.
 #[derive(Clone, Debug, PartialEq, Eq)]

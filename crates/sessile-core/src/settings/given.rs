@@ -8,8 +8,8 @@ use super::names::{self, Setting};
 use super::{SettingValue, duration};
 use crate::config::Profile;
 use crate::cookie::SameSite;
-use crate::format::flask_session::read_json;
-use crate::value::Value;
+use sessile_formats::Value;
+use sessile_formats::flask_session::read_json;
 
 /// What was given and has not been looked at yet.
 pub(super) struct Given {

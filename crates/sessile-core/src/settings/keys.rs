@@ -2,7 +2,7 @@
 
 use super::error::SettingsError;
 use super::given::{Given, list};
-use crate::keys::{KeyRing, SecretKey};
+use sessile_formats::{KeyRing, SecretKey};
 
 const ALLOW_WEAK: &str = "SESSION_ALLOW_WEAK_KEY";
 const FALLBACKS: &str = "SECRET_KEY_FALLBACKS";

@@ -7,7 +7,7 @@ use super::given::{Given, domain, is_none, same_site, text};
 use super::{SettingValue, StoreChoice, keys, lifetime, store, transport};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
 use crate::cookie::CookieTemplate;
-use crate::format::flask_session::Format;
+use sessile_formats::flask_session::Format;
 
 pub(super) const PROFILES: &[(&str, Profile)] = &[
     ("native", Profile::Native),

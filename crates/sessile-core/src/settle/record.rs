@@ -6,7 +6,7 @@ use crate::cookie::Keep;
 use crate::engine::Engine;
 use crate::session::{Rotation, State};
 use crate::store::Record;
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 impl Engine {
     /// The record to store: what stays, what changed, deadlines moved on.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::{BoxFuture, SessionStore, StoreError};
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// Looking for what is wrong with a store, or will be.
 pub trait Diagnose: Send + Sync {

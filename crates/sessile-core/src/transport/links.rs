@@ -6,7 +6,7 @@ use crate::id::SessionId;
 use crate::policy::{Data, From};
 use crate::session::{Lookup, Origin, Session};
 use crate::settle::Random;
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// What links and forms of a response carry.
 #[derive(Debug)]

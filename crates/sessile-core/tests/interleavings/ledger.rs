@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use sessile_core::format::native::decode_map;
+use sessile_core::native::decode_map;
 use sessile_core::store::Record;
 use sessile_core::{Deadlines, Map, Session, StoreKey, Timestamp, Value};
 

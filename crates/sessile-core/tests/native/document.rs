@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sessile_core::format::native::{
+use sessile_core::native::{
     SealedCookie, SignedCookie, decode_entry, decode_map, decode_record, encode_live, encode_map,
     encode_moved, encode_record,
 };

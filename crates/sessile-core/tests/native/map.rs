@@ -1,6 +1,6 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use sessile_core::format::native::{DecodeError, EncodeError, MAX_DEPTH, decode_map, encode_map};
+use sessile_core::native::{DecodeError, EncodeError, MAX_DEPTH, decode_map, encode_map};
 use sessile_core::{Map, Value};
 use time::{Time, UtcOffset};
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use sessile_core::format::native::{
+use sessile_core::native::{
     CLOCK_LEEWAY, DecodeError, created_ahead_of, decode_entry, decode_record, encode_entry,
     encode_live, encode_moved, encode_record,
 };

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sessile_core::format::native::{
+use sessile_core::native::{
     EncodeError, MAX_TOKEN_CHARS, SealedCookie, SignedCookie, TokenError, encode_record,
 };
 use sessile_core::store::Record;

@@ -6,8 +6,8 @@ use http::{HeaderMap, HeaderValue, header};
 use sessile_core::cookie::{self, Pick};
 use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::{django, flask_wtf, native};
-use sessile_core::format::django::csrf as masked;
 use sessile_core::{Cookie, CookieError, Session, Value};
+use sessile_formats::django::csrf as masked;
 
 use super::guard::{Guard, Mode, as_text};
 use crate::slot::Slot;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::{HeaderValue, Method, Request, header};
-use sessile::format::itsdangerous::{Derivation, SignerOptions, TimestampSigner};
 use sessile::{Config, Storage};
 use sessile_conformance::http::app::InMemory;
 use sessile_conformance::http::{Reply, Site, Stage};
+use sessile_formats::itsdangerous::{Derivation, SignerOptions, TimestampSigner};
 
 use crate::support::{HELD, OTHER_SECRET, SECRET, held, ring, stage};
 

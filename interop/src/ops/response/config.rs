@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use sessile_core::format::flask_session::Format;
 use sessile_core::{Config, KeyRing, Lifetime, SameSite, Storage, Value};
+use sessile_formats::flask_session::Format;
 
 use super::super::Raised;
 use super::super::input::{key, missing};

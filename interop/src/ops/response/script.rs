@@ -1,8 +1,8 @@
 //! The operations of a script, done to a session.
 
 use serde_json::Value as Json;
-use sessile_core::format::django::expiry;
 use sessile_core::{Session, Timestamp, Value};
+use sessile_formats::django::expiry;
 
 use super::super::Raised;
 use super::super::input::{Input, missing};

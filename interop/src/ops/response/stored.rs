@@ -140,7 +140,7 @@ impl Ids {
         self.drawn = self.drawn.wrapping_add(1);
         let mut bytes = vec![0; self.length];
         Self::fill(&mut bytes, self.drawn);
-        format!("{}{}", self.prefix, sessile_core::format::flask_session::sid(&bytes))
+        format!("{}{}", self.prefix, sessile_formats::flask_session::sid(&bytes))
     }
 
     fn fill(bytes: &mut [u8], number: u8) {

@@ -5,14 +5,14 @@
 //! | 2 | `c1` |
 //! | 1 | `L` a session, `M` a mark |
 //! | 8 | until when it counts, in milliseconds since 1970, big-endian |
-//! | … | for a session, the entry with the back's version, as `format::native` encodes it |
+//! | … | for a session, the entry with the back's version, as `native` encodes it |
 
 use bytes::{Buf as _, Bytes};
 
 use crate::expiry::Deadlines;
-use crate::format::native::{decode_entry, encode_entry};
+use crate::native::{decode_entry, encode_entry};
 use crate::store::{Entry, Record, Version};
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 const MAGIC: [u8; 2] = *b"c1";
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::id::StoreKey;
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 /// With more than this many, all keys are suspect.
 const MAX: usize = 10_000;

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
 use crate::store::Record;
-use crate::time::Timestamp;
+use sessile_formats::Timestamp;
 
 pub(super) enum Content {
     Live(Live),
