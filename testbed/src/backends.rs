@@ -140,19 +140,14 @@ impl fmt::Debug for Started {
     }
 }
 
-/// Starts the backends side by side and waits until all of them answer.
-///
-/// # Errors
-/// The first that does not start; the others are stopped again.
-pub fn start(backends: &[Backend]) -> Result<Vec<Started>, Error> {
+/// Starts the backends side by side and waits until all of them answer: in the same order, what
+/// runs or why it does not.
+pub fn start(backends: &[Backend]) -> Vec<Result<Started, Error>> {
     thread::scope(|scope| {
         let threads: Vec<_> =
             backends.iter().map(|backend| scope.spawn(|| backend.start())).collect();
         let gone = |_| Err(Error::new("a thread that started a server panicked"));
-        // All are waited for before the first failure is handed on.
-        let outcomes: Vec<_> =
-            threads.into_iter().map(|it| it.join().unwrap_or_else(gone)).collect();
-        outcomes.into_iter().collect()
+        threads.into_iter().map(|it| it.join().unwrap_or_else(gone)).collect()
     })
 }
 

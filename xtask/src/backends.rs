@@ -7,7 +7,7 @@ use std::path::Path;
 use sessile_testbed::Backend;
 
 use crate::counts::{Counts, Tally};
-use crate::report::Failure;
+use crate::report::{Done, Failure};
 use crate::servers::Running;
 use crate::workspace::Workspace;
 
@@ -70,7 +70,7 @@ impl<'a> Ledger<'a> {
             self.counted = self.servers.iter().map(count).collect();
             let made = self.counted.iter().zip(before).zip(self.servers);
             let ran = Ran {
-                counts: tally.counts(),
+                counts: tally.tests().counts,
                 connections: made.map(|((now, then), it)| made_by_it(*now, then, it)).collect(),
             };
             self.ran.insert((self.package.clone(), file), ran);
@@ -147,9 +147,9 @@ pub(crate) fn table(
 }
 
 /// That something ran against every backend.
-pub(crate) fn all_tested(untested: &[String]) -> Result<(), Failure> {
+pub(crate) fn all_tested(untested: &[String]) -> Result<Done, Failure> {
     if untested.is_empty() {
-        return Ok(());
+        return Ok(Done::default());
     }
     Err(Failure::new(
         format!("no test ran against {}", untested.join(", ")),

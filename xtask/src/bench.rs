@@ -14,11 +14,7 @@ use crate::report::{Done, Failure, Report};
 use crate::workspace::Workspace;
 
 /// `bench/` is a workspace of its own, for it pulls in every peer.
-pub(crate) fn run(
-    workspace: &Workspace,
-    report: &mut Report,
-    arguments: &[String],
-) -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace, report: &mut Report, arguments: &[String]) {
     if let Some((first, rest)) = arguments.split_first()
         && first == "million"
     {
@@ -35,7 +31,7 @@ pub(crate) fn run(
         let mut run = workspace.cargo(&["run", "--release", "--manifest-path", "bench/Cargo.toml"]);
         run.arg("--").args(arguments);
         stream(&mut run, |_| true, "mend what is said above").map(Done::from)
-    })
+    });
 }
 
 /// A million sessions (or as many as are asked for) in SQLite and in Redis: loads, bytes, and whom

@@ -26,34 +26,41 @@ const BANNED: &[&str] = &[
 ];
 /// Calls that would give it a clock or a socket without any crate.
 const BANNED_CALLS: &[&str] = &["SystemTime::now", "Instant::now", "std::net::"];
-/// What must stay free of them.
+/// The crates that must have none of this.
 const PURE: [&str; 2] = ["sessile-formats", "sessile-core"];
 
-/// Every check, cheapest first.
-pub(crate) fn all(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
-    report.step("format", || format(workspace))?;
-    report.step("requirements", || requirements::check(&workspace.root))?;
-    report.step("purity", || purity(workspace))?;
-    report.step("clippy", || clippy(workspace))?;
-    report.step("features", || features(workspace))?;
-    report.step("rustdoc", || rustdoc(workspace))
+/// Every check, cheapest first, each of them whatever came of the others.
+pub(crate) fn all(workspace: &Workspace, report: &mut Report) {
+    report.step("format", || format(workspace));
+    report.step("requirements", || requirements::check(&workspace.root));
+    report.step("purity", || purity(workspace));
+    report.step("clippy", || clippy(workspace));
+    report.step("features", || features(workspace));
+    report.step("rustdoc", || rustdoc(workspace));
+}
+
+/// Well done, or all that failed.
+fn outcome(failures: Vec<Failure>, done: Done) -> Result<Done, Failure> {
+    Failure::all(failures).map_or(Ok(done), Err)
 }
 
 fn format(workspace: &Workspace) -> Result<Done, Failure> {
-    quiet(&mut workspace.cargo(&["fmt", "--all", "--check"]), "run `cargo fmt --all`")?;
+    let mut fmt = workspace.cargo(&["fmt", "--all", "--check"]);
+    let mut failures: Vec<_> = quiet(&mut fmt, "run `cargo fmt --all`").err().into_iter().collect();
     for other in ["fuzz", "bench"] {
         let manifest = format!("{other}/Cargo.toml");
         if workspace.root.join(&manifest).is_file() {
             let mut fmt = workspace.cargo(&["fmt", "--manifest-path", &manifest, "--check"]);
-            quiet(&mut fmt, &format!("run `cargo fmt --manifest-path {manifest}`"))?;
+            let remedy = format!("run `cargo fmt --manifest-path {manifest}`");
+            failures.extend(quiet(&mut fmt, &remedy).err());
         }
     }
-    Ok(Done::default())
+    outcome(failures, Done::default())
 }
 
 fn clippy(workspace: &Workspace) -> Result<Done, Failure> {
     println!("compiling everything that is depended on; minutes when nothing is cached");
-    let mut clippy = workspace.cargo(&["clippy", "--workspace", "--all-targets"]);
+    let mut clippy = workspace.cargo(&["clippy", "--workspace", "--all-targets", "--keep-going"]);
     // Whole test files stand behind these.
     for feature in [servers::FEATURE, faults::FEATURE] {
         clippy.args(["--features", &workspace.everywhere(feature)]);
@@ -64,7 +71,7 @@ fn clippy(workspace: &Workspace) -> Result<Done, Failure> {
 
 fn rustdoc(workspace: &Workspace) -> Result<Done, Failure> {
     // Libraries only: the command `sessile` would write over the documentation of the crate.
-    let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--lib"]);
+    let mut doc = workspace.cargo(&["doc", "--workspace", "--no-deps", "--lib", "--keep-going"]);
     doc.env("RUSTDOCFLAGS", "-D warnings");
     quiet(&mut doc, "mend what rustdoc says above")?;
     Ok(Done::default())
@@ -72,7 +79,7 @@ fn rustdoc(workspace: &Workspace) -> Result<Done, Failure> {
 
 /// Each crate without features, and with each of its features alone.
 fn features(workspace: &Workspace) -> Result<Done, Failure> {
-    let mut sets = 0;
+    let (mut sets, mut failures) = (0, Vec::new());
     for member in &workspace.members {
         // Those that only let tests in change nothing here; clippy has seen them.
         let tests = [servers::FEATURE, faults::FEATURE];
@@ -82,60 +89,72 @@ fn features(workspace: &Workspace) -> Result<Done, Failure> {
             let mut check =
                 workspace.cargo(&["check", "-p", &member.name, "--no-default-features"]);
             let remedy = "this set of features does not compile by itself: mend what cargo says";
-            let output = quiet(check.args(["--features", feature]), remedy)?;
+            sets += 1;
+            let output = match quiet(check.args(["--features", feature]), remedy) {
+                Ok(output) => output,
+                Err(failure) => {
+                    failures.push(failure);
+                    continue;
+                }
+            };
             let warned = format!("warning: `{}` ", member.name);
             if output.lines().any(|line| line.starts_with(&warned)) {
                 println!("{output}");
-                return Err(Failure::new(
+                failures.push(Failure::new(
                     format!("{} with features '{feature}' compiles with warnings", member.name),
                     "mend the warnings above",
                 ));
             }
-            sets += 1;
         }
     }
-    Ok(Done::note(format!("{sets} feature sets")))
+    outcome(failures, Done::note(format!("{sets} feature sets")))
 }
 
 /// The core and the formats have no clock, randomness source, socket, runtime or framework.
 fn purity(workspace: &Workspace) -> Result<Done, Failure> {
-    let mut files = 0;
+    let (mut files, mut failures) = (0, Vec::new());
     for name in PURE {
-        files += pure_crate(workspace, name)?;
+        let Some(member) = workspace.members.iter().find(|it| it.name == name) else {
+            let remedy = "correct the list in xtask/src/check.rs";
+            failures.push(Failure::new(format!("there is no crate {name}"), remedy));
+            continue;
+        };
+        let remedy = format!(
+            "take what it gives (time, random bytes) as an argument, or move the code that needs \
+             it to another crate; `cargo tree -p {name} -i CRATE` says who asked for it"
+        );
+        let mut tree = workspace.cargo(&["tree", "-p", name, "--edges", "normal"]);
+        tree.args(["--all-features", "--prefix", "none", "--format", "{p}"]);
+        let listing = quiet(&mut tree, "mend what cargo says above")?;
+        let mut names: Vec<_> = listing.lines().filter_map(|line| line.split(' ').next()).collect();
+        names.sort_unstable();
+        names.dedup();
+        let banned = names.into_iter().filter(|name| is_banned(name));
+        failures
+            .extend(banned.map(|it| Failure::new(format!("{name} depends on `{it}`"), &remedy)));
+        let mut sources = Vec::new();
+        collect_sources(&member.folder.join("src"), &mut sources);
+        for source in &sources {
+            let place = source.strip_prefix(&workspace.root).unwrap_or(source).display();
+            let calls = banned_calls(&read(source)?);
+            failures.extend(calls.into_iter().map(|(line, call)| {
+                Failure::new(format!("{place}:{line}: {name} names {call}"), &remedy)
+            }));
+        }
+        files += sources.len();
     }
-    Ok(Done::note(format!("{files} source files")))
+    outcome(failures, Done::note(format!("{files} source files")))
 }
 
-/// How many source files the crate `name` has, if all is as it must be.
-fn pure_crate(workspace: &Workspace, name: &str) -> Result<usize, Failure> {
-    let mut tree = workspace.cargo(&["tree", "-p", name, "--edges", "normal", "--all-features"]);
-    tree.args(["--prefix", "none", "--format", "{p}"]);
-    let listing = quiet(&mut tree, "mend what cargo says above")?;
-    let remedy = format!(
-        "take what it gives (time, random bytes) as an argument, or move the code that needs it \
-         to another crate; `cargo tree -p {name} -i CRATE` says who asked for it"
-    );
-    let depends = listing.lines().filter_map(|line| line.split(' ').next());
-    if let Some(banned) = depends.into_iter().find(|it| is_banned(it)) {
-        return Err(Failure::new(format!("{name} depends on `{banned}`"), remedy));
-    }
-    let mut sources = Vec::new();
-    collect_sources(&workspace.root.join("crates").join(name).join("src"), &mut sources);
-    for source in &sources {
-        let text = read(source)?;
-        for (index, line) in text.lines().enumerate() {
-            let is_comment = line.trim_start().starts_with("//");
-            if let Some(call) = BANNED_CALLS.iter().find(|it| !is_comment && line.contains(**it)) {
-                let place = source.strip_prefix(&workspace.root).unwrap_or(source);
-                let what = format!("{}:{}: {name} names {call}", place.display(), index + 1);
-                return Err(Failure::new(what, remedy));
-            }
-        }
-    }
-    if sources.is_empty() {
-        return Err(Failure::new(format!("{name} has no sources"), "run from a complete checkout"));
-    }
-    Ok(sources.len())
+/// The lines, counted from one, that name a clock or a socket outside of comments.
+fn banned_calls(text: &str) -> Vec<(usize, &'static str)> {
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+    lines
+        .flat_map(|(index, line)| {
+            let calls = BANNED_CALLS.iter().filter(|it| line.contains(**it));
+            calls.map(move |call| (index + 1, *call))
+        })
+        .collect()
 }
 
 fn is_banned(name: &str) -> bool {
@@ -168,5 +187,11 @@ mod tests {
         for name in ["rand_core", "httpdate", "tokiox", "towering", "time", "serde"] {
             assert!(!is_banned(name), "{name}");
         }
+    }
+
+    #[test]
+    fn every_line_that_names_a_clock_or_a_socket_is_found() {
+        let text = "use std::net::IpAddr;\n// SystemTime::now\nlet at = Instant::now();";
+        assert_eq!(banned_calls(text), [(1, "std::net::"), (3, "Instant::now")]);
     }
 }

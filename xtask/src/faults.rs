@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use crate::counts::Counts;
+use crate::counts::Tests;
 use crate::debian;
 use crate::process::stream;
 use crate::report::{Done, Failure, Report};
@@ -16,7 +16,7 @@ use sessile_testbed::Backend;
 pub(crate) const FEATURE: &str = "faults";
 
 /// Runs them, crate by crate, and shows what each printed.
-pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+pub(crate) fn run(workspace: &Workspace, report: &mut Report) {
     report.step("faults", || {
         let needed: Vec<_> = Backend::ALL.iter().flat_map(|it| it.programs()).copied().collect();
         debian::need(&needed, "the servers that are to fail")?;
@@ -24,17 +24,24 @@ pub(crate) fn run(workspace: &Workspace, report: &mut Report) -> Result<(), Fail
             &[("faketime", "faketime"), ("prlimit", "util-linux")],
             "faults of the clock",
         )?;
-        let mut all = Counts::default();
+        let (mut all, mut failures) = (Tests::default(), Vec::new());
         for member in workspace.declaring(FEATURE) {
-            all += of(workspace, member)?;
+            match of(workspace, member) {
+                Ok(tests) => all += tests,
+                Err(failure) => failures.push(failure),
+            }
         }
-        Ok(Done::from(all))
-    })
+        match Failure::all(failures) {
+            Some(failure) => Err(failure.and_tests(all)),
+            None => Ok(Done::from(all)),
+        }
+    });
 }
 
 /// Those of one crate: its test files that ask for the feature.
-fn of(workspace: &Workspace, member: &Member) -> Result<Counts, Failure> {
+fn of(workspace: &Workspace, member: &Member) -> Result<Tests, Failure> {
     let mut test = workspace.cargo(&["test", "-p", &member.name, "--features", FEATURE]);
+    test.arg("--no-fail-fast");
     for file in files(member) {
         test.args(["--test", &file]);
     }

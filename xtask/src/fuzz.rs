@@ -34,12 +34,17 @@ pub(crate) fn run(
     }
     report.step("fuzz", || {
         prepare(workspace)?;
-        for target in &targets {
-            one(workspace, target, seconds)?;
+        let runs = targets.iter().map(|target| one(workspace, target, seconds));
+        let failures: Vec<_> = runs.filter_map(Result::err).collect();
+        let failed = failures.len() as u64;
+        let passed = (targets.len() as u64).saturating_sub(failed);
+        let counts = Counts { passed, failed, ..Counts::default() };
+        match Failure::all(failures) {
+            Some(failure) => Err(failure.with_tests(counts.into())),
+            None => Ok(Done::from(counts).and(format!("{seconds} s a target"))),
         }
-        let passed = targets.len() as u64;
-        Ok(Done::from(Counts { passed, ..Counts::default() }).and(format!("{seconds} s a target")))
-    })
+    });
+    Ok(())
 }
 
 fn one(workspace: &Workspace, target: &str, seconds: u64) -> Result<(), Failure> {
@@ -64,12 +69,12 @@ fn one(workspace: &Workspace, target: &str, seconds: u64) -> Result<(), Failure>
 }
 
 /// Replays the committed corpora with the stable compiler.
-pub(crate) fn replay(workspace: &Workspace, report: &mut Report) -> Result<(), Failure> {
+pub(crate) fn replay(workspace: &Workspace, report: &mut Report) {
     report.step("corpora", || {
-        let mut test = workspace.cargo(&["test", "-p", "sessile-oracles"]);
+        let mut test = workspace.cargo(&["test", "-p", "sessile-oracles", "--no-fail-fast"]);
         let remedy = "the failing input is named above; mend what it shows";
         stream(&mut test, worth_showing, remedy).map(Done::from)
-    })
+    });
 }
 
 /// cargo-fuzz, a nightly compiler and a C++ compiler.

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::counts::{Counts, Tally};
+use crate::counts::{Tally, Tests};
 use crate::report::Failure;
 
 /// How long a step may be silent.
@@ -26,7 +26,7 @@ pub(crate) fn stream(
     command: &mut Command,
     mut shown: impl FnMut(&str) -> bool,
     remedy: &str,
-) -> Result<Counts, Failure> {
+) -> Result<Tests, Failure> {
     println!("$ {}", typed(command));
     let mut tally = Tally::default();
     let ok = each_line(command, |line| {
@@ -37,10 +37,11 @@ pub(crate) fn stream(
         }
         show
     })?;
-    if ok && tally.counts().failed == 0 {
-        Ok(tally.counts())
+    let tests = tally.tests();
+    if ok && tests.counts.failed == 0 {
+        Ok(tests)
     } else {
-        Err(Failure::new(typed(command), remedy).with_counts(tally.counts()))
+        Err(Failure::new(typed(command), remedy).with_tests(tests))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
     let mut sources = HashMap::new();
     let lists = LISTS.map(|(_, list)| read(&root.join(list)));
     let lists = lists.into_iter().collect::<Result<String, _>>()?;
-    let mut lines = 0;
+    let (mut lines, mut failures) = (0, Vec::new());
     for (table, wanted) in [(TABLE, wanted()), (FAILURES, wanted_failures())] {
         let text = read(&root.join(table))?;
         let mut found = faults(&text, &wanted, &lists, |file| {
@@ -33,11 +33,11 @@ pub(crate) fn check(root: &Path) -> Result<Done, Failure> {
         }
         if !found.is_empty() {
             let remedy = "mend the table, or bring the test back under that name";
-            return Err(Failure::new(format!("{table}:\n  {}", found.join("\n  ")), remedy));
+            failures.push(Failure::new(format!("{table}:\n  {}", found.join("\n  ")), remedy));
         }
         lines += wanted.len();
     }
-    Ok(Done::note(format!("{lines} lines")))
+    Failure::all(failures).map_or_else(|| Ok(Done::note(format!("{lines} lines"))), Err)
 }
 
 /// The lines there must be.

@@ -31,8 +31,10 @@ pub(crate) struct Running {
 
 /// The servers, stopped when this value goes.
 pub(crate) struct Servers {
-    keeper: Child,
+    keeper: Option<Child>,
     pub(crate) running: Vec<Running>,
+    /// Those that should run and do not.
+    pub(crate) missing: Vec<(Backend, Failure)>,
 }
 
 /// `cargo xtask servers`, or the keeper; `None` for any other command.
@@ -48,51 +50,79 @@ pub(crate) fn command(command: &str, arguments: &[String]) -> Option<ExitCode> {
     }))
 }
 
-/// Every backend, as a step of a run.
-pub(crate) fn all(report: &mut Report) -> Result<Servers, Failure> {
-    let mut servers = None;
+/// Every backend, as a step of a run. It fails if one does not start; the others are there.
+pub(crate) fn all(report: &mut Report) -> Servers {
+    let mut servers = Servers { keeper: None, running: Vec::new(), missing: Vec::new() };
     report.step("servers", || {
-        servers = Some(Servers::start(&Backend::ALL)?);
-        Ok(Done::note("they run until the end"))
-    })?;
-    servers.ok_or_else(|| Failure::new("no server started", "run it again"))
+        servers = Servers::start(&Backend::ALL);
+        let failures = servers.missing.iter().map(|(backend, failure)| {
+            Failure::new(format!("{}: {}", backend.name(), failure.what()), failure.remedy())
+        });
+        let done = Done::note("they run until the end");
+        Failure::all(failures.collect()).map_or(Ok(done), Err)
+    });
+    servers
 }
 
 impl Servers {
     /// Starts the backends, having installed what they need.
-    pub(crate) fn start(backends: &[Backend]) -> Result<Self, Failure> {
+    pub(crate) fn start(backends: &[Backend]) -> Self {
         let needed: Vec<_> = backends.iter().flat_map(|it| it.programs()).copied().collect();
-        debian::need(&needed, "the servers")?;
+        let mut missing = Vec::new();
+        let mut startable = backends.to_vec();
+        if debian::need(&needed, "the servers").is_err() {
+            startable.retain(|backend| match debian::need(backend.programs(), "the server") {
+                Ok(()) => true,
+                Err(failure) => {
+                    missing.push((*backend, failure));
+                    false
+                }
+            });
+        }
         let started = Instant::now();
-        let failed = |error: io::Error| {
-            Failure::new(format!("could not start the servers: {error}"), "run it again")
+        let mut servers = match Self::keep(&startable) {
+            Ok(servers) => servers,
+            Err(error) => {
+                let failed = || {
+                    Failure::new(format!("could not start the servers: {error}"), "run it again")
+                };
+                missing.extend(startable.into_iter().map(|it| (it, failed())));
+                Self { keeper: None, running: Vec::new(), missing: Vec::new() }
+            }
         };
-        let ourselves = std::env::current_exe().map_err(failed)?;
-        let mut command = Command::new(ourselves);
+        servers.missing.append(&mut missing);
+        eprintln!("servers started in {:.1} s", started.elapsed().as_secs_f64());
+        servers
+    }
+
+    /// Starts the keeper and reads what it has to say of each backend.
+    fn keep(backends: &[Backend]) -> io::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
         command.arg(KEEPER).args(backends.iter().map(|it| it.name()));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         // Ctrl-C is for us: the keeper hears of our end through its stdin.
-        let mut keeper = command.process_group(0).spawn().map_err(failed)?;
-        let mut running = Vec::new();
-        if let Some(out) = keeper.stdout.take() {
-            let lines = BufReader::new(out).lines().map_while(Result::ok);
-            for (backend, line) in backends.iter().zip(lines) {
-                let Some((url, what)) = line.split_once('\t') else { break };
-                running.push(Running {
+        let mut keeper = command.process_group(0).spawn()?;
+        let lines = keeper.stdout.take().map(|out| BufReader::new(out).lines());
+        let mut lines = lines.into_iter().flatten().map_while(Result::ok);
+        let (mut running, mut missing) = (Vec::new(), Vec::new());
+        for backend in backends {
+            let line = lines.next().unwrap_or_default();
+            match line.split_once('\t') {
+                Some((url, what)) => running.push(Running {
                     backend: *backend,
                     variable: backend.variable(),
                     url: url.to_owned(),
                     what: what.to_owned(),
-                });
+                }),
+                None => {
+                    let what = format!("did not start. {}", line.trim());
+                    let remedy = "mend what is said above, or leave it out of \
+                        `cargo xtask servers` with --only";
+                    missing.push((*backend, Failure::new(what.trim_end(), remedy)));
+                }
             }
         }
-        let servers = Self { keeper, running };
-        if servers.running.len() < backends.len() {
-            let remedy = "mend what is said above, or leave a server out with --only";
-            return Err(Failure::new("not every server started", remedy));
-        }
-        eprintln!("servers started in {:.1} s", started.elapsed().as_secs_f64());
-        Ok(servers)
+        Ok(Self { keeper: Some(keeper), running, missing })
     }
 
     /// Puts the URLs into a command's environment.
@@ -103,8 +133,9 @@ impl Servers {
 
 impl Drop for Servers {
     fn drop(&mut self) {
-        drop(self.keeper.stdin.take());
-        let _ = self.keeper.wait();
+        let Some(keeper) = &mut self.keeper else { return };
+        drop(keeper.stdin.take());
+        let _ = keeper.wait();
     }
 }
 
@@ -120,7 +151,11 @@ fn serve(arguments: &[String]) -> Result<ExitCode, Failure> {
         }
         _ => return Err(Failure::new("these arguments are not understood", USAGE)),
     };
-    let servers = Servers::start(&backends)?;
+    let mut servers = Servers::start(&backends);
+    let missing = std::mem::take(&mut servers.missing).into_iter().map(|(_, failure)| failure);
+    if let Some(failure) = Failure::all(missing.collect()) {
+        return Err(failure);
+    }
     let Some([program, rest @ ..]) = command else {
         for Running { variable, url, what, .. } in &servers.running {
             println!("export {variable}='{url}' # {what}");
@@ -141,10 +176,13 @@ fn serve(arguments: &[String]) -> Result<ExitCode, Failure> {
 
 fn keep(names: &[String]) -> Result<ExitCode, Failure> {
     let backends = names.iter().map(|it| named(it)).collect::<Result<Vec<_>, _>>()?;
-    let servers = sessile_testbed::start(&backends)
-        .map_err(|error| Failure::new(error.to_string(), "see above; then run it again"))?;
+    let servers = sessile_testbed::start(&backends);
     for server in &servers {
-        println!("{}\t{}", server.url, server.what);
+        match server {
+            Ok(server) => println!("{}\t{}", server.url, server.what),
+            // One line without a tab.
+            Err(error) => println!("{}", error.to_string().replace(['\n', '\t'], " ")),
+        }
     }
     let _ = io::stdout().flush();
     wait_for_the_end_of_stdin();
