@@ -97,7 +97,9 @@ macro_rules! test_cases {
             let suite = $crate::Suite::new($open, $can);
             match $crate::block_on($crate::cases::$module::$case(&suite)) {
                 Ok(Ok($crate::Verdict::Passed)) => {}
-                Ok(Ok($crate::Verdict::Skipped(why))) => println!("skipped: {why}"),
+                Ok(Ok($crate::Verdict::Skipped(why))) => {
+                    $crate::does_not_apply(concat!(module_path!(), "::", stringify!($case)), why);
+                }
                 Ok(Err(failure)) => panic!("{failure}"),
                 Err(error) => panic!("no runtime: {error}"),
             }

@@ -155,17 +155,74 @@ pub fn limit_file_size(bytes: Option<u64>) -> io::Result<()> {
     output.status.success().then_some(()).ok_or_else(|| io::Error::other(said))
 }
 
+/// A [`SmallDisk`] for the test around it: `small_disk!(folder.path(), "size=64k")`.
+///
+/// Where this process may not mount, the whole test runs in a process with a user's and a
+/// mount's namespace of its own and this one returns. Where that cannot be either, the test is
+/// one that [was not run](crate::not_run!).
+#[macro_export]
+macro_rules! small_disk {
+    ($folder:expr, $options:expr) => {
+        match $crate::faults::SmallDisk::mount($folder, $options) {
+            Ok(disk) => disk,
+            Err(why) => return $crate::faults::where_mounting_works($crate::test_name!(), &why),
+        }
+    };
+}
+
+/// Set for a test that runs in namespaces of its own.
+const NAMESPACES: &str = "SESSILE_TEST_NAMESPACES";
+
+/// Runs a test of this program where it may mount.
+///
+/// # Panics
+///
+/// When it does not pass there.
+#[doc(hidden)]
+#[allow(clippy::panic, reason = "part of a test")]
+pub fn where_mounting_works(test: &str, why: &io::Error) {
+    let apart = || {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--user", "--map-root-user", "--mount", "--"]).env(NAMESPACES, "1");
+        unshare
+    };
+    let possible = apart().arg("true").output().is_ok_and(|it| it.status.success());
+    if !possible || std::env::var_os(NAMESPACES).is_some() {
+        return crate::not_run(test, format_args!("no mount, nor a namespace with one: {why}"));
+    }
+    // libtest knows its tests without the program's name.
+    let name = test.split_once("::").map_or(test, |it| it.1);
+    let program = std::env::current_exe().unwrap_or_else(|error| panic!("{test} apart: {error}"));
+    let output = apart().arg(program).args(["--exact", name, "--nocapture"]).output();
+    let output = output.unwrap_or_else(|error| panic!("{test} apart: {error}"));
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(output.status.success() && said.contains("1 passed"), "{test} apart: {said}");
+    if let Some((_, line)) = said.split_once("[not run] ") {
+        crate::not_run(test, line.lines().next().unwrap_or_default());
+    }
+}
+
 /// A file system in memory, as small as wanted. Unmounted when dropped.
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts one on an empty folder, `options` as for `mount -t tmpfs -o`;
-    /// `None` where this process may not mount.
-    pub fn mount(folder: &Path, options: &str) -> Option<Self> {
+    /// Mounts one on an empty folder, `options` as for `mount -t tmpfs -o`.
+    ///
+    /// # Errors
+    ///
+    /// When this process may not mount; [`small_disk!`](crate::small_disk) knows what to do then.
+    pub fn mount(folder: &Path, options: &str) -> io::Result<Self> {
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder);
-        let mounted = mount.output().is_ok_and(|output| output.status.success());
-        mounted.then(|| Self(folder.to_owned()))
+        let output = mount.output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.lines().next().unwrap_or_default().to_owned();
+        output
+            .status
+            .success()
+            .then(|| Self(folder.to_owned()))
+            .ok_or_else(|| io::Error::other(said))
     }
 
     /// Where it is.
@@ -180,7 +237,9 @@ impl SmallDisk {
     /// When it is in use: not read-only while a file is open for writing.
     pub fn remount(&self, options: &str) -> io::Result<()> {
         let mut mount = Command::new("mount");
-        let output = mount.arg("-o").arg(format!("remount,{options}")).arg(&self.0).output()?;
+        // Without those it has: they name an owner whom a user's namespace does not know.
+        mount.args(["--options-mode", "ignore", "-o", &format!("remount,{options}")]);
+        let output = mount.arg(&self.0).output()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         output.status.success().then_some(()).ok_or_else(|| io::Error::other(said))
     }

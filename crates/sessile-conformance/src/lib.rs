@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Cases use keys of their own and may run on a shared server, one at a time.
-//! They need tokio. [`processes`] helps a store's tests to write from several
+//! They need tokio. A test that cannot be tried where it runs says [`not_run!`]. [`processes`] helps a store's tests to write from several
 //! processes and to kill them, [`faults`] to let them run out of room,
 //! [`outages`] to kill and freeze their servers.
 
@@ -34,10 +34,14 @@ mod check;
 pub mod faults;
 #[cfg(feature = "http")]
 pub mod http;
+mod not_run;
 pub mod outages;
 pub mod processes;
 mod suite;
 
 pub use capabilities::{Capabilities, Keys};
 pub use check::{CaseResult, Failure, Verdict};
+pub use not_run::not_run;
+#[doc(hidden)]
+pub use not_run::{does_not_apply, outer_name};
 pub use suite::{Open, Report, Suite, block_on, passed, run_all};

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
 
 use sessile_conformance::{Capabilities, Open, store_tests};
 use sessile_core::store::{AtBound, CreateOutcome, Entry, Record, SessionStore, WriteOutcome};
@@ -134,25 +133,4 @@ fn text_keys_spread_over_shards_and_are_scanned_after_hashes() {
         }
     }
     assert!(found == wanted);
-}
-
-/// Run with `--release -- --ignored --nocapture`: the budget is 150 ns a load.
-#[test]
-#[ignore = "a measurement"]
-fn a_load_costs_less_than_150_ns() {
-    let store = MemoryStore::new();
-    let keys: Vec<_> = (0..10_000).map(key).collect();
-    for key in &keys {
-        ready(store.create(key, &ending(1))).unwrap();
-    }
-    let mut best = Duration::MAX;
-    for _ in 0..20 {
-        let start = Instant::now();
-        for key in &keys {
-            std::hint::black_box(ready(store.load(key)).unwrap());
-        }
-        best = best.min(start.elapsed() / 10_000);
-    }
-    println!("{best:?} a load");
-    assert!(best < Duration::from_nanos(150));
 }

@@ -9,8 +9,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sessile_conformance::faults::{
-    FOLDER, PAYLOAD, SmallDisk, User, create, fill, is_live, key, record, run_apart,
+    FOLDER, PAYLOAD, User, create, fill, is_live, key, record, run_apart,
 };
+use sessile_conformance::{not_run, small_disk};
 use sessile_core::store::{CreateOutcome, Version, WriteOutcome};
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use sessile_file::{FileStore, Options};
@@ -41,10 +42,7 @@ async fn sweep(store: &FileStore) -> usize {
 #[tokio::test]
 async fn f14_a_full_disk_refuses_forgets_nothing_and_recovers() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "size=64k") else {
-        println!("no mount here: shown by f14_a_file_that_may_not_grow_leaves_the_old_one only");
-        return;
-    };
+    let disk = small_disk!(folder.path(), "size=64k");
     let store = open(&disk.path().join("s")).await.unwrap();
     let (number, kind) = fill(&store).await.unwrap();
     assert_eq!(kind, StoreErrorKind::Full);
@@ -60,10 +58,7 @@ async fn f14_a_full_disk_refuses_forgets_nothing_and_recovers() {
 #[tokio::test]
 async fn f15_no_inodes_left_is_a_full_disk() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "nr_inodes=100") else {
-        println!("no mount here: shown by f14_a_file_that_may_not_grow_leaves_the_old_one only");
-        return;
-    };
+    let disk = small_disk!(folder.path(), "nr_inodes=100");
     let store = open(&disk.path().join("s")).await.unwrap();
     let (number, kind) = fill(&store).await.unwrap();
     assert_eq!(kind, StoreErrorKind::Full);
@@ -74,10 +69,7 @@ async fn f15_no_inodes_left_is_a_full_disk() {
 #[tokio::test]
 async fn f15_a_read_only_mount_refuses_writes_only_and_recovers() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
-        println!("no mount here: shown by f15_a_folder_without_permission_refuses_writes only");
-        return;
-    };
+    let disk = small_disk!(folder.path(), "size=1m");
     let store = open(&disk.path().join("s")).await.unwrap();
     let version = create(&store, 1).await.unwrap();
     disk.remount("ro").unwrap();
@@ -409,8 +401,11 @@ async fn hostile_ids_stay_inside_the_folder() {
 
 /// As `strace` sees it: the new file and its content, the disk, the old one's place, the folder.
 #[test]
-#[ignore = "needs strace"]
 fn f13_a_write_reaches_the_disk_before_it_takes_the_old_ones_place() {
+    let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        return not_run!("no strace, or none that may watch a program");
+    }
     let folder = TempDir::new().unwrap();
     let trace = folder.path().join("trace");
     let calls = "trace=openat,write,fsync,rename,renameat,renameat2,unlink";

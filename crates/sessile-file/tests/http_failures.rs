@@ -7,10 +7,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sessile_conformance::faults::{
-    FOLDER, SmallDisk, User, limit_file_size, open_to_all, run_apart,
-};
+use sessile_conformance::faults::{FOLDER, User, limit_file_size, open_to_all, run_apart};
 use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::small_disk;
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
 
@@ -55,10 +54,7 @@ async fn inv08_locks_held_elsewhere_are_503_for_writers_and_heal() {
 #[tokio::test]
 async fn inv08_a_full_disk_is_503_for_writers_and_heals() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
-        println!("no mount here: shown by inv08_files_that_may_not_grow_are_503_for_writers");
-        return;
-    };
+    let disk = small_disk!(folder.path(), "size=1m");
     let home = disk.path().join("home");
     let store = open(&home).await;
     let ballast = disk.path().join("ballast");
@@ -95,12 +91,7 @@ async fn without_room() {
 #[tokio::test]
 async fn inv08_a_read_only_mount_is_503_for_writers_and_heals() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
-        println!(
-            "no mount here: shown by inv08_a_folder_that_may_not_be_written_is_503_for_writers"
-        );
-        return;
-    };
+    let disk = small_disk!(folder.path(), "size=1m");
     let home = disk.path().join("home");
     let store = open(&home).await;
     let seal = || disk.remount("ro").unwrap();

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sessile_conformance::faults::{
-    FOLDER, SmallDisk, User, limit_file_size, open_to_all, run_apart,
-};
+use sessile_conformance::faults::{FOLDER, User, limit_file_size, open_to_all, run_apart};
 use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::small_disk;
 use sessile_sql::{Options, SqlStore};
 use tempfile::TempDir;
 
@@ -69,10 +68,7 @@ async fn inv08_a_removed_database_is_503_and_heals() {
 #[tokio::test]
 async fn inv08_a_full_disk_is_503_for_writers_and_heals() {
     let folder = TempDir::new().unwrap();
-    let Some(disk) = SmallDisk::mount(folder.path(), "size=1m") else {
-        println!("no mount here: shown by inv08_a_database_that_may_not_grow_is_503_for_writers");
-        return;
-    };
+    let disk = small_disk!(folder.path(), "size=1m");
     let store = connect(&disk.path().join("s.db"), options()).await;
     let ballast = disk.path().join("ballast");
     let fill = || {

@@ -88,7 +88,9 @@ macro_rules! test_scripts {
             let suite = $crate::Suite::new($open, $can);
             match $crate::block_on($crate::http::$module::$script(&suite)) {
                 Ok(Ok($crate::Verdict::Passed)) => {}
-                Ok(Ok($crate::Verdict::Skipped(why))) => println!("skipped: {why}"),
+                Ok(Ok($crate::Verdict::Skipped(why))) => {
+                    $crate::does_not_apply(concat!(module_path!(), "::", stringify!($script)), why);
+                }
                 Ok(Err(failure)) => panic!("{failure}"),
                 Err(error) => panic!("no runtime: {error}"),
             }
