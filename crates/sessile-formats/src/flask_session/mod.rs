@@ -4,17 +4,16 @@
 //! older releases wrote pickles. Reading tries the configured format, the
 //! other one, then a pickle of plain data.
 
-mod json_read;
 mod json_write;
 
 use std::fmt;
 
-pub use json_read::read_json;
 pub use json_write::write_json;
 
 use super::error::BadData;
 use super::itsdangerous::{BadSeparator, Derivation, Signer, SignerOptions};
-use super::msgpack::{self, ReadError, WriteError};
+use super::json::{self, Fault};
+use super::msgpack::{self, MAX_DEPTH, MAX_LEN, MAX_VALUES, ReadError, WriteError};
 use super::pickle::{self, PickleError};
 use crate::keys::{KeyRing, SecretKey};
 use crate::value::{Map, Value};
@@ -72,6 +71,37 @@ pub fn decode(data: &[u8], format: Format) -> Result<Value, DecodeError> {
     pickle::read(data).map_err(|error| match error {
         PickleError::Malformed(_) => DecodeError::Unknown,
         error => DecodeError::Pickle(error),
+    })
+}
+
+/// JSON as msgspec reads it.
+struct Msgspec;
+
+impl json::ReadDialect for Msgspec {
+    const STRICT: bool = true;
+    const DEPTH: usize = MAX_DEPTH;
+    const VALUES: usize = MAX_VALUES;
+}
+
+/// Reads one JSON document as `msgspec.json.decode` does: RFC 8259 to the letter;
+/// of equal keys the last value wins.
+///
+/// # Errors
+/// See [`ReadError`].
+pub fn read_json(input: &[u8]) -> Result<Value, ReadError> {
+    if input.len() > MAX_LEN {
+        return Err(ReadError::TooLarge);
+    }
+    json::read_bytes::<Msgspec>(input).map_err(|fault| match fault {
+        Fault::Syntax { what, at } => ReadError::Malformed { what, at },
+        Fault::NotUtf8 { at } => ReadError::Utf8 { at },
+        Fault::TooDeep => ReadError::TooDeep,
+        Fault::TooManyValues => ReadError::TooLarge,
+        Fault::LongInteger { at, .. } => {
+            ReadError::Malformed { what: "Integer value out of range", at }
+        }
+        // `Msgspec` refuses no object.
+        Fault::Object(_) => ReadError::Malformed { what: "invalid object", at: 0 },
     })
 }
 

@@ -7,9 +7,10 @@
 mod float;
 mod order;
 mod read;
+mod strings;
 mod write;
 
-pub(crate) use read::{Dialect as ReadDialect, read_dialect};
+pub(crate) use read::{Dialect as ReadDialect, Fault, read_bytes, read_dialect};
 pub(crate) use write::{Dialect as WriteDialect, Writer, push_hex};
 
 use super::error::PayloadError;

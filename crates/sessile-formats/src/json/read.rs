@@ -6,16 +6,17 @@ use super::{MAX_DEPTH, MAX_INT_DIGITS};
 use crate::error::PayloadError;
 use crate::{Map, Value};
 
-/// What becomes of an object once its entries are read.
+/// What is read, and what becomes of it.
 pub(crate) trait Dialect: Sized {
+    /// RFC 8259 to the letter: no NaN and no infinities, no lone surrogates, no
+    /// number beyond a float's range.
+    const STRICT: bool = false;
+    /// How deep containers may nest.
+    const DEPTH: usize = MAX_DEPTH;
+    /// How many values there may be.
+    const VALUES: usize = usize::MAX;
+
     /// An object of exactly one entry.
-    fn single(key: Value, value: Value) -> Result<Value, PayloadError>;
-}
-
-/// Objects stay mappings.
-pub(super) struct Plain;
-
-impl Dialect for Plain {
     fn single(key: Value, value: Value) -> Result<Value, PayloadError> {
         let mut map = Map::with_capacity(1);
         map.insert(key, value);
@@ -23,44 +24,113 @@ impl Dialect for Plain {
     }
 }
 
-/// Reads one whole document.
-pub(crate) fn read_dialect<D: Dialect>(text: &[u8]) -> Result<Value, PayloadError> {
-    let text = std::str::from_utf8(text).map_err(|_| PayloadError::NotUtf8)?;
-    let mut reader = Reader::<D> { text, bytes: text.as_bytes(), at: 0, dialect: PhantomData };
-    if text.starts_with('\u{feff}') {
-        return Err(reader.fail("Unexpected UTF-8 BOM (decode using utf-8-sig)", 0));
-    }
-    reader.skip_space();
-    let value = reader.value(0)?;
-    reader.skip_space();
-    if reader.at < text.len() {
-        return Err(reader.fail("Extra data", reader.at));
-    }
-    Ok(value)
+/// What `json.loads` reads.
+pub(super) struct Plain;
+
+impl Dialect for Plain {}
+
+/// Why a document was not read.
+pub(crate) enum Fault {
+    /// It is no JSON at this byte.
+    Syntax {
+        what: &'static str,
+        at: usize,
+    },
+    /// The text that begins at this byte is not UTF-8.
+    NotUtf8 {
+        at: usize,
+    },
+    /// A bound of the dialect's.
+    TooDeep,
+    TooManyValues,
+    LongInteger {
+        digits: usize,
+        at: usize,
+    },
+    /// The dialect refuses an object of one entry.
+    Object(PayloadError),
 }
 
-struct Reader<'t, D> {
-    text: &'t str,
+impl Fault {
+    /// As Python's `JSONDecodeError` says it.
+    #[cold]
+    fn in_python(self, text: &str) -> PayloadError {
+        match self {
+            Self::Syntax { what, at } => {
+                let before = text.get(..at).unwrap_or(text);
+                let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+                let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
+                let column = 1 + before.get(line_start..).unwrap_or_default().chars().count();
+                PayloadError::Syntax { what, line, column, at: before.chars().count() }
+            }
+            Self::NotUtf8 { .. } => PayloadError::NotUtf8,
+            // Only dialects with a bound on values of their own meet it.
+            Self::TooDeep | Self::TooManyValues => PayloadError::TooDeep,
+            Self::LongInteger { digits, .. } => PayloadError::LongInteger { digits },
+            Self::Object(error) => error,
+        }
+    }
+}
+
+/// Reads one whole document as Python's `json.loads` does.
+pub(crate) fn read_dialect<D: Dialect>(text: &[u8]) -> Result<Value, PayloadError> {
+    let text = std::str::from_utf8(text).map_err(|_| PayloadError::NotUtf8)?;
+    if text.starts_with('\u{feff}') {
+        let what = "Unexpected UTF-8 BOM (decode using utf-8-sig)";
+        return Err(Fault::Syntax { what, at: 0 }.in_python(text));
+    }
+    Reader::<D>::new(text, usize::MAX).document().map_err(|fault| fault.in_python(text))
+}
+
+/// Reads one whole document and says at which byte it is wrong. Bytes that are
+/// not UTF-8 are a [`Fault::NotUtf8`] within a string and a fault of syntax elsewhere.
+pub(crate) fn read_bytes<D: Dialect>(bytes: &[u8]) -> Result<Value, Fault> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Reader::<D>::new(text, usize::MAX).document(),
+        Err(error) => {
+            let text = String::from_utf8_lossy(bytes);
+            Reader::<D>::new(&text, error.valid_up_to()).document()
+        }
+    }
+}
+
+pub(super) struct Reader<'t, D> {
+    pub(super) text: &'t str,
     bytes: &'t [u8],
-    at: usize,
+    pub(super) at: usize,
+    /// The first byte that stands for what was not UTF-8.
+    pub(super) replaced: usize,
+    /// How many more values may come.
+    values: usize,
     dialect: PhantomData<D>,
 }
 
 impl<'t, D: Dialect> Reader<'t, D> {
-    #[cold]
-    fn fail(&self, what: &'static str, at: usize) -> PayloadError {
-        let before = self.text.get(..at).unwrap_or(self.text);
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = 1 + before.bytes().filter(|byte| *byte == b'\n').count();
-        let column = 1 + before.get(line_start..).unwrap_or_default().chars().count();
-        PayloadError::Syntax { what, line, column, at: before.chars().count() }
+    fn new(text: &'t str, replaced: usize) -> Self {
+        let bytes = text.as_bytes();
+        Self { text, bytes, at: 0, replaced, values: D::VALUES, dialect: PhantomData }
     }
 
-    fn peek(&self) -> Option<u8> {
+    fn document(mut self) -> Result<Value, Fault> {
+        self.skip_space();
+        let value = self.value(0)?;
+        self.skip_space();
+        if self.at < self.text.len() {
+            return Err(self.fail("Extra data", self.at));
+        }
+        Ok(value)
+    }
+
+    #[cold]
+    pub(super) fn fail(&self, what: &'static str, at: usize) -> Fault {
+        Fault::Syntax { what, at }
+    }
+
+    pub(super) fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
-    fn rest(&self) -> &'t [u8] {
+    pub(super) fn rest(&self) -> &'t [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
@@ -70,7 +140,8 @@ impl<'t, D: Dialect> Reader<'t, D> {
         }
     }
 
-    fn value(&mut self, depth: usize) -> Result<Value, PayloadError> {
+    fn value(&mut self, depth: usize) -> Result<Value, Fault> {
+        self.values = self.values.checked_sub(1).ok_or(Fault::TooManyValues)?;
         match self.peek() {
             Some(b'"') => self.string(),
             Some(b'{') => self.object(depth),
@@ -79,13 +150,13 @@ impl<'t, D: Dialect> Reader<'t, D> {
             Some(b't') => self.word(b"true", Value::Bool(true)),
             Some(b'f') => self.word(b"false", Value::Bool(false)),
             Some(b'n') => self.word(b"null", Value::Null),
-            Some(b'N') => self.word(b"NaN", Value::Float(f64::NAN)),
-            Some(b'I') => self.word(b"Infinity", Value::Float(f64::INFINITY)),
+            Some(b'N') if !D::STRICT => self.word(b"NaN", Value::Float(f64::NAN)),
+            Some(b'I') if !D::STRICT => self.word(b"Infinity", Value::Float(f64::INFINITY)),
             _ => Err(self.fail("Expecting value", self.at)),
         }
     }
 
-    fn word(&mut self, word: &[u8], value: Value) -> Result<Value, PayloadError> {
+    fn word(&mut self, word: &[u8], value: Value) -> Result<Value, Fault> {
         if self.rest().starts_with(word) {
             self.at += word.len();
             return Ok(value);
@@ -93,8 +164,8 @@ impl<'t, D: Dialect> Reader<'t, D> {
         Err(self.fail("Expecting value", self.at))
     }
 
-    fn object(&mut self, depth: usize) -> Result<Value, PayloadError> {
-        let depth = deeper(depth)?;
+    fn object(&mut self, depth: usize) -> Result<Value, Fault> {
+        let depth = deeper::<D>(depth)?;
         self.at += 1;
         self.skip_space();
         if self.peek() == Some(b'}') {
@@ -103,7 +174,7 @@ impl<'t, D: Dialect> Reader<'t, D> {
         }
         let (key, value) = self.entry(depth)?;
         if self.ends(b'}')? {
-            return D::single(key, value);
+            return D::single(key, value).map_err(Fault::Object);
         }
         let mut map = Map::with_capacity(8);
         map.insert(key, value);
@@ -117,13 +188,13 @@ impl<'t, D: Dialect> Reader<'t, D> {
         if map.len() == 1 {
             // The same key over and over.
             if let Some((key, value)) = map.pop_last() {
-                return D::single(key, value);
+                return D::single(key, value).map_err(Fault::Object);
             }
         }
         Ok(Value::Map(map))
     }
 
-    fn entry(&mut self, depth: usize) -> Result<(Value, Value), PayloadError> {
+    fn entry(&mut self, depth: usize) -> Result<(Value, Value), Fault> {
         if self.peek() != Some(b'"') {
             let what = "Expecting property name enclosed in double quotes";
             return Err(self.fail(what, self.at));
@@ -139,7 +210,7 @@ impl<'t, D: Dialect> Reader<'t, D> {
     }
 
     /// Whether `end` follows (and is passed), rather than a comma (passed, too).
-    fn ends(&mut self, end: u8) -> Result<bool, PayloadError> {
+    fn ends(&mut self, end: u8) -> Result<bool, Fault> {
         self.skip_space();
         match self.peek() {
             Some(byte) if byte == end => {
@@ -155,8 +226,8 @@ impl<'t, D: Dialect> Reader<'t, D> {
         }
     }
 
-    fn array(&mut self, depth: usize) -> Result<Value, PayloadError> {
-        let depth = deeper(depth)?;
+    fn array(&mut self, depth: usize) -> Result<Value, Fault> {
+        let depth = deeper::<D>(depth)?;
         self.at += 1;
         self.skip_space();
         let mut items = Vec::new();
@@ -172,12 +243,12 @@ impl<'t, D: Dialect> Reader<'t, D> {
         }
     }
 
-    fn number(&mut self) -> Result<Value, PayloadError> {
+    fn number(&mut self) -> Result<Value, Fault> {
         let start = self.at;
         let negative = self.peek() == Some(b'-');
         if negative {
             self.at += 1;
-            if self.rest().starts_with(b"Infinity") {
+            if !D::STRICT && self.rest().starts_with(b"Infinity") {
                 self.at += 8;
                 return Ok(Value::Float(f64::NEG_INFINITY));
             }
@@ -216,7 +287,11 @@ impl<'t, D: Dialect> Reader<'t, D> {
         let text = self.text.get(start..self.at).unwrap_or_default();
         if float {
             // Overflow is infinity to both languages.
-            return Ok(Value::Float(text.parse().unwrap_or(f64::NAN)));
+            let number: f64 = text.parse().unwrap_or(f64::NAN);
+            if D::STRICT && !number.is_finite() {
+                return Err(self.fail("Number out of range", start));
+            }
+            return Ok(Value::Float(number));
         }
         if digits <= 18 {
             let magnitude = text.bytes().filter(u8::is_ascii_digit);
@@ -224,10 +299,11 @@ impl<'t, D: Dialect> Reader<'t, D> {
                 magnitude.fold(0, |number: i64, digit| number * 10 + i64::from(digit - b'0'));
             return Ok(Value::Int(if negative { -number } else { number }));
         }
-        if digits > MAX_INT_DIGITS {
-            return Err(PayloadError::LongInteger { digits });
+        // The strict dialect counts the sign.
+        if digits > MAX_INT_DIGITS || D::STRICT && text.len() > MAX_INT_DIGITS {
+            return Err(Fault::LongInteger { digits, at: start });
         }
-        Value::int_from_decimal(text).ok_or(PayloadError::LongInteger { digits })
+        Value::int_from_decimal(text).ok_or(Fault::LongInteger { digits, at: start })
     }
 
     /// Passes decimal digits and counts them.
@@ -236,147 +312,8 @@ impl<'t, D: Dialect> Reader<'t, D> {
         self.at += count;
         count
     }
-
-    fn string(&mut self) -> Result<Value, PayloadError> {
-        let quote = self.at;
-        self.at += 1;
-        let start = self.at;
-        self.at += plain_run(self.rest());
-        match self.peek() {
-            Some(b'"') => {
-                let text = self.text.get(start..self.at).unwrap_or_default();
-                self.at += 1;
-                Ok(Value::Str(text.into()))
-            }
-            Some(b'\\') => self.escaped_string(quote, start),
-            Some(_) => Err(self.fail("Invalid control character at", self.at)),
-            None => Err(self.fail("Unterminated string starting at", quote)),
-        }
-    }
-
-    /// The rest of a string, from its first backslash on.
-    #[inline(never)]
-    fn escaped_string(&mut self, quote: usize, start: usize) -> Result<Value, PayloadError> {
-        let mut text = String::from(self.text.get(start..self.at).unwrap_or_default());
-        loop {
-            let run = self.at;
-            self.at += plain_run(self.rest());
-            text.push_str(self.text.get(run..self.at).unwrap_or_default());
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(Value::Str(text));
-                }
-                Some(b'\\') => {
-                    let before = self.at;
-                    match char::from_u32(self.escape(quote)?) {
-                        Some(plain) => text.push(plain),
-                        None => {
-                            self.at = before;
-                            return self.surrogates(quote, text);
-                        }
-                    }
-                }
-                Some(_) => return Err(self.fail("Invalid control character at", self.at)),
-                None => return Err(self.fail("Unterminated string starting at", quote)),
-            }
-        }
-    }
-
-    /// The rest of a string in which a surrogate stands alone.
-    #[cold]
-    fn surrogates(&mut self, quote: usize, before: String) -> Result<Value, PayloadError> {
-        let mut points: Vec<u32> = before.chars().map(u32::from).collect();
-        loop {
-            match self.text.get(self.at..).and_then(|rest| rest.chars().next()) {
-                Some('"') => {
-                    self.at += 1;
-                    let text = Value::text_from_code_points(points);
-                    return text.ok_or(PayloadError::NotUtf8);
-                }
-                Some('\\') => points.push(self.escape(quote)?),
-                Some('\0'..='\u{1f}') => {
-                    return Err(self.fail("Invalid control character at", self.at));
-                }
-                Some(plain) => {
-                    self.at += plain.len_utf8();
-                    points.push(u32::from(plain));
-                }
-                None => return Err(self.fail("Unterminated string starting at", quote)),
-            }
-        }
-    }
-
-    /// The code point a backslash stands for. Two escaped surrogates that belong
-    /// together count as one.
-    fn escape(&mut self, quote: usize) -> Result<u32, PayloadError> {
-        let backslash = self.at;
-        self.at += 1;
-        let Some(kind) = self.peek() else {
-            return Err(self.fail("Unterminated string starting at", quote));
-        };
-        self.at += 1;
-        Ok(u32::from(match kind {
-            b'"' | b'\\' | b'/' => kind,
-            b'b' => 8,
-            b'f' => 12,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
-            b'u' => {
-                let unit = self.unit()?;
-                if !(0xd800..0xdc00).contains(&unit) || !self.rest().starts_with(b"\\u") {
-                    return Ok(unit);
-                }
-                let after_high = self.at;
-                self.at += 2;
-                let low = self.unit()?;
-                if (0xdc00..0xe000).contains(&low) {
-                    return Ok(0x1_0000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
-                }
-                self.at = after_high;
-                return Ok(unit);
-            }
-            _ => return Err(self.fail("Invalid \\escape", backslash)),
-        }))
-    }
-
-    /// Four hex digits.
-    fn unit(&mut self) -> Result<u32, PayloadError> {
-        let digits = self.rest().get(..4).unwrap_or_default();
-        let unit = digits.iter().try_fold(0_u32, |unit, digit| {
-            char::from(*digit).to_digit(16).map(|digit| unit << 4 | digit)
-        });
-        match unit {
-            // CPython wants a character after the digits, too.
-            Some(unit) if self.rest().len() > 4 => {
-                self.at += 4;
-                Ok(unit)
-            }
-            _ => Err(self.fail("Invalid \\uXXXX escape", self.at.saturating_sub(1))),
-        }
-    }
 }
 
-/// How many bytes come before the next quote, backslash or control character.
-fn plain_run(bytes: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = ONES << 7;
-    // Marks the bytes that are zero; marks above the lowest one may be false.
-    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
-        let found = control | zeros(word ^ (ONES * 0x22)) | zeros(word ^ (ONES * 0x5c));
-        if found != 0 {
-            return at * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let special = |byte: &u8| matches!(byte, 0..=0x1f | b'"' | b'\\');
-    words.len() * 8 + tail.iter().position(special).unwrap_or(tail.len())
-}
-
-fn deeper(depth: usize) -> Result<usize, PayloadError> {
-    if depth < MAX_DEPTH { Ok(depth + 1) } else { Err(PayloadError::TooDeep) }
+fn deeper<D: Dialect>(depth: usize) -> Result<usize, Fault> {
+    if depth < D::DEPTH { Ok(depth + 1) } else { Err(Fault::TooDeep) }
 }
