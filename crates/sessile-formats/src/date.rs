@@ -20,26 +20,24 @@ pub(crate) fn to_utc(moment: &DateTime) -> Option<PrimitiveDateTime> {
     (1..=9999).contains(&utc.year()).then_some(utc)
 }
 
-/// `werkzeug.http.http_date`: `Fri, 02 Jan 2026 03:04:05 GMT`.
-pub(crate) fn push_http_date(out: &mut Vec<u8>, utc: PrimitiveDateTime) {
-    let two = |number: u8| [b'0' + number / 10 % 10, b'0' + number % 10];
-    let name = |names: &[&'static str], at: u8| names.get(usize::from(at)).copied().unwrap_or("");
+/// `werkzeug.http.http_date`, and the date of a cookie's `Expires`: IMF-fixdate
+/// (RFC 9110 section 5.6.7), `Fri, 02 Jan 2026 03:04:05 GMT`. Years have four digits.
+pub(crate) fn http_date(utc: PrimitiveDateTime) -> [u8; 29] {
+    let digit = |number: u32| b'0' + (number % 10) as u8;
+    let two = |number: u8| [digit(u32::from(number) / 10), digit(u32::from(number))];
+    let name = |names: &[&str], at: u8| {
+        let name = names.get(usize::from(at)).and_then(|name| name.as_bytes().first_chunk::<3>());
+        name.copied().unwrap_or(*b"   ")
+    };
+    let [d, a, y] = name(&DAYS, utc.weekday().number_days_from_monday());
+    let [m, o, n] = name(&MONTHS, u8::from(utc.month()) - 1);
+    let [day, hour, minute, second] = [utc.day(), utc.hour(), utc.minute(), utc.second()].map(two);
     let year = utc.year().unsigned_abs();
-    out.extend_from_slice(name(&DAYS, utc.weekday().number_days_from_monday()).as_bytes());
-    out.extend_from_slice(b", ");
-    out.extend(two(utc.day()));
-    out.push(b' ');
-    out.extend_from_slice(name(&MONTHS, u8::from(utc.month()) - 1).as_bytes());
-    out.push(b' ');
-    out.extend(two((year / 100 % 100) as u8));
-    out.extend(two((year % 100) as u8));
-    out.push(b' ');
-    out.extend(two(utc.hour()));
-    out.push(b':');
-    out.extend(two(utc.minute()));
-    out.push(b':');
-    out.extend(two(utc.second()));
-    out.extend_from_slice(b" GMT");
+    let [y1, y2, y3, y4] = [year / 1000, year / 100, year / 10, year].map(digit);
+    [
+        d, a, y, b',', b' ', day[0], day[1], b' ', m, o, n, b' ', y1, y2, y3, y4, b' ', hour[0],
+        hour[1], b':', minute[0], minute[1], b':', second[0], second[1], b' ', b'G', b'M', b'T',
+    ]
 }
 
 /// A number of the date that is too large even to be called out of range:

@@ -25,7 +25,7 @@
 //! | Flask-Session's records and signed ids | [`flask_session`] |
 //! | Starlette's session cookie | [`starlette`] |
 //! | the signatures under most of them | [`itsdangerous`] |
-//! | the encodings below those | [`json`], [`msgpack`], [`pickle`], [`zlib`], [`base64`] |
+//! | the encodings below those | [`json`], [`msgpack`], [`pickle`], [`zlib`], [`base64`], [`idna`] |
 //!
 //! Everything is a function of its arguments. The time is an argument, no random
 //! bytes are drawn, and nothing is read from or sent to anywhere. What is read
@@ -38,6 +38,7 @@ pub mod django;
 pub mod error;
 pub mod flask;
 pub mod flask_session;
+pub mod idna;
 pub mod itsdangerous;
 pub mod json;
 mod keys;

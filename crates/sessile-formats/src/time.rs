@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use time::UtcDateTime;
+use time::{PrimitiveDateTime, UtcDateTime};
 
 /// A moment: milliseconds since 1970-01-01T00:00:00Z, negative before.
 ///
@@ -52,6 +52,15 @@ impl Timestamp {
             text.push_str(&format!(".{:06}", time.microsecond()));
         }
         text + "+00:00"
+    }
+
+    /// Appends the moment as HTTP writes it (IMF-fixdate, RFC 9110 section 5.6.7),
+    /// such as `Fri, 02 Jan 2026 03:04:05 GMT`: rounded down to the second,
+    /// clamped to the years 1 to 9999.
+    pub fn push_http_date(self, out: &mut String) {
+        let utc = self.to_utc();
+        let date = crate::date::http_date(PrimitiveDateTime::new(utc.date(), utc.time()));
+        out.push_str(std::str::from_utf8(&date).unwrap_or_default());
     }
 
     /// The moment that an ISO 8601 text names; without an offset it is taken as UTC.

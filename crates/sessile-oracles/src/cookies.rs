@@ -1,10 +1,10 @@
 //! Cookie headers of requests, and the `Set-Cookie` headers made of whatever the bytes hold.
 
-use sessile_core::Timestamp;
-use sessile_core::cookie::foreign::{
+use crate::python_cookies::{
     WerkzeugAttributes, django_parse_cookie, werkzeug_dump_cookie, werkzeug_http_parse_cookie,
     werkzeug_parse_cookie,
 };
+use sessile_core::Timestamp;
 use sessile_core::cookie::{
     CookieSettings, CookieTemplate, Keep, MAX_COOKIE_HEADER, Pick, SameSite, SetCookie, Style,
     find, pairs,

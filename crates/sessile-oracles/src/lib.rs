@@ -12,6 +12,7 @@ mod csrf_form;
 mod flask_session;
 mod native;
 mod native_cookies;
+pub mod python_cookies;
 mod signed;
 mod tagged;
 

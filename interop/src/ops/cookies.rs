@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use sessile_core::Timestamp;
-use sessile_core::cookie::foreign::{
+use sessile_oracles::python_cookies::{
     WerkzeugAttributes, WerkzeugExpires, django_parse_cookie, werkzeug_dump_cookie,
     werkzeug_parse_cookie,
 };

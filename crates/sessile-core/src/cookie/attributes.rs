@@ -186,7 +186,7 @@ pub(super) fn check_value(cookie: &str, value: &str) -> Result<(), CookieError> 
     if good { Ok(()) } else { check(cookie, Part::Value, value, OCTET) }
 }
 
-fn check_length(cookie: &str, part: Part, text: &str) -> Result<(), CookieError> {
+pub(super) fn check_length(cookie: &str, part: Part, text: &str) -> Result<(), CookieError> {
     if text.len() > MAX_ATTRIBUTE {
         let octets = text.len();
         let cookie = cookie.to_owned();

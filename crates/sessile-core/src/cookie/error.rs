@@ -16,8 +16,6 @@ pub enum Part {
     Path,
     /// The `Domain` attribute.
     Domain,
-    /// The `Expires` attribute, where it is given as text.
-    Expires,
     /// The `SameSite` attribute.
     SameSite,
     /// The received `Cookie` header.
@@ -32,7 +30,6 @@ impl Part {
             Self::NameAndValue => "name and value together",
             Self::Path => "Path",
             Self::Domain => "Domain",
-            Self::Expires => "Expires",
             Self::SameSite => "SameSite",
             Self::Header => "header",
         }

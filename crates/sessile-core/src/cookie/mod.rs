@@ -1,17 +1,14 @@
-//! Cookies: finding one in a request, writing one for a response, and what other frameworks do.
+//! Cookies: finding one in a request, writing one for a response.
 //!
 //! Reading ([`find`], [`pairs`]) takes the headers as they come, bounded and without allocation.
 //! Writing goes through one builder ([`CookieTemplate`], [`Cookie`]), so nothing unchecked
-//! reaches a header. [`foreign`] has the parsers and writers of Werkzeug and Django.
+//! reaches a header.
 //!
 //! Rules: RFC 6265, draft-ietf-httpbis-rfc6265bis-22 ("rfc6265bis").
 
 mod attributes;
-mod date;
 mod error;
-pub mod foreign;
 mod general;
-mod idna;
 mod read;
 mod settings;
 mod write;

@@ -1,8 +1,11 @@
 //! The settings of a cookie and the rules they must keep.
 
-use super::attributes::{Prefix, SameSite, check_domain, check_name, check_path};
-use super::error::CookieError;
-use super::idna::werkzeug_domain;
+use sessile_formats::idna;
+
+use super::attributes::{
+    Prefix, SameSite, check_domain, check_length, check_name, check_path, invalid,
+};
+use super::error::{CookieError, Part};
 
 /// Whose order and spelling of attributes to write, byte for byte.
 ///
@@ -154,4 +157,12 @@ impl CookieSettings {
     pub(super) fn lenient(&self) -> bool {
         self.allow_dropped_by_browsers && self.style != Style::Native
     }
+}
+
+/// The domain as Werkzeug writes it: without port and leading dots, in ASCII.
+fn werkzeug_domain(cookie: &str, domain: &str) -> Result<String, CookieError> {
+    // Before any work on it.
+    check_length(cookie, Part::Domain, domain)?;
+    let host = domain.split(':').next().unwrap_or("").trim_start_matches('.');
+    idna::to_ascii(host).ok_or_else(|| invalid(cookie, Part::Domain, 0))
 }

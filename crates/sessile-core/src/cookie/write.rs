@@ -6,7 +6,6 @@
 use std::fmt::{self, Write as _};
 
 use super::attributes::{MAX_AGE, MAX_NAME_AND_VALUE, Prefix, SameSite, check_value};
-use super::date::push_date;
 use super::error::{CookieError, Part};
 use super::settings::{CookieSettings, Keep, Style};
 use crate::Timestamp;
@@ -123,7 +122,7 @@ impl Parts {
         text.push_str(before);
         if let Some(at) = expires {
             text.push_str(style.spelling(Slot::Expires));
-            push_date(&mut text, at);
+            at.push_http_date(&mut text);
         }
         text.push_str(between);
         if let Some(secs) = max_age {

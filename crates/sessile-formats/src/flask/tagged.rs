@@ -122,7 +122,7 @@ impl WriteDialect for Tagged {
             Value::DateTime(moment) => {
                 let utc = date::to_utc(moment).ok_or(PayloadError::DateOutOfRange)?;
                 out.extend_from_slice(b"{\" d\":\"");
-                date::push_http_date(out, utc);
+                out.extend_from_slice(&date::http_date(utc));
             }
             other => return writer.provider_default(other),
         }

@@ -259,13 +259,13 @@ impl<D: Dialect> Writer<D> {
         match value {
             Value::Date(day) => {
                 self.out.push(b'"');
-                date::push_http_date(&mut self.out, day.midnight());
+                self.out.extend_from_slice(&date::http_date(day.midnight()));
                 self.out.push(b'"');
             }
             Value::DateTime(moment) => {
                 let utc = date::to_utc(moment).ok_or(PayloadError::DateOutOfRange)?;
                 self.out.push(b'"');
-                date::push_http_date(&mut self.out, utc);
+                self.out.extend_from_slice(&date::http_date(utc));
                 self.out.push(b'"');
             }
             Value::Decimal(text) => self.text(text),

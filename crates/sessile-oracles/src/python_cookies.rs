@@ -1,19 +1,15 @@
-//! How other frameworks read and write cookies, exactly.
+//! How Werkzeug and Django read and write cookies, exactly: what ours are measured by.
 //!
 //! The parsers take the header as the framework's text (a WSGI string decoded, where that
-//! applies) and give every pair in the framework's order. They are for applications that share
-//! cookies; a session's own cookie is read with [`find`](super::find).
+//! applies) and give every pair in the framework's order.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use indexmap::IndexMap;
 
-use super::attributes::{SameSite, check_value, invalid};
-use super::date::push_date;
-use super::error::{CookieError, Part};
-use super::idna::werkzeug_domain;
-use super::read::MAX_COOKIE_HEADER;
-use crate::Timestamp;
+use sessile_core::Timestamp;
+use sessile_core::cookie::{MAX_ATTRIBUTE, MAX_COOKIE_HEADER, SameSite};
+use sessile_formats::idna;
 
 /// `werkzeug.sansio.http.parse_cookie` of Werkzeug 3.1.9: all pairs in order, duplicates
 /// included; reading one takes the first.
@@ -24,7 +20,7 @@ use crate::Timestamp;
 /// [`MAX_COOKIE_HEADER`] octets is not read.
 ///
 /// ```
-/// use sessile_core::cookie::foreign::werkzeug_parse_cookie;
+/// use sessile_oracles::python_cookies::werkzeug_parse_cookie;
 /// assert_eq!(werkzeug_parse_cookie(r#"a="b\073c"; d"#), [
 ///     ("a".to_owned(), "b;c".to_owned()),
 ///     ("d".to_owned(), String::new()),
@@ -48,7 +44,7 @@ pub fn werkzeug_http_parse_cookie(header: &str) -> Option<Vec<(String, String)>>
 /// that number. What lies beyond [`MAX_COOKIE_HEADER`] octets is not read.
 ///
 /// ```
-/// use sessile_core::cookie::foreign::django_parse_cookie;
+/// use sessile_oracles::python_cookies::django_parse_cookie;
 /// assert_eq!(django_parse_cookie("a=1; a=2"), [("a".to_owned(), "2".to_owned())]);
 /// ```
 pub fn django_parse_cookie(header: &str) -> Vec<(String, String)> {
@@ -230,6 +226,16 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// The argument of [`werkzeug_dump_cookie`] that no cookie can be made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused(pub &'static str);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no cookie can be made of this {}", self.0)
+    }
+}
+
 /// `expires` of [`werkzeug_dump_cookie`].
 #[derive(Clone, Copy, Debug)]
 pub enum WerkzeugExpires<'a> {
@@ -282,10 +288,10 @@ impl Default for WerkzeugAttributes<'_> {
 /// or header is refused. The text is Werkzeug's: a name outside ASCII comes as one character for
 /// each byte, and the control characters 0x1A to 0x1F stay raw in a quoted value: check the text
 /// before it becomes a header. (Werkzeug's warning is for a result over
-/// [`FLASK_MAX_COOKIE_SIZE`](super::FLASK_MAX_COOKIE_SIZE) characters.)
+/// [`FLASK_MAX_COOKIE_SIZE`](sessile_core::cookie::FLASK_MAX_COOKIE_SIZE) characters.)
 ///
 /// # Errors
-/// [`CookieError::Invalid`] where Werkzeug raises `ValueError` (`samesite`, a domain that is
+/// [`Refused`] where Werkzeug raises `ValueError` (`samesite`, a domain that is
 /// none), and for a control character or `;` in the name, the domain or the text of `expires`,
 /// where Werkzeug checks nothing.
 pub fn werkzeug_dump_cookie(
@@ -293,33 +299,33 @@ pub fn werkzeug_dump_cookie(
     value: &str,
     attributes: &WerkzeugAttributes<'_>,
     now: Timestamp,
-) -> Result<String, CookieError> {
-    one_attribute(key, Part::Name, key)?;
+) -> Result<String, Refused> {
+    one_attribute("name", key)?;
     let same_site = attributes.samesite.map(SameSite::parse).transpose();
-    let same_site = same_site.map_err(|_| invalid(key, Part::SameSite, 0))?;
+    let same_site = same_site.map_err(|_| Refused("samesite"))?;
     let mut out = String::with_capacity(key.len() + value.len() + 120);
     out.extend(key.bytes().map(char::from));
     out.push('=');
     push_value(&mut out, value);
     if let Some(domain) = attributes.domain {
-        let domain = werkzeug_domain(key, domain)?;
-        one_attribute(key, Part::Domain, &domain)?;
+        let domain = werkzeug_domain(domain)?;
+        one_attribute("domain", &domain)?;
         out.push_str("; Domain=");
         out.push_str(&domain);
     }
     match (attributes.expires, attributes.max_age) {
         (Some(WerkzeugExpires::Text(text)), _) => {
-            one_attribute(key, Part::Expires, text)?;
+            one_attribute("expires", text)?;
             out.push_str("; Expires=");
             out.push_str(text);
         }
         (Some(WerkzeugExpires::At(at)), _) => {
             out.push_str("; Expires=");
-            push_date(&mut out, at);
+            at.push_http_date(&mut out);
         }
         (None, Some(secs)) if attributes.sync_expires => {
             out.push_str("; Expires=");
-            push_date(&mut out, Timestamp::from_secs(now.as_secs().saturating_add(secs)));
+            Timestamp::from_secs(now.as_secs().saturating_add(secs)).push_http_date(&mut out);
         }
         _ => {}
     }
@@ -346,18 +352,30 @@ pub fn werkzeug_dump_cookie(
     Ok(out)
 }
 
-/// Refuses what would end the attribute it stands in.
-fn one_attribute(cookie: &str, part: Part, text: &str) -> Result<(), CookieError> {
-    match text.bytes().position(|byte| byte.is_ascii_control() || byte == b';') {
-        Some(at) => Err(invalid(cookie, part, at)),
-        None => Ok(()),
+/// The domain without port and leading dots, in ASCII.
+fn werkzeug_domain(domain: &str) -> Result<String, Refused> {
+    if domain.len() > MAX_ATTRIBUTE {
+        return Err(Refused("domain"));
     }
+    let host = domain.split(':').next().unwrap_or("").trim_start_matches('.');
+    idna::to_ascii(host).ok_or(Refused("domain"))
+}
+
+/// Refuses what would end the attribute it stands in.
+fn one_attribute(what: &'static str, text: &str) -> Result<(), Refused> {
+    let ends = |byte: u8| byte.is_ascii_control() || byte == b';';
+    if text.bytes().any(ends) { Err(Refused(what)) } else { Ok(()) }
+}
+
+/// RFC 6265 section 4.1.1.
+fn is_cookie_octet(byte: u8) -> bool {
+    matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e)
 }
 
 /// The value as it is where RFC 6265 allows it, else quoted. Bytes 0x1A to 0x1F stay as they are
 /// inside the quotes: Werkzeug's pattern ends at 0x19.
 fn push_value(out: &mut String, value: &str) {
-    if check_value("", value).is_ok() {
+    if value.bytes().all(is_cookie_octet) {
         out.push_str(value);
         return;
     }

@@ -1,11 +1,11 @@
 //! Werkzeug's and Django's ways with cookies. The expectations were taken from the originals.
 
 use sessile_core::Timestamp;
-use sessile_core::cookie::foreign::{
-    WerkzeugAttributes, WerkzeugExpires, django_parse_cookie, werkzeug_dump_cookie,
+use sessile_core::cookie::{CookieSettings, CookieTemplate, MAX_COOKIE_HEADER};
+use sessile_oracles::python_cookies::{
+    Refused, WerkzeugAttributes, WerkzeugExpires, django_parse_cookie, werkzeug_dump_cookie,
     werkzeug_http_parse_cookie, werkzeug_parse_cookie,
 };
-use sessile_core::cookie::{CookieError, CookieSettings, CookieTemplate, MAX_COOKIE_HEADER, Part};
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
 
@@ -110,7 +110,7 @@ fn werkzeug_dump_writes_domains_as_pythons_idna_codec_does() {
         assert_eq!(domain(given), format!("k=; Domain={written}"), "{given}");
     }
     for refused in ["a..b", "ü..b", &"a".repeat(64), &"ü".repeat(64), "xn--ü", "a\u{202e}ü"] {
-        assert!(domain(refused).contains("Domain"), "{refused}");
+        assert!(domain(refused).contains("domain"), "{refused}");
         assert!(!domain(refused).starts_with("k="), "{refused}");
     }
 }
@@ -120,26 +120,40 @@ fn werkzeug_dump_refuses_what_ends_an_attribute() {
     let with = |key: &str, attributes: &WerkzeugAttributes<'_>| match werkzeug_dump_cookie(
         key, "v", attributes, NOW,
     ) {
-        Err(CookieError::Invalid { part, .. }) => Some(part),
+        Err(Refused(what)) => Some(what),
         _ => None,
     };
     let plain = WerkzeugAttributes::default();
     for key in ["a\r\nX: y", "a;b", "a\0"] {
-        assert_eq!(with(key, &plain), Some(Part::Name));
+        assert_eq!(with(key, &plain), Some("name"));
     }
     // U+FF1B becomes `;` in Werkzeug's own header.
     for domain in ["a;b", "a\r\nb", "a\u{ff1b}Path=/"] {
         let attributes = WerkzeugAttributes { domain: Some(domain), ..plain };
-        assert_eq!(with("k", &attributes), Some(Part::Domain), "{domain}");
+        assert_eq!(with("k", &attributes), Some("domain"), "{domain}");
         let domain = Some(domain.to_owned());
         assert!(CookieTemplate::new(CookieSettings { domain, ..CookieSettings::flask() }).is_err());
     }
     let expires = Some(WerkzeugExpires::Text("x; Path=/"));
-    assert_eq!(with("k", &WerkzeugAttributes { expires, ..plain }), Some(Part::Expires));
+    assert_eq!(with("k", &WerkzeugAttributes { expires, ..plain }), Some("expires"));
     let samesite = Some("x");
-    assert_eq!(with("k", &WerkzeugAttributes { samesite, ..plain }), Some(Part::SameSite));
+    assert_eq!(with("k", &WerkzeugAttributes { samesite, ..plain }), Some("samesite"));
     assert_eq!(
         werkzeug_dump_cookie("é", "v", &plain, NOW).unwrap_or_default(),
         "\u{c3}\u{a9}=v; Path=/"
     );
+}
+
+/// Django CVE-2016-7401, in the readings of others.
+#[test]
+fn peer25_no_reading_lets_a_cookie_plant_another_in_its_value() {
+    for joint in ["]", "[", ",", " ", "\t", "\"", "\\", "&", "=", "?", "\u{a0}", "\u{2028}"] {
+        let header = format!("__utmz=x{joint}csrftoken=evil; csrftoken=good");
+        for parse in [django_parse_cookie, werkzeug_parse_cookie] {
+            let cookies = parse(&header);
+            let ours: Vec<_> = cookies.iter().filter(|(name, _)| name == "csrftoken").collect();
+            assert_eq!(ours.len(), 1, "{header:?} {ours:?}");
+            assert_eq!(ours[0].1, "good");
+        }
+    }
 }

@@ -5,25 +5,20 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::attributes::invalid;
-use super::error::{CookieError, Part};
-
 /// The most octets of a label of a host name (RFC 1035 section 2.3.4).
 const MAX_LABEL: usize = 63;
-/// Longer names are refused before any work on them: an attribute may hold 1024 octets.
-const MAX_DOMAIN: usize = 1024;
 
-/// `domain` as `dump_cookie` writes it: without port and leading dots, in ASCII.
-pub(super) fn werkzeug_domain(cookie: &str, domain: &str) -> Result<String, CookieError> {
-    if domain.len() > MAX_DOMAIN {
-        let (octets, cookie) = (domain.len(), cookie.to_owned());
-        return Err(CookieError::TooLong { cookie, part: Part::Domain, octets, limit: MAX_DOMAIN });
-    }
-    let host = domain.split(':').next().unwrap_or("").trim_start_matches('.');
-    to_ascii(host).ok_or_else(|| invalid(cookie, Part::Domain, 0))
-}
-
-fn to_ascii(host: &str) -> Option<String> {
+/// `host.encode("idna")`: the host name in ASCII, such as `xn--mnchen-3ya.de`.
+/// `None` where Python raises `UnicodeError`. The cost grows with the square of
+/// the longest label's length: bound the input first.
+///
+/// ```
+/// use sessile_formats::idna::to_ascii;
+///
+/// assert_eq!(to_ascii("München.de").as_deref(), Some("xn--mnchen-3ya.de"));
+/// assert_eq!(to_ascii("a..b"), None);
+/// ```
+pub fn to_ascii(host: &str) -> Option<String> {
     if host.is_ascii() {
         let (labels, last) = host.rsplit_once('.').map_or((None, host), |(a, b)| (Some(a), b));
         let whole = labels.is_none_or(|labels| {

@@ -3,9 +3,6 @@
 
 use std::fmt::Write as _;
 
-use sessile_core::cookie::foreign::{
-    WerkzeugAttributes, django_parse_cookie, werkzeug_dump_cookie, werkzeug_parse_cookie,
-};
 use sessile_core::{DateTime, KeyRing, Map, SecretKey, Timestamp, Value};
 use sessile_formats::django::{self, SessionCodec};
 use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, TaggedJson};
@@ -16,6 +13,9 @@ use sessile_formats::itsdangerous::{
 use sessile_formats::json::Style;
 use sessile_formats::starlette::StarletteCookie;
 use sessile_formats::{msgpack, pickle};
+use sessile_oracles::python_cookies::{
+    WerkzeugAttributes, django_parse_cookie, werkzeug_dump_cookie, werkzeug_parse_cookie,
+};
 
 const DOCUMENT: &str = include_str!("../../../docs/wire-formats.md");
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
