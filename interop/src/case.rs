@@ -23,7 +23,16 @@ pub struct Case {
     /// Whether the output holds a zlib stream, whose bytes hang on the zlib build.
     #[serde(default)]
     pub zlib: bool,
+    /// When its file was made, in seconds since 1970: the moment of cases that name none.
+    #[serde(skip)]
+    pub made_at: Option<i64>,
+    /// Whatever else it says. [`NOTES`] are for readers.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Json>,
 }
+
+/// Members of a case that say nothing of what is done or what comes of it.
+pub const NOTES: [&str; 2] = ["note", "derived_key"];
 
 /// What the original answered.
 #[derive(Clone, Debug, Deserialize)]
@@ -91,7 +100,16 @@ fn load_file(path: &Path) -> io::Result<Vec<Case>> {
     #[derive(Deserialize)]
     struct File {
         cases: Vec<Case>,
+        #[serde(default)]
+        meta: Meta,
     }
-    let file: File = serde_json::from_slice(&fs::read(path)?)?;
+    #[derive(Default, Deserialize)]
+    struct Meta {
+        now: Option<i64>,
+    }
+    let mut file: File = serde_json::from_slice(&fs::read(path)?)?;
+    for case in &mut file.cases {
+        case.made_at = file.meta.now;
+    }
     Ok(file.cases)
 }

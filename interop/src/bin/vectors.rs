@@ -53,6 +53,9 @@ fn vectors() -> Result<bool, String> {
     let (mut passed, mut failed, mut excused) = (0, 0, vec![0; later.len()]);
     for (family, tally) in run(&cases) {
         println!("{family}: {} passed, {} failed", tally.passed, tally.failures.len());
+        for (name, count) in &tally.unread {
+            println!("  nobody looked at {name} ({count} cases, which agree)");
+        }
         for failure in &tally.failures {
             match later.iter().position(|(only, _)| only.names(&family, &failure.op)) {
                 Some(at) => excused[at] += 1,

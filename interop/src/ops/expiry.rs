@@ -18,8 +18,8 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
     Some(match op {
         "django_set_expiry" => set(input),
         "django_cache_key" => cache_key(input),
-        "django_validate_key" => Ok(match input.get("key").and_then(Json::as_str) {
-            Some(key) if is_session_key(key) => json!(key),
+        "django_validate_key" => input.optional_text("key").map(|key| match key {
+            Some(key) if is_session_key(&key) => json!(key),
             _ => Json::Null,
         }),
         _ => return None,
@@ -29,8 +29,8 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
 fn set(input: &Input<'_>) -> Answer {
     let raised = |error: ExpiryError| Raised::exception(error.python_class(), error);
     let now = input.now()?;
-    let cookie_age = input.seconds("SESSION_COOKIE_AGE")?.unwrap_or(1_209_600.0) as i64;
-    let configured = input.flag("SESSION_EXPIRE_AT_BROWSER_CLOSE");
+    let cookie_age = input.whole("SESSION_COOKIE_AGE")?.unwrap_or(1_209_600);
+    let configured = input.flag("SESSION_EXPIRE_AT_BROWSER_CLOSE")?;
     let (stored, modified) = match input.value("value")? {
         // The cases' word for not calling it at all.
         Value::Str(text) if text == "unset" => (None, false),
@@ -78,7 +78,7 @@ fn session(
     at_browser_close: bool,
     now: Timestamp,
 ) -> Option<Session> {
-    let mut config = Config::django(KeyRing::new(super::input::key(KEY).ok()?));
+    let mut config = Config::django(KeyRing::new(super::input::key(KEY.as_bytes()).ok()?));
     config.permanent_lifetime.absolute = u64::try_from(cookie_age).map(Duration::from_secs).ok();
     config.expire_at_browser_close = at_browser_close;
     let session = Engine::new(config).ok()?.anonymous(now);
@@ -91,11 +91,11 @@ fn session(
 /// The key of an entry in a cache, and the value as Redis holds it.
 pub(super) fn cache_key(input: &Input<'_>) -> Answer {
     let engine = input.text("engine")?;
-    let version = input.get("VERSION").and_then(Json::as_i64).unwrap_or(1);
-    let (prefix, session) = (input.text_or("KEY_PREFIX", ""), input.text("session_key")?);
+    let version = input.whole("VERSION")?.unwrap_or(1);
+    let (prefix, session) = (input.text_or("KEY_PREFIX", "")?, input.text("session_key")?);
     let value = sessile_formats::pickle::write(&input.value("value")?)
         .map_err(|error| Raised::exception(error.python_class(), error))?;
-    if !matches!(engine, "cache" | "cached_db") {
+    if !matches!(&*engine, "cache" | "cached_db") {
         return Err(missing("engine"));
     }
     Ok(json!({

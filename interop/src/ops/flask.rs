@@ -39,28 +39,29 @@ fn payload(error: &PayloadError) -> Raised {
     Raised::exception(error.python_class(), error)
 }
 
-fn json(input: &Input<'_>) -> TaggedJson {
-    TaggedJson { sort_keys: input.flag("sort_keys") }
+fn json(input: &Input<'_>) -> Result<TaggedJson, Raised> {
+    Ok(TaggedJson { sort_keys: input.flag("sort_keys")? })
 }
 
 fn tagged_dumps(input: &Input<'_>) -> Answer {
-    let bytes = json(input).dumps(&input.value("value")?).map_err(|error| payload(&error))?;
+    let bytes = json(input)?.dumps(&input.value("value")?).map_err(|error| payload(&error))?;
     Ok(text(&bytes))
 }
 
 fn tagged_loads(input: &Input<'_>) -> Answer {
-    let value = TaggedJson::IN_APP.loads(input.text("text")?.as_bytes());
+    let value = TaggedJson::IN_APP.loads(&input.bytes("text")?);
     value.map(|value| typed::from_value(&value)).map_err(|error| payload(&error))
 }
 
 fn cookies(input: &Input<'_>) -> Result<FlaskCookie, Raised> {
+    input.only("serializer", "tagged-json")?;
     let signer = options(input)?;
     let keys = KeyRing::from_oldest_first(input.keys("keys")?).map_err(|_| missing("keys"))?;
     let options = FlaskCookieOptions {
         salt: signer.salt,
         derivation: signer.derivation,
         digest: signer.digest,
-        json: json(input),
+        json: json(input)?,
         ..FlaskCookieOptions::default()
     };
     Ok(FlaskCookie::new(&keys, options))
@@ -72,21 +73,21 @@ fn dumps(input: &Input<'_>) -> Answer {
 }
 
 fn open(input: &Input<'_>) -> Answer {
-    let given = input.get("config").cloned().unwrap_or_default();
-    let config = Input::new(&given);
-    let secret = match given.get("SECRET_KEY") {
-        None => DEFAULT_KEY,
-        Some(Json::String(secret)) if !secret.is_empty() => secret,
+    let config = input.nested("config");
+    let secret = match (config.given("SECRET_KEY"), config.optional_bytes("SECRET_KEY")?) {
+        (None, _) => DEFAULT_KEY.as_bytes().into(),
+        (_, Some(secret)) if !secret.is_empty() => secret,
         // Without a key there is no session, not even an empty one.
-        Some(_) => return Ok(Json::Null),
+        _ => return Ok(Json::Null),
     };
     let mut fallbacks = config.keys("SECRET_KEY_FALLBACKS")?;
     fallbacks.reverse();
-    let keys = KeyRing::new(key(secret)?).with_fallbacks(fallbacks);
-    let lifetime = config.seconds("PERMANENT_SESSION_LIFETIME")?.unwrap_or(LIFETIME);
-    let cookie = input.get("cookie").and_then(Json::as_str);
+    let keys = KeyRing::new(key(&secret)?).with_fallbacks(fallbacks);
+    let lifetime = config.number("PERMANENT_SESSION_LIFETIME")?.unwrap_or(LIFETIME);
+    let cookie = input.optional_text("cookie")?;
     let cookies = FlaskCookie::new(&keys, FlaskCookieOptions::default());
-    let session: Result<Map, _> = cookies.open(cookie, Some(lifetime as i64), input.now()?);
+    let session: Result<Map, _> =
+        cookies.open(cookie.as_deref(), Some(lifetime as i64), input.now()?);
     session
         .map(|session| typed::from_value(&session.into()))
         .map_err(|error| Raised::exception(error.python_class(), error.python_message()))

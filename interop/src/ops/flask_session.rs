@@ -1,6 +1,6 @@
 //! Flask-Session: records and ids.
 
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use sessile_core::{Timestamp, Value};
 use sessile_file::{CachelibNames, Options, cachelib};
 use sessile_formats::flask_session::{self, Format};
@@ -21,7 +21,7 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
 }
 
 fn format(input: &Input<'_>) -> Result<Format, Raised> {
-    match input.text("format")? {
+    match &*input.text("format")? {
         "msgpack" => Ok(Format::Msgpack),
         "json" => Ok(Format::Json),
         _ => Err(missing("format")),
@@ -50,8 +50,8 @@ fn decode(input: &Input<'_>) -> Answer {
 
 fn sid(input: &Input<'_>) -> Answer {
     let random = input.hex("random_hex")?;
-    match input.get("length_bytes").and_then(serde_json::Value::as_u64) {
-        Some(length) if length == random.len() as u64 => Ok(json!(flask_session::sid(&random))),
+    match input.count("length_bytes")? {
+        Some(length) if length == random.len() => Ok(json!(flask_session::sid(&random))),
         _ => Err(missing("length_bytes")),
     }
 }
@@ -59,16 +59,16 @@ fn sid(input: &Input<'_>) -> Answer {
 /// A file of cachelib's, and that we read it back. A case of an older cachelib
 /// names its versions in its id: nothing else tells which one wrote it.
 pub(super) fn file(case: &Case, input: &Input<'_>) -> Answer {
-    let key = input.text("key")?.as_bytes();
-    if let Some(entries) = input.get("entries").and_then(Json::as_u64) {
-        let content = cachelib::encode_count(entries as usize);
+    let key = &*input.bytes("key")?;
+    if let Some(entries) = input.count("entries")? {
+        let content = cachelib::encode_count(entries);
         let name = cachelib::file_name(key, CachelibNames::Sha256);
         return Ok(json!({"filename": name, "data": typed::to_hex(&content)}));
     }
     let pickle = pickle::write(&input.value("value")?)
         .map_err(|error| Raised::exception(error.python_class(), error))?;
     // A timeout of 0 is never.
-    let timeout = input.seconds("timeout")?.unwrap_or(0.0) as i64;
+    let timeout = input.whole("timeout")?.unwrap_or(0);
     let end = match timeout {
         0 => None,
         secs => Some(Timestamp::from_millis(input.now()?.as_millis() + secs * 1000)),

@@ -1,8 +1,8 @@
 //! itsdangerous: base64, signers, serializers.
 
 use serde_json::{Value as Json, json};
+use sessile_core::KeyRing;
 use sessile_core::Value;
-use sessile_core::{KeyRing, Timestamp};
 use sessile_formats::base64;
 use sessile_formats::error::BadData;
 use sessile_formats::itsdangerous::{
@@ -11,7 +11,7 @@ use sessile_formats::itsdangerous::{
 };
 use sessile_formats::json::Style;
 
-use super::input::{Input, key, missing};
+use super::input::{Input, missing};
 use super::{Answer, Raised};
 use crate::typed;
 
@@ -26,7 +26,7 @@ pub(super) fn perform(op: &str, input: &Input<'_>) -> Option<Answer> {
         "timestamp_sign" => timestamp_sign(input),
         "timestamp_unsign" => timestamp_unsign(input),
         "urlsafe_dumps" => urlsafe_dumps(input),
-        "urlsafe_loads" => urlsafe_loads(input, input.text("token")),
+        "urlsafe_loads" => input.bytes("token").and_then(|token| urlsafe_loads(input, &token)),
         _ => return None,
     })
 }
@@ -36,7 +36,7 @@ pub(super) fn raised(error: &BadData) -> Raised {
 }
 
 fn decode(input: &Input<'_>) -> Answer {
-    match base64::decode_text(input.text("text")?) {
+    match base64::decode_text(&input.text("text")?) {
         Ok(bytes) => Ok(typed::from_value(&Value::Bytes(bytes))),
         Err(error) => Err(Raised::exception("BadData", error)),
     }
@@ -45,6 +45,7 @@ fn decode(input: &Input<'_>) -> Answer {
 fn to_bytes(input: &Input<'_>) -> Answer {
     let number = match input.value("n")? {
         Value::Int(number) => u64::try_from(number).ok(),
+        Value::Bool(number) => Some(number.into()),
         Value::BigInt(digits) => digits.as_str().parse().ok(),
         _ => None,
     };
@@ -61,21 +62,20 @@ fn to_int(input: &Input<'_>) -> Answer {
 /// Salt, separator, derivation and digest, `null` meaning the default.
 pub(super) fn options(input: &Input<'_>) -> Result<SignerOptions, Raised> {
     let mut options = SignerOptions::default();
-    if input.get("salt").is_some() {
-        options.salt = input.text("salt")?.as_bytes().to_vec().into();
+    if let Some(salt) = input.optional_bytes("salt")? {
+        options.salt = salt.into_owned().into();
     }
-    if input.get("sep").is_some() {
-        options.separator = input.text("sep")?.as_bytes().to_vec().into();
+    if let Some(separator) = input.optional_bytes("sep")? {
+        options.separator = separator.into_owned().into();
     }
-    options.derivation = match input.text_or("key_derivation", "django-concat") {
+    options.derivation = match &*input.text_or("key_derivation", "django-concat")? {
         "concat" => Derivation::Concat,
         "django-concat" => Derivation::DjangoConcat,
         "hmac" => Derivation::Hmac,
         "none" => Derivation::None,
         _ => return Err(Raised::exception("TypeError", "Unknown key derivation method")),
     };
-    let name = input.text_or("digest", "sha1");
-    options.digest = digest(name).ok_or_else(|| missing("digest"))?;
+    options.digest = digest(&input.text_or("digest", "sha1")?).ok_or_else(|| missing("digest"))?;
     Ok(options)
 }
 
@@ -91,11 +91,13 @@ pub(super) fn digest(name: &str) -> Option<Digest> {
 
 /// The keys, under whichever name they are given.
 pub(super) fn ring(input: &Input<'_>) -> Result<KeyRing, Raised> {
-    if input.get("keys_oldest_first").is_some() {
-        let keys = input.keys("keys_oldest_first")?;
-        return KeyRing::from_oldest_first(keys).map_err(|_| missing("keys_oldest_first"));
+    for name in ["keys_oldest_first", "keys", "key"] {
+        // As itsdangerous takes a `secret_key`: a key, or several.
+        if input.get(name).is_some() {
+            return KeyRing::from_oldest_first(input.keys(name)?).map_err(|_| missing(name));
+        }
     }
-    Ok(KeyRing::new(key(input.text("key")?)?))
+    Err(missing("key"))
 }
 
 /// What a constructor of the library's says of a bad separator.
@@ -119,30 +121,51 @@ pub(super) fn text(bytes: &[u8]) -> Json {
 }
 
 fn sign(input: &Input<'_>) -> Answer {
-    Ok(text(&signer(input)?.sign(input.text("value")?.as_bytes())))
+    Ok(text(&signer(input)?.sign(&input.bytes("value")?)))
 }
 
 fn unsign(input: &Input<'_>) -> Answer {
     let signer = signer(input)?;
-    signer.unsign(input.text("signed")?.as_bytes()).map(text).map_err(|error| raised(&error))
+    signer.unsign(&input.bytes("signed")?).map(text).map_err(|error| raised(&error))
 }
 
 fn timestamp_sign(input: &Input<'_>) -> Answer {
-    Ok(text(&timestamp_signer(input)?.sign(input.text("value")?.as_bytes(), input.now()?)))
+    Ok(text(&timestamp_signer(input)?.sign(&input.bytes("value")?, input.now()?)))
 }
 
 fn timestamp_unsign(input: &Input<'_>) -> Answer {
     let signer = timestamp_signer(input)?;
-    let signed = input.text("signed")?.as_bytes();
-    let now: Timestamp = input.now()?;
-    let max_age = input.get("max_age").and_then(Json::as_i64);
-    let stamped = signer.unsign(signed, max_age, now).map_err(|error| raised(&error))?;
-    Ok(text(stamped.value))
+    let signed = input.bytes("signed")?;
+    let (max_age, now) = (max_age(input)?, input.now()?);
+    let stamped = signer.unsign(&signed, max_age, now);
+    stamped.map(|it| text(it.value)).map_err(|error| in_its_words(input, raised(&error)))
+}
+
+/// Seconds. Ages are whole, so a limit's fraction changes nothing but the text of the error.
+fn max_age(input: &Input<'_>) -> Result<Option<i64>, Raised> {
+    if matches!(input.get("max_age").map(typed::to_value), Some(Ok(Value::TimeDelta(_)))) {
+        let text = "'>' not supported between instances of 'int' and 'datetime.timedelta'";
+        return Err(Raised::exception("TypeError", text));
+    }
+    input.whole("max_age")
+}
+
+/// The exception with the limit as Python prints it: a float has a point.
+fn in_its_words(input: &Input<'_>, raised: Raised) -> Raised {
+    let limit = input.get("max_age").map(typed::to_value);
+    match (raised, limit) {
+        (Raised::Exception { class, message }, Some(Ok(Value::Float(limit)))) => {
+            let ours = format!(" > {} seconds", limit.floor() as i64);
+            let theirs = format!(" > {} seconds", typed::float_repr(limit));
+            Raised::Exception { class, message: message.replace(&ours, &theirs) }
+        }
+        (raised, _) => raised,
+    }
 }
 
 fn urlsafe_dumps(input: &Input<'_>) -> Answer {
     let (keys, options, value) = (ring(input)?, options(input)?, input.value("value")?);
-    let dumped = if input.flag("timed") {
+    let dumped = if input.flag("timed")? {
         UrlSafeTimedSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
             .map_err(bad_separator)?
             .dumps(&value, input.now()?)
@@ -155,10 +178,10 @@ fn urlsafe_dumps(input: &Input<'_>) -> Answer {
     Ok(text(&token))
 }
 
-fn urlsafe_loads(input: &Input<'_>, token: Result<&str, Raised>) -> Answer {
-    let (keys, options, token) = (ring(input)?, options(input)?, token?);
-    let loaded = if input.flag("timed") {
-        let max_age = input.get("max_age").and_then(Json::as_i64);
+fn urlsafe_loads(input: &Input<'_>, token: &[u8]) -> Answer {
+    let (keys, options) = (ring(input)?, options(input)?);
+    let loaded = if input.flag("timed")? {
+        let max_age = max_age(input)?;
         UrlSafeTimedSerializer::url_safe(&keys, options, Style::COMPACT_UTF8)
             .map_err(bad_separator)?
             .loads(token, max_age, input.now()?)
@@ -168,10 +191,12 @@ fn urlsafe_loads(input: &Input<'_>, token: Result<&str, Raised>) -> Answer {
             .map_err(bad_separator)?
             .loads(token)
     };
-    loaded.map(|value| typed::from_value(&value)).map_err(|error| raised(&error))
+    loaded
+        .map(|value| typed::from_value(&value))
+        .map_err(|error| in_its_words(input, raised(&error)))
 }
 
 /// The value inside an output of these operations.
 pub(super) fn reread(op: &str, input: &Input<'_>, token: &str) -> Option<Json> {
-    (op == "urlsafe_dumps").then(|| urlsafe_loads(input, Ok(token)).ok()).flatten()
+    (op == "urlsafe_dumps").then(|| urlsafe_loads(input, token.as_bytes()).ok()).flatten()
 }

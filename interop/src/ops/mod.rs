@@ -2,6 +2,7 @@
 
 mod cookies;
 mod csrf;
+mod csrf_cookie;
 mod django;
 mod expiry;
 mod flask;
@@ -34,19 +35,34 @@ impl Raised {
     fn exception(class: &str, message: impl ToString) -> Self {
         Self::Exception { class: class.into(), message: message.to_string() }
     }
+
+    /// Says in which member of the input a form stands that is not known.
+    fn of(self, member: &str) -> Self {
+        match self {
+            Self::Unsupported(what) => Self::Unsupported(format!("`{member}` in {what}")),
+            raised @ Self::Exception { .. } => raised,
+        }
+    }
 }
 
 /// What an operation answers: a result in typed form.
 pub type Answer = Result<Json, Raised>;
 
-/// Does with the case's input what its operation names.
+/// Does with the case's input what its operation names. Also names the members of the input
+/// that the operation did not look at.
 ///
-/// # Errors
-/// [`Raised`]; an operation that nobody knows is [`Raised::Unsupported`].
-pub fn perform(case: &Case) -> Answer {
+/// An operation that nobody knows is [`Raised::Unsupported`].
+pub fn perform(case: &Case) -> (Answer, Vec<String>) {
     let input = Input::new(&case.input);
-    if case.op == "fs_file" {
-        return flask_session::file(case, &input);
+    let answer = answer(case, &input);
+    (answer, input.unread())
+}
+
+fn answer(case: &Case, input: &Input<'_>) -> Answer {
+    match case.op.as_str() {
+        "fs_file" => return flask_session::file(case, input),
+        "csrf_cookie" => return csrf_cookie::answer(case, input),
+        _ => {}
     }
     let groups = [
         itsdangerous::perform,
@@ -61,7 +77,7 @@ pub fn perform(case: &Case) -> Answer {
     ];
     groups
         .iter()
-        .find_map(|group| group(&case.op, &input))
+        .find_map(|group| group(&case.op, input))
         .unwrap_or_else(|| Err(Raised::Unsupported(format!("operation {}", case.op))))
 }
 

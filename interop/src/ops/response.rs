@@ -58,7 +58,7 @@ fn flask(input: &Input<'_>) -> Answer {
 }
 
 fn django(input: &Input<'_>) -> Answer {
-    let status = input.get("view_status").and_then(Json::as_u64).unwrap_or(200);
+    let status = input.count("view_status")?.unwrap_or(200) as u64;
     match request(config::django(input)?, input, status >= 500) {
         Ok(outcome) => Ok(answer(status, outcome.set_cookie, outcome.vary)),
         Err(Failed::Status500) => Err(Raised::Unsupported("a refused configuration".into())),
@@ -93,8 +93,8 @@ impl From<Raised> for Failed {
 fn request(config: Config, input: &Input<'_>, server_error: bool) -> Result<Outcome, Failed> {
     let now = input.now()?;
     let engine = Engine::new(config).map_err(|_| Failed::Status500)?;
-    let cookie = input.get("cookie").and_then(Json::as_str).map(str::as_bytes);
-    let session: Session = match engine.begin(cookie, now) {
+    let cookie = input.optional_bytes("cookie")?;
+    let session: Session = match engine.begin(cookie.as_deref(), now) {
         Ok(Begun::Ready(opened)) => opened.session,
         Ok(Begun::Load(_)) => return Err(Raised::Unsupported("a stored session".into()).into()),
         Err(OpenError::Payload(error)) => {

@@ -5,13 +5,13 @@ use sessile_core::{Session, Timestamp, Value};
 use sessile_formats::django::expiry;
 
 use super::super::Raised;
-use super::super::input::{Input, missing};
+use super::super::input::{self, Input, missing};
 use crate::typed;
 
 /// Does the whole script.
 pub(super) fn run(session: &Session, input: &Input<'_>) -> Result<(), Raised> {
     let now = input.now()?;
-    steps(input)?.iter().try_for_each(|step| perform(session, step, now))
+    steps(input)?.into_iter().try_for_each(|step| perform(session, step, now))
 }
 
 /// Whether any step changes the session.
@@ -27,18 +27,18 @@ pub(super) fn touches(input: &Input<'_>) -> Result<bool, Raised> {
 }
 
 /// The steps one by one, for who does some of them otherwise.
-pub(super) fn steps<'a>(input: &Input<'a>) -> Result<&'a [Json], Raised> {
-    input.get("script").and_then(Json::as_array).map(Vec::as_slice).ok_or_else(|| missing("script"))
+pub(super) fn steps<'a>(input: &Input<'a>) -> Result<Vec<&'a Json>, Raised> {
+    input::items(input.get("script").ok_or_else(|| missing("script"))?)
 }
 
 pub(super) fn perform(session: &Session, step: &Json, now: Timestamp) -> Result<(), Raised> {
-    let name = step.get(0).and_then(Json::as_str).ok_or_else(|| missing("script"))?;
-    let key = || step.get(1).and_then(Json::as_str).ok_or_else(|| missing("a step's key"));
-    let value = |at: usize| -> Result<Value, Raised> {
-        let json = step.get(at).ok_or_else(|| missing("a step's value"))?;
-        typed::to_value(json).map_err(Raised::Unsupported)
-    };
-    match name {
+    let step = input::items(step)?;
+    let part = |at: usize| step.get(at).copied().ok_or_else(|| missing("a step's part"));
+    let name = input::text(part(0)?)?;
+    let key = part(1).and_then(input::text);
+    let key = || key.as_deref().map_err(Clone::clone);
+    let value = |at: usize| typed::to_value(part(at)?).map_err(Raised::Unsupported);
+    match &*name {
         "get" | "getitem" => drop(session.get_value(key()?)),
         "in" | "contains" | "has_key" => drop(session.contains_key(key()?)),
         "len" | "bool" | "iter" | "keys" | "values" | "items" => drop(session.len()),

@@ -23,7 +23,7 @@ pub(super) fn flask_session(input: &Input<'_>) -> Answer {
     let (prefix, length) = (config.key_prefix.clone(), config.id_length);
     let lifetime = config.permanent_lifetime.absolute.ok_or_else(|| missing("a lifetime"))?;
     let now = input.now()?;
-    let expiry = match input.text("type")? {
+    let expiry = match &*input.text("type")? {
         "memcached" if lifetime.as_secs() > MEMCACHED_SPAN => {
             (now + lifetime).as_millis().div_euclid(1000)
         }
@@ -85,19 +85,19 @@ fn open(
     ids: &mut Ids,
     calls: &mut Vec<Json>,
 ) -> Result<(Session, String), Raised> {
-    let cookie = input.get("cookie").and_then(Json::as_str).map(str::as_bytes);
+    let cookie = input.optional_bytes("cookie")?;
     let refused = |error: &dyn std::fmt::Display| Raised::Unsupported(error.to_string());
-    let at = match engine.begin(cookie, now).map_err(|error| refused(&error))? {
+    let at = match engine.begin(cookie.as_deref(), now).map_err(|error| refused(&error))? {
         Begun::Ready(opened) => return Ok((opened.session, ids.draw())),
         Begun::Load(at) => at,
     };
     let key = String::from_utf8_lossy(at.key().as_bytes()).into_owned();
     calls.push(json!(["get", key]));
-    let stored = input.get("stored").and_then(|stored| stored.get(&key)).and_then(Json::as_str);
-    let entry = match stored {
+    let stored = input.nested("stored");
+    let entry = match stored.get(&key) {
         None => None,
-        Some(hex) => {
-            let payload = Bytes::from(typed::from_hex(hex).ok_or_else(|| missing("stored"))?);
+        Some(_) => {
+            let payload = Bytes::from(stored.hex(&key)?);
             if engine.decode(&payload).is_none() {
                 return Err(Raised::exception(
                     "UnpicklingError",
