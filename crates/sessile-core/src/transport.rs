@@ -12,6 +12,7 @@ use crate::config::{Config, ConfigError, Storage};
 
 pub use address::{is_within, with_id, without_id, without_this_id};
 pub use links::Link;
+pub(crate) use read::is_bearer;
 pub use read::{MAX_CREDENTIAL, Sent, in_bearer, in_field, in_form, in_query};
 
 /// Where the visitor's credential is. One for all visitors of a layer.

@@ -110,6 +110,11 @@ fn bearer(value: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// Whether a value of `Authorization` is a bearer's, be its token empty.
+pub(crate) fn is_bearer(value: &[u8]) -> bool {
+    bearer(value).is_some()
+}
+
 /// `b64token`: characters, then padding.
 fn is_b64token(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();

@@ -1,63 +1,64 @@
 //! Every call to a store ends in time, whatever the store does.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use pin_project_lite::pin_project;
-use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
-    WriteOutcome,
+use super::runtime::Runtime;
+use crate::id::{StoreKey, Subject};
+use crate::store::{
+    AnyStore, BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError,
+    StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{
-    AnyStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
-};
-use tokio::time::{Sleep, sleep};
+use crate::time::Timestamp;
 
 /// A store whose calls are given up after a while. The call is dropped, which
 /// stores must bear; whether a write happened is then unknown.
 #[derive(Clone)]
-pub(crate) struct Bounded {
+pub(super) struct Bounded {
     store: AnyStore,
     limit: Duration,
+    runtime: Arc<dyn Runtime>,
 }
 
 impl Bounded {
-    pub(crate) fn new(store: AnyStore, limit: Duration) -> Self {
-        Self { store, limit }
+    pub(super) fn new(store: AnyStore, limit: Duration, runtime: Arc<dyn Runtime>) -> Self {
+        Self { store, limit, runtime }
     }
 
-    fn within<F>(&self, call: F) -> Within<F> {
-        Within { call, timer: None, limit: self.limit }
+    /// The same store with another program's timers.
+    pub(super) fn with_runtime(self, runtime: Arc<dyn Runtime>) -> Self {
+        Self { runtime, ..self }
     }
-}
 
-pin_project! {
-    /// A call and its bound. The timer is made when the call first has to
-    /// wait: one that is answered at once pays nothing.
-    struct Within<F> {
-        #[pin]
-        call: F,
-        timer: Option<Pin<Box<Sleep>>>,
-        limit: Duration,
+    /// The store without the bound, for what runs behind all requests.
+    pub(super) fn unbounded(&self) -> &AnyStore {
+        &self.store
     }
-}
 
-impl<T, F: Future<Output = Result<T, StoreError>>> Future for Within<F> {
-    type Output = Result<T, StoreError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        if let Poll::Ready(answer) = this.call.poll(cx) {
-            return Poll::Ready(answer);
-        }
-        let limit = *this.limit;
-        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(limit)));
-        timer.as_mut().poll(cx).map(|()| {
-            let late = StoreError::new("configured", StoreErrorKind::Timeout);
-            Err(late.because(format!("no answer after {limit:?} (SESSION_STORE_TIMEOUT)")))
+    /// Awaits a call within the bound. The timer is made when the call first has to wait: one
+    /// that is answered at once pays nothing.
+    async fn within<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut call = pin!(call);
+        let mut timer = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            let timer = timer.get_or_insert_with(|| self.runtime.sleep(self.limit));
+            timer.as_mut().poll(cx).map(|()| Err(self.late()))
         })
+        .await
+    }
+
+    fn late(&self) -> StoreError {
+        StoreError::new("configured", StoreErrorKind::Timeout)
+            .because(format!("no answer after {:?} (SESSION_STORE_TIMEOUT)", self.limit))
     }
 }
 
@@ -142,6 +143,6 @@ impl Directory for Bounded {
 }
 
 /// What whoever wants a user's sessions is told where nobody knows them.
-pub(crate) fn no_directory() -> StoreError {
+pub(super) fn no_directory() -> StoreError {
     StoreError::no_directory("configured")
 }
