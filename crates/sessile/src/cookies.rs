@@ -1,11 +1,12 @@
 //! The application's own cookies, read from the request and set on the response.
 
-use http::{Extensions, HeaderMap, header};
-use sessile_core::cookie::{self, Pick};
-use sessile_core::{Cookie, CookieError, SetCookie};
+use std::ops::Deref;
+
+use http::{Extensions, HeaderMap};
+use sessile_core::exchange::Cookies as Core;
 
 use crate::failure::Failure;
-use crate::slot::Slot;
+use crate::head::{Fields, exchange, fields_view};
 
 /// The cookies of a request, and those to be set on its response. Every
 /// `Set-Cookie` goes through the same checks as the session's own.
@@ -23,10 +24,8 @@ use crate::slot::Slot;
 ///     Ok(if theme == "dark" { "it was dark already" } else { "now it is" })
 /// }
 /// ```
-pub struct Cookies {
-    slot: Slot,
-    headers: Vec<Vec<u8>>,
-}
+#[derive(Debug)]
+pub struct Cookies(Core);
 
 impl Cookies {
     /// The cookies of a request that came through a
@@ -34,53 +33,17 @@ impl Cookies {
     ///
     /// # Errors
     ///
-    /// [`Failure::NoLayer`].
+    /// [`Failure`]: there is no such layer.
     pub fn of(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Failure> {
-        let slot = extensions.get::<Slot>().cloned().ok_or(Failure::NoLayer)?;
-        let values = headers.get_all(header::COOKIE).iter();
-        Ok(Self { slot, headers: values.map(|value| value.as_bytes().to_vec()).collect() })
-    }
-
-    /// The value of the cookie `name`; of several the first, which is the one
-    /// with the longest path. `None` if it is missing or not UTF-8. The
-    /// response then says `Vary: Cookie`.
-    pub fn get(&self, name: &str) -> Option<String> {
-        self.slot.note_read();
-        let headers = self.headers.iter().map(Vec::as_slice);
-        cookie::find(headers, name, Pick::First).text().map(str::to_owned)
-    }
-
-    /// Sets a cookie on the response. Of several with one name the last is sent.
-    ///
-    /// # Errors
-    ///
-    /// [`CookieError`] when browsers or servers would misread or drop it, or
-    /// when its name is the session cookie's.
-    pub fn set(&self, cookie: Cookie) -> Result<(), CookieError> {
-        self.queue(cookie.set(self.slot.shared().surroundings.now())?)
-    }
-
-    /// Removes a cookie from the browser. Path and domain must be those it was set with.
-    ///
-    /// # Errors
-    ///
-    /// [`CookieError`] as for [`set`](Self::set).
-    pub fn remove(&self, cookie: Cookie) -> Result<(), CookieError> {
-        self.queue(cookie.remove()?)
-    }
-
-    fn queue(&self, cookie: SetCookie) -> Result<(), CookieError> {
-        let name = cookie.name();
-        if name == self.slot.shared().engine.cookie_name() {
-            return Err(CookieError::Reserved { cookie: name.to_owned() });
-        }
-        self.slot.queue_cookie(cookie);
-        Ok(())
+        let exchange = exchange(extensions)?.clone();
+        Ok(Self(Core::new(exchange, &fields_view(&Fields(headers), extensions))))
     }
 }
 
-impl std::fmt::Debug for Cookies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Cookies").finish_non_exhaustive()
+impl Deref for Cookies {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.0
     }
 }

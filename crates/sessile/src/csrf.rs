@@ -30,15 +30,10 @@
 
 mod extract;
 pub(crate) mod form;
-mod guard;
 mod layer;
-mod refusal;
-mod visit;
 
 pub use extract::Csrf;
-pub use guard::CsrfLayer;
-pub use layer::{CsrfFuture, CsrfService};
-pub use refusal::Refusal;
+pub use layer::{CsrfFuture, CsrfLayer, CsrfService};
 pub use sessile_core::csrf::django::DjangoCookie;
 pub use sessile_core::csrf::{django, flask_wtf, native};
-pub(crate) use visit::Visit;
+pub use sessile_core::exchange::Refusal;

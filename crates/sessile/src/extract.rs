@@ -1,14 +1,12 @@
 //! axum extractors.
 
-use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
+use sessile_core::exchange::Failure as Kind;
 
 use crate::cookies::Cookies;
 use crate::failure::Failure;
 use crate::g::G;
-use crate::layer::refuse;
 use crate::manage::Sessions;
 use crate::typed::Session;
 
@@ -26,7 +24,7 @@ impl<S: Send + Sync, T> OptionalFromRequestParts<S> for Session<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, Failure> {
         match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
-            Err(Failure::NoLayer) => Ok(None),
+            Err(failure) if matches!(*failure, Kind::NoLayer) => Ok(None),
             other => other.map(Some),
         }
     }
@@ -53,11 +51,5 @@ impl<S: Send + Sync> FromRequestParts<S> for Sessions {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
         Self::of_layer(&parts.extensions)
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        refuse::<Body>(&self)
     }
 }

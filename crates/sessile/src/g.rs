@@ -1,16 +1,13 @@
 //! Values for the length of one request: Flask's `g`.
 
-use std::any::Any;
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
 
 use http::Extensions;
-use serde::Serialize;
-use sessile_core::{Value, ValueError, to_value};
+use sessile_core::exchange::{Exchange, Scope};
 
 use crate::failure::Failure;
-use crate::slot::Slot;
+use crate::head::exchange;
 
 /// What middleware and handlers of one request share, by name, as Flask's `g`:
 /// the logged-in user's row, a database handle. Templates see it as `g`.
@@ -44,34 +41,7 @@ use crate::slot::Slot;
 /// }
 /// ```
 #[derive(Clone)]
-pub struct G(Slot);
-
-/// The values of one request.
-#[derive(Default)]
-pub(crate) struct Scope(Mutex<BTreeMap<String, Arc<dyn Held>>>);
-
-/// A value that can be given back as what it was, or shown to a template.
-trait Held: Send + Sync {
-    fn as_any(&self) -> &dyn Any;
-    fn shown(&self) -> Result<Value, ValueError>;
-}
-
-impl<T: Any + Serialize + Send + Sync> Held for T {
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn shown(&self) -> Result<Value, ValueError> {
-        to_value(self)
-    }
-}
-
-impl Scope {
-    /// A panic while it was held left every value whole.
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Arc<dyn Held>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+pub struct G(Exchange);
 
 impl G {
     /// The values of a request that came through a
@@ -79,50 +49,20 @@ impl G {
     ///
     /// # Errors
     ///
-    /// [`Failure::NoLayer`].
+    /// [`Failure`]: there is no such layer.
     pub fn of(extensions: &Extensions) -> Result<Self, Failure> {
-        extensions.get::<Slot>().cloned().map(Self).ok_or(Failure::NoLayer)
-    }
-
-    /// Keeps a value under `name`, in place of an earlier one.
-    pub fn set<T: Any + Serialize + Send + Sync>(&self, name: impl Into<String>, value: T) {
-        self.0.scope().lock().insert(name.into(), Arc::new(value));
-    }
-
-    /// The value under `name`; `None` if there is none or it is no `T`.
-    pub fn get<T: Any + Clone>(&self, name: &str) -> Option<T> {
-        let held = self.0.scope().lock().get(name)?.clone();
-        // Of the value itself, not of the pointer to it.
-        (*held).as_any().downcast_ref::<T>().cloned()
-    }
-
-    /// Takes the value under `name` out. Whether there was one.
-    pub fn remove(&self, name: &str) -> bool {
-        self.0.scope().lock().remove(name).is_some()
-    }
-
-    /// Whether there is a value under `name`.
-    pub fn contains(&self, name: &str) -> bool {
-        self.0.scope().lock().contains_key(name)
-    }
-
-    /// The value under `name` as templates see it; `None` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`ValueError`] when serde refuses it.
-    pub fn value(&self, name: &str) -> Result<Option<Value>, ValueError> {
-        let held = self.0.scope().lock().get(name).cloned();
-        held.map(|held| held.shown()).transpose()
-    }
-
-    /// The names that are set.
-    pub fn names(&self) -> Vec<String> {
-        self.0.scope().lock().keys().cloned().collect()
+        exchange(extensions).cloned().map(Self)
     }
 }
 
-/// Names only: values may be secret.
+impl Deref for G {
+    type Target = Scope;
+
+    fn deref(&self) -> &Scope {
+        self.0.scope()
+    }
+}
+
 impl fmt::Debug for G {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("G").field(&self.names()).finish()

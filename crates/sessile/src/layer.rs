@@ -1,23 +1,22 @@
-//! The tower layer: opens a place for the session, closes it before the response leaves.
+//! The tower layer: begins an exchange for each request, finishes it before the response leaves.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::{HeaderMap, HeaderValue, Request, Response, header};
+use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
-use sessile_core::store::{BoxFuture, NoStore};
+use sessile_core::exchange::{App, Exchange, FormCredential};
+use sessile_core::store::BoxFuture;
 use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, Timestamp};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::bounded::Bounded;
 use crate::failure::Failure;
+use crate::head::{Fields, response, view};
 use crate::manage::Sessions;
-use crate::slot::{Closed, Shared, Slot};
-use crate::transport::{Carried, Fields, protect};
-use crate::world::Surroundings;
+use crate::runtime::TokioRuntime;
 
 /// Gives every request behind it a session. Cheap to clone; clones share everything.
 ///
@@ -27,7 +26,8 @@ use crate::world::Surroundings;
 /// replaced: a success whose changes were lost is never sent.
 #[derive(Clone)]
 pub struct SessionLayer {
-    shared: Arc<Shared>,
+    app: App,
+    runtime: TokioRuntime,
 }
 
 impl SessionLayer {
@@ -46,14 +46,8 @@ impl SessionLayer {
     ///
     /// [`ConfigError`] when the settings do not go together, or when they ask for a store.
     pub fn in_cookies(config: Config) -> Result<Self, ConfigError> {
-        let engine = Engine::new(config)?;
-        if engine.needs_store() {
-            return Err(ConfigError::OutOfRange {
-                setting: "storage",
-                takes: "SignedCookie or EncryptedCookie where no store is given",
-            });
-        }
-        Self::with_engine(engine, AnyStore::new(NoStore))
+        let runtime = TokioRuntime::default();
+        Ok(Self { app: App::in_cookies(Engine::new(config)?, runtime.clone())?, runtime })
     }
 
     /// Sessions as `engine` rules and `store` keeps them.
@@ -63,69 +57,44 @@ impl SessionLayer {
     /// [`ConfigError::OutOfRange`] when a user's sessions are to be limited and
     /// nothing knows whose a session is.
     pub fn with_engine(engine: Engine, store: AnyStore) -> Result<Self, ConfigError> {
-        let counted = engine.needs_store() && store.as_directory().is_some();
-        if engine.sessions_per_subject().is_some() && !counted {
-            return Err(ConfigError::OutOfRange {
-                setting: "sessions_per_subject",
-                takes: "a number only with a store that knows which user a session belongs to",
-            });
-        }
-        if engine.is_development() {
-            tracing::warn!(
-                target: "sessile",
-                "development mode: session cookies travel without TLS; never use it in production"
-            );
-        }
-        let surroundings = Surroundings::default();
-        let store = Bounded::new(store, engine.store_timeout());
-        let engine = Arc::new(engine);
-        let fields = Fields::of(engine.transport());
-        let shared = Shared { engine, store, surroundings, fields, trust_forwarded_proto: false };
-        Ok(Self { shared: Arc::new(shared) })
+        let runtime = TokioRuntime::default();
+        Ok(Self { app: App::new(engine, store, runtime.clone())?, runtime })
     }
 
     /// Believes the last `X-Forwarded-Proto`: requests that a proxy received in
     /// the clear have no session. Only behind a proxy that sets it itself.
     pub fn trust_forwarded_proto(self) -> Self {
-        self.change(|shared| shared.trust_forwarded_proto = true)
+        Self { app: self.app.trust_forwarded_proto(), ..self }
     }
 
     /// Calls `listener` with everything that happens to sessions: created,
     /// rotated, ended, refused. It runs within the request: hand slow work on.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.change(|shared| shared.surroundings.listener = Some(Arc::new(listener)))
+        let runtime = self.runtime.on_event(listener);
+        Self { app: self.app.with_runtime(runtime.clone()), runtime }
     }
 
     /// Replaces the system's clock, for tests that must not wait for a deadline.
     pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        self.change(|shared| shared.surroundings.clock = Some(Arc::new(clock)))
+        let runtime = self.runtime.with_clock(clock);
+        Self { app: self.app.with_runtime(runtime.clone()), runtime }
     }
 
     /// Lists and ends sessions from outside of requests, such as an operator's page.
     pub fn sessions(&self) -> Sessions {
-        Sessions::new(self.shared.clone())
+        Sessions::new(&self.app)
     }
 
     /// The rules that requests follow.
     #[cfg(feature = "csrf")]
     pub(crate) fn engine(&self) -> &Engine {
-        &self.shared.engine
+        self.app.engine()
     }
+}
 
-    fn change(self, change: impl FnOnce(&mut Shared)) -> Self {
-        let mut shared = match Arc::try_unwrap(self.shared) {
-            Ok(shared) => shared,
-            // Another clone serves already; it keeps what it was built with.
-            Err(shared) => Shared {
-                engine: shared.engine.clone(),
-                store: shared.store.clone(),
-                surroundings: shared.surroundings.clone(),
-                fields: shared.fields.clone(),
-                trust_forwarded_proto: shared.trust_forwarded_proto,
-            },
-        };
-        change(&mut shared);
-        Self { shared: Arc::new(shared) }
+impl fmt::Debug for SessionLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SessionLayer").field(&self.app).finish()
     }
 }
 
@@ -133,15 +102,15 @@ impl<S> Layer<S> for SessionLayer {
     type Service = SessionService<S>;
 
     fn layer(&self, inner: S) -> SessionService<S> {
-        SessionService { inner, shared: self.shared.clone() }
+        SessionService { inner, app: self.app.clone() }
     }
 }
 
 /// A service behind [`SessionLayer`].
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct SessionService<S> {
     inner: S,
-    shared: Arc<Shared>,
+    app: App,
 }
 
 impl<S, In, Out> Service<Request<In>> for SessionService<S>
@@ -160,18 +129,20 @@ where
     fn call(&mut self, mut request: Request<In>) -> Self::Future {
         // The same layer around this one already: the session is one, so that its
         // changes are settled once.
-        let outer = request.extensions().get::<Slot>();
-        let slot = match outer.is_some_and(|slot| Arc::ptr_eq(slot.shared(), &self.shared)) {
+        let outer = request.extensions().get::<Exchange>();
+        let exchange = match outer.is_some_and(|outer| outer.app().is(&self.app)) {
             true => None,
             false => {
-                let carried = Carried::of(&self.shared.engine, &mut request);
-                Some(Slot::new(self.shared.clone(), carried))
+                let form = request.extensions_mut().remove::<FormCredential>();
+                let fields = Fields(request.headers());
+                let (method, uri) = (request.method().as_str(), request.uri());
+                Some(self.app.begin(&view(method, uri, &fields, request.extensions()), form))
             }
         };
-        if let Some(slot) = &slot {
-            request.extensions_mut().insert(slot.clone());
+        if let Some(exchange) = &exchange {
+            request.extensions_mut().insert(exchange.clone());
         }
-        SessionFuture { state: State::Running { handler: self.inner.call(request), slot } }
+        SessionFuture { state: State::Running { handler: self.inner.call(request), exchange } }
     }
 }
 
@@ -186,12 +157,8 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, Out> {
-        Running { #[pin] handler: F, slot: Option<Slot> },
-        Saving {
-            saving: BoxFuture<'static, Saved>,
-            response: Option<Response<Out>>,
-            in_address: bool,
-        },
+        Running { #[pin] handler: F, exchange: Option<Exchange> },
+        Saving { saving: BoxFuture<'static, Saved>, exchange: Exchange, response: Option<Response<Out>> },
     }
 }
 
@@ -208,25 +175,26 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         loop {
             let next = match self.as_mut().project().state.project() {
-                StateProjection::Running { handler, slot } => {
+                StateProjection::Running { handler, exchange } => {
                     let mut response = ready!(handler.poll(cx))?;
-                    let slot = slot.take().filter(|slot| !slot.is_untouched());
-                    let Some(slot) = slot else { return Poll::Ready(Ok(response)) };
-                    let server_error = response.status().is_server_error();
-                    let in_address = slot.is_in_address();
-                    match slot.close(server_error, response.headers_mut()) {
-                        Ok(Closed::Done) => return Poll::Ready(Ok(response)),
-                        Err(failure) => {
-                            return Poll::Ready(Ok(refuse_at(&failure, in_address)));
-                        }
-                        Ok(Closed::Planned(plan)) => {
-                            let headers = std::mem::take(response.headers_mut());
-                            let saving = Box::pin(slot.save(plan, server_error, headers));
-                            State::Saving { saving, response: Some(response), in_address }
+                    let Some(exchange) = exchange.take() else {
+                        return Poll::Ready(Ok(response));
+                    };
+                    let status = response.status().as_u16();
+                    match exchange.close(status, &mut Fields(response.headers_mut())) {
+                        Ok(None) => return Poll::Ready(Ok(response)),
+                        Err(failure) => return Poll::Ready(Ok(refuse(&exchange, failure.into()))),
+                        Ok(Some(save)) => {
+                            let mut headers = std::mem::take(response.headers_mut());
+                            let saving = Box::pin(async move {
+                                save.run(&mut Fields(&mut headers)).await?;
+                                Ok(headers)
+                            });
+                            State::Saving { saving, exchange, response: Some(response) }
                         }
                     }
                 }
-                StateProjection::Saving { saving, response, in_address } => {
+                StateProjection::Saving { saving, exchange, response } => {
                     let saved = ready!(saving.as_mut().poll(cx));
                     let Some(mut response) = response.take() else { return Poll::Pending };
                     return Poll::Ready(Ok(match saved {
@@ -234,7 +202,7 @@ where
                             *response.headers_mut() = headers;
                             response
                         }
-                        Err(failure) => refuse_at(&failure, *in_address),
+                        Err(failure) => refuse(exchange, failure),
                     }));
                 }
             };
@@ -243,24 +211,10 @@ where
     }
 }
 
-/// As [`refuse`], for an address that may hold an id.
-fn refuse_at<Out: From<&'static str>>(failure: &Failure, in_address: bool) -> Response<Out> {
-    let mut response = refuse(failure);
-    if in_address {
-        protect(response.headers_mut(), false);
-    }
-    response
-}
-
-/// The response in place of the handler's. No cookie: the visitor keeps theirs.
-/// The failure goes along in the extensions, for a middleware that has a page for it.
-pub(crate) fn refuse<Out: From<&'static str>>(failure: &Failure) -> Response<Out> {
-    failure.trace();
-    let mut response = Response::new(Out::from(failure.visitor_text()));
-    *response.status_mut() = failure.status();
-    response.extensions_mut().insert(failure.clone());
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+/// The response in place of the handler's. The failure goes along in the extensions, for a
+/// middleware that has a page for it.
+fn refuse<Out: From<&'static str>>(exchange: &Exchange, failure: Failure) -> Response<Out> {
+    let mut response = response(exchange.refusal(&failure));
+    response.extensions_mut().insert(failure);
     response
 }

@@ -39,8 +39,6 @@
 //! A guide for each task, every setting and the formats byte by byte are in the
 //! repository's `docs/`.
 
-mod accept;
-mod bounded;
 mod connect;
 mod cookies;
 #[cfg(feature = "csrf")]
@@ -49,23 +47,20 @@ pub mod csrf;
 mod extract;
 mod failure;
 mod g;
-mod headers;
+mod head;
 mod layer;
 mod links;
 #[cfg(feature = "axum")]
 mod login;
 mod manage;
-mod next_page;
-mod slot;
+mod runtime;
 #[cfg(feature = "templates")]
 pub mod templates;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod transport;
 mod typed;
-mod world;
 
-pub use accept::accepts_html;
 #[cfg(feature = "toml")]
 pub use connect::from_toml;
 pub use connect::{ConnectError, connect_store, from_env};
@@ -75,12 +70,14 @@ pub use cookies::Cookies;
 pub use csrf::{Csrf, CsrfLayer};
 pub use failure::Failure;
 pub use g::G;
+pub use head::accepts_html;
 pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
-pub use login::{LoggedIn, LoginRequired, RequireLogin, RequireLoginService};
-pub use manage::{SessionInfo, Sessions, end_session};
-pub use next_page::{NextPage, same_site};
+pub use login::{LoggedIn, LoginRequired, NextPage, RequireLogin, RequireLoginService};
+pub use manage::{Sessions, end_session};
+#[doc(no_inline)]
+pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};
 #[doc(no_inline)]
 pub use sessile_core::*;
 #[cfg(feature = "file")]
@@ -98,7 +95,6 @@ pub use sessile_redis as redis;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 #[doc(no_inline)]
 pub use sessile_sql as sql;
-pub use slot::Scheme;
 pub use typed::{Dict, Session};
 
 /// The README's first program, compiled.

@@ -14,7 +14,7 @@ use sessile_formats::django::TimestampSigner;
 use sessile_formats::itsdangerous::{SERIALIZER_SALT, UrlSafeTimedSerializer};
 use sessile_formats::json::Style;
 
-use crate::world::{Clock, system_time};
+use crate::runtime::system_time;
 
 /// How old a link may be unless [`SignedLinks::max_age`] says otherwise.
 const MAX_AGE: Duration = Duration::from_secs(3600);
@@ -51,7 +51,7 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 pub struct SignedLinks {
     format: Arc<Format>,
     max_age: Duration,
-    clock: Clock,
+    clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
 enum Format {

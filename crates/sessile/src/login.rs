@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,18 +12,15 @@ use axum_core::body::Body;
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, StatusCode, header};
-use sessile_core::native::CLOCK_LEEWAY;
+use http::{HeaderValue, Request, StatusCode, header};
+use sessile_core::Subject;
+use sessile_core::exchange::{LoginCheck, NextPage as Core, in_login_address};
 use sessile_core::store::BoxFuture;
-use sessile_core::{Profile, Subject};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::accept::accepts_html;
 use crate::failure::Failure;
-use crate::next_page::{NextPage, in_login_address};
-use crate::slot::Slot;
-use crate::typed::Session;
+use crate::head::{Fields, accepts_html, exchange, fields_view, response};
 
 /// Lets only logged-in visitors through to the routes it is around.
 ///
@@ -77,66 +75,33 @@ impl RequireLogin {
         self
     }
 
-    async fn check(&self, parts: &Parts) -> Result<(), Refused> {
-        let session: Session = Session::of(&parts.headers, &parts.extensions).await?;
-        if session.subject().is_none() {
-            return Err(Refused::LogIn);
-        }
-        let Some(max_age) = self.max_age else { return Ok(()) };
-        let slot = parts.extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
-        if slot.shared().engine.profile() != Profile::Native {
-            return Err(Refused::NotInProfile);
-        }
-        let now = slot.shared().surroundings.now();
-        match session.authenticated_at() {
-            // The clock of the process that it logged in on may be ahead, but an hour that has not
-            // come yet is no recent one.
-            Some(at) if at <= now + CLOCK_LEEWAY && now < at + max_age => Ok(()),
-            _ => Err(Refused::LogIn),
-        }
+    async fn check(&self, parts: &Parts) -> Result<LoginCheck, Failure> {
+        check(parts, self.max_age).await
     }
 
-    fn refuse(&self, parts: &Parts, refused: Refused) -> Response {
-        match refused {
-            Refused::Failed(failure) => failure.into_response(),
-            Refused::NotInProfile => {
-                tracing::error!(
-                    target: "sessile",
-                    "RequireLogin::within needs the native profile: others do not say when a \
-                     visitor logged in"
-                );
-                let text = "Something went wrong with your session on our side.\n";
-                (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    /// The response to a visitor who may not pass; `None` to one who may.
+    fn refuse(&self, parts: &Parts, check: &LoginCheck) -> Option<Response> {
+        let answer = check.answer()?;
+        match &self.login_page {
+            Some(page) if matches!(check, LoginCheck::LogIn) && accepts_html(&parts.headers) => {
+                Some(redirect(page, parts))
             }
-            Refused::LogIn => match &self.login_page {
-                Some(page) if accepts_html(&parts.headers) => redirect(page, parts),
-                _ => LoginRequired.into_response(),
-            },
+            _ => Some(response(answer)),
         }
     }
 }
 
-enum Refused {
-    LogIn,
-    NotInProfile,
-    Failed(Failure),
+async fn check(parts: &Parts, max_age: Option<Duration>) -> Result<LoginCheck, Failure> {
+    let fields = Fields(&parts.headers);
+    let request = fields_view(&fields, &parts.extensions);
+    Ok(exchange(&parts.extensions)?.check_login(&request, max_age).await?)
 }
 
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Failed(failure)
-    }
-}
-
-/// To the login page, and from there back: only to what can be asked for by an address.
+/// To the login page, and from there back to the page that was wanted.
 fn redirect(login_page: &str, parts: &Parts) -> Response {
     let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
     let wanted = uri.path_and_query().map(|page| page.as_str());
-    let wanted = wanted.filter(|_| matches!(parts.method, Method::GET | Method::HEAD));
-    let location = match wanted.and_then(crate::same_site) {
-        Some(page) => in_login_address(login_page, page),
-        None => login_page.to_owned(),
-    };
+    let location = in_login_address(login_page, parts.method.as_str(), wanted);
     match HeaderValue::try_from(location) {
         Ok(location) => (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response(),
         Err(_) => {
@@ -182,8 +147,11 @@ where
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             match guard.check(&parts).await {
-                Ok(()) => inner.call(Request::from_parts(parts, body)).await,
-                Err(refused) => Ok(guard.refuse(&parts, refused)),
+                Err(failure) => Ok(failure.into_response()),
+                Ok(check) => match guard.refuse(&parts, &check) {
+                    None => inner.call(Request::from_parts(parts, body)).await,
+                    Some(refused) => Ok(refused),
+                },
             }
         })
     }
@@ -203,10 +171,10 @@ impl<S: Send + Sync> FromRequestParts<S> for LoggedIn {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Response> {
-        let session: Session = Session::of(&parts.headers, &parts.extensions)
-            .await
-            .map_err(IntoResponse::into_response)?;
-        session.subject().map(Self).ok_or_else(|| LoginRequired.into_response())
+        match check(parts, None).await.map_err(IntoResponse::into_response)? {
+            LoginCheck::Passed(user) => Ok(Self(user)),
+            _ => Err(LoginRequired.into_response()),
+        }
     }
 }
 
@@ -216,9 +184,7 @@ pub struct LoginRequired;
 
 impl IntoResponse for LoginRequired {
     fn into_response(self) -> Response {
-        // RFC 9110, 11.6.1: a 401 names a scheme. Browsers ask nobody because of this one.
-        let challenge = [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Cookie"))];
-        (StatusCode::UNAUTHORIZED, challenge, "Please log in first.\n").into_response()
+        LoginCheck::LogIn.answer().map(response).unwrap_or_default()
     }
 }
 
@@ -230,10 +196,36 @@ impl fmt::Display for LoginRequired {
 
 impl std::error::Error for LoginRequired {}
 
+/// The page to go back to after logging in, from `?next=` of the address, as an extractor.
+///
+/// Anything that would lead to another site counts as missing: an address such
+/// as `/login?next=//evil.example` is how visitors are sent from a page they
+/// trust to one that asks for their password again.
+///
+/// ```
+/// use axum::response::Redirect;
+/// use sessile::{NextPage, Session};
+///
+/// async fn log_in(session: Session, next: NextPage) -> Redirect {
+///     session.log_in("alice");
+///     Redirect::to(next.or("/"))
+/// }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NextPage(Core);
+
+impl Deref for NextPage {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.0
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for NextPage {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
+        Ok(Self(parts.uri.query().map(Core::in_query).unwrap_or_default()))
     }
 }

@@ -4,12 +4,13 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
-use crate::failure::Failure;
-use crate::slot::Slot;
 use http::{Extensions, HeaderMap};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sessile_core::{Session as Core, SessionError, Value, from_value, to_value};
+
+use crate::failure::Failure;
+use crate::head::{Fields, exchange, fields_view};
 
 /// The visitor's session, as an axum extractor.
 ///
@@ -52,8 +53,9 @@ impl<T> Session<T> {
     ///
     /// [`Failure`]: answer with its status and text.
     pub async fn of(headers: &HeaderMap, extensions: &Extensions) -> Result<Self, Failure> {
-        let slot = extensions.get::<Slot>().ok_or(Failure::NoLayer)?;
-        slot.session(headers, extensions).await.map(Self::new)
+        let fields = Fields(headers);
+        let session = exchange(extensions)?.session(&fields_view(&fields, extensions)).await?;
+        Ok(Self::new(session))
     }
 }
 

@@ -1,7 +1,8 @@
 //! What visitors meet while the store is broken, and afterwards.
 
 use http::Method;
-use sessile::{Config, Failure as Refusal};
+use sessile::Config;
+use sessile_core::exchange::Failure as Refusal;
 use sessile_core::store::Record;
 use sessile_core::{AnyStore, SessionStore};
 

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::Exchange;
 use super::bounded::Bounded;
 use super::credential::{Carried, FormCredential, HeaderField};
 use super::head::{Headers, RequestView, Scheme};
 use super::runtime::{self, Ambient, Runtime};
 use super::sessions::Sessions;
-use super::Exchange;
+use crate::Timestamp;
 use crate::config::ConfigError;
 use crate::engine::Engine;
 use crate::event::{Event, EventKind};
 use crate::store::{AnyStore, NoStore, SessionStore, StoreError};
-use crate::time::Timestamp;
 
 /// The rules, the store and the runtime that all requests of one application share. Clones are
 /// the same.

@@ -7,12 +7,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::runtime::Runtime;
+use crate::Timestamp;
 use crate::id::{StoreKey, Subject};
 use crate::store::{
     AnyStore, BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError,
     StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
 };
-use crate::time::Timestamp;
 
 /// A store whose calls are given up after a while. The call is dropped, which
 /// stores must bear; whether a write happened is then unknown.

@@ -30,6 +30,20 @@ impl Cookies {
         cookie::find(headers, name, Pick::First).text().map(str::to_owned)
     }
 
+    /// The value of one cookie, as [`get`](Self::get), for a page that may stand outside of every
+    /// session layer.
+    pub fn named<H: Headers>(
+        exchange: Option<&Exchange>,
+        request: &RequestView<'_, H>,
+        name: &str,
+    ) -> Option<String> {
+        if let Some(exchange) = exchange {
+            exchange.note_read();
+        }
+        let found = cookie::find(request.headers.values("cookie"), name, Pick::First);
+        found.text().map(str::to_owned)
+    }
+
     /// Sets a cookie on the response. Of several with one name the last is sent.
     ///
     /// # Errors

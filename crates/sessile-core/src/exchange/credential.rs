@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::csrf::Form;
+use super::failure::{Answer, PLAIN};
 use super::head::{Headers, RequestView, ResponseHeaders, no_store};
 use crate::engine::Engine;
 use crate::id::SessionId;
@@ -88,6 +90,16 @@ impl FormCredential {
     /// Among the fields of a form, decoded, where `name` is the transport's field.
     pub fn find<'r>(fields: impl IntoIterator<Item = (&'r str, &'r str)>, name: &str) -> Self {
         Self::of(in_form(fields, name))
+    }
+
+    /// The answer to a request whose form could not be searched for the id.
+    pub fn refusal(form: &Form) -> Answer<&'static str> {
+        let mut answer = match form {
+            Form::TooLarge => Answer::new(413, PLAIN, "The form is too large.\n"),
+            _ => Answer::new(400, PLAIN, "The form did not arrive whole.\n"),
+        };
+        answer.headers.push(("referrer-policy", "no-referrer"));
+        answer
     }
 
     fn of(sent: Sent<'_>) -> Self {

@@ -6,8 +6,8 @@ use super::failure::{Answer, Failure, PLAIN};
 use super::head::{Headers, RequestView};
 use super::request::Exchange;
 use crate::config::Profile;
-use crate::format::native::CLOCK_LEEWAY;
 use crate::id::Subject;
+use crate::native::CLOCK_LEEWAY;
 
 /// Whether a visitor may see a page for logged-in visitors.
 #[derive(Clone, Debug)]

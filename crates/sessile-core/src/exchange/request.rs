@@ -81,6 +81,11 @@ impl Exchange {
         &self.0.csrf
     }
 
+    /// Whether the request is under protection from forgery.
+    pub fn is_protected(&self) -> bool {
+        self.0.csrf.get().is_some()
+    }
+
     pub(super) fn carried(&self) -> Option<&Carried> {
         self.0.carried.as_deref()
     }
@@ -144,10 +149,8 @@ impl Exchange {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
         let credential = sent.one().map(str::as_bytes).or(chunks.value(&found));
-        let opened = spanned!(
-            "session_load",
-            drive::open(engine, app.bounded(), credential, &mut ambient)
-        );
+        let opened =
+            spanned!("session_load", drive::open(engine, app.bounded(), credential, &mut ambient));
         match opened {
             Ok(session) => {
                 chunks.mark(&session);

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use crate::Timestamp;
 use crate::drive::World;
 use crate::error::RandomError;
 use crate::event::Event;
 use crate::store::BoxFuture;
-use crate::time::Timestamp;
 
 /// The clock, the randomness and the timers of one program.
 ///

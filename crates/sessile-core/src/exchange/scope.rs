@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
-use crate::value::{Value, ValueError, to_value};
+use crate::{Value, ValueError, to_value};
 
 /// What middleware and handlers of one request share, by name. Nothing of it is stored or sent;
 /// the values are dropped with the request.

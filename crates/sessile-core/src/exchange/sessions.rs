@@ -5,17 +5,15 @@ use std::time::Duration;
 use super::app::App;
 use super::bounded::no_directory;
 use super::runtime::{Ambient, Runtime};
+use crate::Map;
+use crate::Timestamp;
 use crate::drive;
 use crate::engine::Engine;
 use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
 use crate::id::{Handle, StoreKey, Subject};
 use crate::session::Session;
-use crate::store::{
-    AnyStore, Directory, Record, SessionStore as _, StoreError, StoreErrorKind,
-};
-use crate::time::Timestamp;
-use crate::value::Map;
+use crate::store::{AnyStore, Directory, Record, SessionStore as _, StoreError, StoreErrorKind};
 
 /// How long sessions are over when they are swept: a server whose clock is ahead, or stepped, by
 /// no more ends nobody's session for the others. Stores that forget by themselves wait as long.

@@ -4,7 +4,7 @@ use sessile_core::store::{Cached, CachedOptions, SharedCache};
 use sessile_core::{AnyStore, Config, StoreChoice, StoreError};
 
 use super::ConnectError;
-use crate::world::system_time;
+use crate::runtime::system_time;
 
 /// What the keys of a cache of our own begin with.
 #[cfg(any(feature = "redis", feature = "memcached"))]

@@ -4,7 +4,7 @@ use sessile_core::store::{Dual, DualOptions, Layout};
 use sessile_core::{AnyStore, Config, Engine, Map, Timestamp};
 
 use super::ConnectError;
-use crate::world::system_time;
+use crate::runtime::system_time;
 
 pub(super) fn open(
     new: AnyStore,

@@ -4,16 +4,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use sessile_core::exchange::sweep;
 use sessile_core::store::{
     CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
     WriteOutcome,
 };
 use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
 
-use crate::world::{swept_at, system_time};
-
-/// How many entries are removed at a time.
-const BATCH: usize = 500;
+use crate::runtime::TokioRuntime;
 
 /// The store, swept for as long as it is in use; as it was where the settings
 /// do not ask for that or it forgets by itself.
@@ -71,18 +69,7 @@ impl Sweepable {
         if self.under_way.swap(true, Ordering::AcqRel) {
             return;
         }
-        if let Some(sweeper) = self.store.as_sweep() {
-            loop {
-                match sweeper.sweep(swept_at(system_time()), BATCH).await {
-                    Ok(BATCH..) => tokio::task::yield_now().await,
-                    Ok(_) => break,
-                    Err(error) => {
-                        tracing::warn!(target: "sessile", %error, "sweeping failed; trying later");
-                        break;
-                    }
-                }
-            }
-        }
+        sweep(&self.store, &TokioRuntime::default()).await;
         self.under_way.store(false, Ordering::Release);
     }
 }

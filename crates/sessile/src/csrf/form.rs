@@ -1,4 +1,4 @@
-//! The token in a form, found without taking the form away from the handler.
+//! Fields of a form, found without taking the form away from the handler.
 
 mod strict;
 mod tee;
@@ -10,80 +10,27 @@ use bytes::Bytes;
 use futures_core::Stream as _;
 use http::{HeaderMap, header};
 use multer::Multipart;
+use sessile_core::exchange::{Form, FormFields};
 
 use self::tee::Tee;
 
-/// A token no longer than this is read whole; a longer one is none of anybody's.
+/// The longest value that is read whole, in bytes: longer than every token and every id.
 const MAX_VALUE: usize = 4096;
 
-/// No token of anybody's.
-const WRONG: &str = "\u{fffd}";
-
-/// Which fields may carry the token, and which of several counts.
-#[derive(Clone, Copy)]
-pub(crate) enum Wanted<'a> {
-    /// The first of this name. What follows it is not read.
-    First(&'a str),
-    /// The last of this name, as Django takes it.
-    Last(&'a str),
-    /// All whose names end so, as Flask-WTF looks for prefixed ones.
-    EndingIn(&'a str),
-}
-
-impl Wanted<'_> {
-    fn takes(self, name: &str) -> bool {
-        match self {
-            Self::First(wanted) | Self::Last(wanted) => name == wanted,
-            Self::EndingIn(end) => name.ends_with(end),
-        }
-    }
-
-    fn is_enough(self) -> bool {
-        matches!(self, Self::First(_))
-    }
-
-    /// What a form comes to that the originals may read otherwise than we can: a token that is
-    /// wrong, so that neither an earlier field nor a header is taken in its place.
-    fn unlike(self) -> Vec<(String, String)> {
-        match self {
-            Self::First(_) => Vec::new(),
-            Self::Last(name) | Self::EndingIn(name) => vec![(name.to_owned(), WRONG.to_owned())],
-        }
-    }
-
-    /// Keeps what may still count.
-    fn keep(self, fields: &mut Vec<(String, String)>, name: String, value: String) {
-        if matches!(self, Self::Last(_)) {
-            fields.clear();
-        }
-        fields.push((name, value));
-    }
-}
-
-/// What was found, and the body as the handler shall read it.
+/// What was found, and the body as the handler shall read it: every byte, those that were looked
+/// at and the rest.
 pub(crate) struct Read {
-    /// Names and values, in the form's order.
-    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) form: Form,
     pub(crate) body: Body,
 }
 
-/// Why a form was not read to its token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unread {
-    /// The token did not come within the limit.
-    TooLarge,
-    /// The connection broke.
-    Broken,
-}
-
-/// Looks for the token in the body, if that is a form. At most `limit` bytes are
-/// read and kept; the handler gets every byte, those and the rest.
+/// Looks for fields in the body, if that is a form. At most `limit` bytes are read and kept.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
-    wanted: Wanted<'_>,
+    wanted: &FormFields,
     limit: usize,
-) -> Result<Read, Unread> {
+) -> Read {
     let kind = headers.get(header::CONTENT_TYPE).map_or(Ok(""), |value| value.to_str());
     let kind = kind.unwrap_or(NO_TYPE);
     let essence = kind.split(';').next().unwrap_or_default().trim();
@@ -91,26 +38,26 @@ pub(crate) async fn read(
         essence.eq_ignore_ascii_case("application/x-www-form-urlencoded"),
         essence.eq_ignore_ascii_case("multipart/form-data"),
     );
-    let django = matches!(wanted, Wanted::Last(_));
+    let django = matches!(wanted, FormFields::Last(_));
     let fields = match wanted {
         _ if form && !(django && has_other_charset(kind)) => {
             return urlencoded(body, wanted, limit).await;
         }
-        Wanted::First(_) if parts => match multer::parse_boundary(kind) {
+        FormFields::First(_) if parts => match multer::parse_boundary(kind) {
             Ok(boundary) => return multipart(body, boundary, wanted, limit).await,
             Err(_) => Vec::new(),
         },
-        Wanted::First(_) => Vec::new(),
+        FormFields::First(_) => Vec::new(),
         _ if parts => match strict::boundary(kind) {
             Some(boundary) => return strict_multipart(body, boundary, wanted, limit).await,
             // Werkzeug reads no form without a boundary.
             None if !django && !kind.to_ascii_lowercase().contains("boundary") => Vec::new(),
-            None => wanted.unlike(),
+            None => wanted.of_unclear_form(),
         },
-        _ if form || kind == NO_TYPE => wanted.unlike(),
+        _ if form || kind == NO_TYPE => wanted.of_unclear_form(),
         _ => Vec::new(),
     };
-    Ok(Read { fields, body })
+    Read { form: Form::Fields(fields), body }
 }
 
 /// In place of a type that is no text.
@@ -138,19 +85,22 @@ fn is_file(part: &multer::Field<'_>) -> bool {
         })
 }
 
-async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
+/// The whole body, or what kept it from being read within the limit.
+async fn whole(body: Body, limit: usize) -> Result<Bytes, Read> {
     let (mut rest, mut kept, mut size) = (body.into_data_stream(), Vec::new(), 0_usize);
     while let Some(chunk) = std::future::poll_fn(|cx| Pin::new(&mut rest).poll_next(cx)).await {
-        let chunk: Bytes = chunk.map_err(|_| Unread::Broken)?;
+        let Ok(chunk) = chunk else {
+            return Err(Read { form: Form::Broken, body: Body::empty() });
+        };
         // HTTP/2 has frames without data, as many as one likes.
         if chunk.is_empty() {
             continue;
         }
         size = size.saturating_add(chunk.len());
-        if size > limit {
-            return Err(Unread::TooLarge);
-        }
         kept.push(chunk);
+        if size > limit {
+            return Err(Read { form: Form::TooLarge, body: tee::replay(kept, Some(rest)) });
+        }
     }
     // One chunk, which is what most forms are, is not copied.
     Ok(match kept.as_slice() {
@@ -159,27 +109,28 @@ async fn whole(body: Body, limit: usize) -> Result<Bytes, Unread> {
     })
 }
 
-async fn urlencoded(body: Body, wanted: Wanted<'_>, limit: usize) -> Result<Read, Unread> {
-    let form = whole(body, limit).await?;
+async fn urlencoded(body: Body, wanted: &FormFields, limit: usize) -> Read {
+    let form = match whole(body, limit).await {
+        Ok(form) => form,
+        Err(unread) => return unread,
+    };
     let mut fields = Vec::new();
     for (name, value) in form_urlencoded::parse(&form) {
         if wanted.takes(&name) {
             wanted.keep(&mut fields, name.into_owned(), value.into_owned());
-            if wanted.is_enough() {
+            if wanted.is_first_enough() {
                 break;
             }
         }
     }
-    Ok(Read { fields, body: Body::from(form) })
+    Read { form: Form::Fields(fields), body: Body::from(form) }
 }
 
-async fn strict_multipart(
-    body: Body,
-    boundary: &str,
-    wanted: Wanted<'_>,
-    limit: usize,
-) -> Result<Read, Unread> {
-    let form = whole(body, limit).await?;
+async fn strict_multipart(body: Body, boundary: &str, wanted: &FormFields, limit: usize) -> Read {
+    let form = match whole(body, limit).await {
+        Ok(form) => form,
+        Err(unread) => return unread,
+    };
     let mut fields = Vec::new();
     match strict::fields(&form, boundary) {
         Some(all) => {
@@ -190,18 +141,13 @@ async fn strict_multipart(
         }
         // Nothing is a form of nothing for everybody.
         None if form.is_empty() => {}
-        None => fields = wanted.unlike(),
+        None => fields = wanted.of_unclear_form(),
     }
-    Ok(Read { fields, body: Body::from(form) })
+    Read { form: Form::Fields(fields), body: Body::from(form) }
 }
 
 /// Reads no further than to the first field of the name.
-async fn multipart(
-    body: Body,
-    boundary: String,
-    wanted: Wanted<'_>,
-    limit: usize,
-) -> Result<Read, Unread> {
+async fn multipart(body: Body, boundary: String, wanted: &FormFields, limit: usize) -> Read {
     let tee = Tee::new(body, limit);
     let mut form = Multipart::new(tee.clone(), boundary);
     let mut fields = Vec::new();
@@ -222,13 +168,13 @@ async fn multipart(
         }
         value.truncate(MAX_VALUE.saturating_add(1));
         wanted.keep(&mut fields, name, String::from_utf8_lossy(&value).into_owned());
-        if wanted.is_enough() {
+        if wanted.is_first_enough() {
             break;
         }
     }
     drop(form);
-    let taken = tee.into_taken()?;
-    Ok(Read { fields, body: taken.into_body() })
+    let (stopped, body) = tee.into_body();
+    Read { form: stopped.unwrap_or(Form::Fields(fields)), body }
 }
 
 #[cfg(test)]
@@ -257,13 +203,18 @@ mod tests {
             ("text/plain", "token=x"),
         ];
         for (kind, form) in kinds {
-            for wanted in [Wanted::First("token"), Wanted::Last("token"), Wanted::EndingIn("n")] {
+            for wanted in [
+                FormFields::First("token".into()),
+                FormFields::Last("token".into()),
+                FormFields::EndingIn("n".into()),
+            ] {
                 for size in [1, 1000] {
                     let frames = form.as_bytes().chunks(size).map(Bytes::copy_from_slice);
                     // Frames without data among them.
                     let frames = frames.flat_map(|frame| [Bytes::new(), frame]).collect();
-                    let read = read(&headers(kind), body(frames), wanted, 1000).await;
-                    assert_eq!(whole(read.ok().unwrap().body).await, form, "{kind} {form} {size}");
+                    let read = read(&headers(kind), body(frames), &wanted, 1000).await;
+                    assert!(matches!(read.form, Form::Fields(_)));
+                    assert_eq!(whole(read.body).await, form, "{kind} {form} {size}");
                 }
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, Output, State, Value};
+use sessile_core::exchange::{Csrf, Exchange};
 
 use super::views::Current;
 
@@ -35,11 +36,13 @@ impl CsrfView {
         const NO_LAYER: &str = "there is no CsrfLayer around this page; add \
                                 .layer(CsrfLayer::native()) before the session's layer (a page \
                                 that is also shown outside of it can ask {% if csrf_token %})";
-        let slot = self.current.slot().filter(|slot| slot.csrf().get().is_some());
-        let slot = slot.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, NO_LAYER))?;
+        let exchange = self.current.exchange().filter(|exchange| exchange.is_protected());
+        let exchange = exchange.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, NO_LAYER))?;
         // Without the session this is the first try at a page: it is loaded, and all is done again.
-        let Some(session) = self.current.session() else { return Ok(Value::from("")) };
-        let csrf = crate::Csrf::new(slot.clone(), session.clone());
+        if self.current.session().is_none() {
+            return Ok(Value::from(""));
+        }
+        let Some(csrf) = Csrf::opened(exchange) else { return Ok(Value::from("")) };
         Ok(match self.shows {
             Shows::Token => csrf.token().into(),
             Shows::Field => Value::from_safe_string(csrf.field()),
@@ -48,7 +51,7 @@ impl CsrfView {
     }
 
     fn has_layer(&self) -> bool {
-        self.current.slot().is_some_and(|slot| slot.csrf().get().is_some())
+        self.current.exchange().is_some_and(Exchange::is_protected)
     }
 }
 

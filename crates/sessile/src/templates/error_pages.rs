@@ -15,8 +15,8 @@ use tower_service::Service;
 
 use super::Shared;
 use super::page::{Asked, Page};
-use crate::accept::accepts_html;
 use crate::failure::Failure;
+use crate::head::accepts_html;
 
 /// Puts a page in place of an error's plain text, for visitors whose browser
 /// takes HTML. Status and other headers stay.

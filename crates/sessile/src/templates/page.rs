@@ -14,7 +14,8 @@ use super::views::{Current, Globals};
 use super::{Shared, TemplateError};
 use crate::failure::Failure;
 use crate::g::G;
-use crate::slot::{Scheme, Slot};
+use crate::head::{Fields, fields_view};
+use sessile_core::exchange::{Exchange, Scheme};
 
 /// Makes pages, as an extractor. See [`Templates`](super::Templates).
 #[derive(Clone)]
@@ -35,8 +36,8 @@ impl Asked {
     /// Without a session for a page that stands outside of the session layer.
     pub(super) fn of(parts: &Parts) -> Self {
         let mut extensions = Extensions::new();
-        if let Some(slot) = parts.extensions.get::<Slot>() {
-            extensions.insert(slot.clone());
+        if let Some(exchange) = parts.extensions.get::<Exchange>() {
+            extensions.insert(exchange.clone());
         }
         if let Some(scheme) = parts.extensions.get::<Scheme>() {
             extensions.insert(*scheme);
@@ -46,8 +47,8 @@ impl Asked {
         Self { method, uri: uri.clone(), headers, extensions }
     }
 
-    pub(super) fn slot(&self) -> Option<&Slot> {
-        self.extensions.get::<Slot>()
+    pub(super) fn exchange(&self) -> Option<&Exchange> {
+        self.extensions.get::<Exchange>()
     }
 }
 
@@ -97,9 +98,10 @@ impl Page {
     }
 
     async fn load(&self, current: &Current) -> Result<(), RenderError> {
-        let Some(slot) = self.request.slot() else { return Ok(()) };
-        let session = slot.session(&self.request.headers, &self.request.extensions).await;
-        current.set_session(session.map_err(RenderError::Session)?);
+        let Some(exchange) = self.request.exchange() else { return Ok(()) };
+        let fields = Fields(&self.request.headers);
+        let session = exchange.session(&fields_view(&fields, &self.request.extensions)).await;
+        current.set_session(session.map_err(|failure| RenderError::Session(failure.into()))?);
         Ok(())
     }
 

@@ -8,15 +8,15 @@ use std::sync::{Arc, OnceLock};
 use http::header;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value, context};
-use sessile_core::cookie::{self, Pick};
+use sessile_core::exchange::{Cookies, Exchange};
 use sessile_core::{FlashedMessage, Session, Value as Stored};
 
-#[cfg(feature = "csrf")]
 use super::csrf::{CsrfView, Shows};
 use super::page::Asked;
 use crate::g::G;
 #[cfg(feature = "csrf")]
-use crate::slot::Slot;
+use crate::head::{Fields, fields_view};
+#[cfg(feature = "csrf")]
 
 /// One request, as its templates come to know it.
 pub(super) struct Current {
@@ -38,12 +38,12 @@ impl Current {
     pub(super) fn misses_session(&self) -> bool {
         self.asked_for_session.load(Ordering::Relaxed)
             && self.session.get().is_none()
-            && self.request.slot().is_some()
+            && self.request.exchange().is_some()
     }
 
     #[cfg(feature = "csrf")]
-    pub(super) fn slot(&self) -> Option<&Slot> {
-        self.request.slot()
+    pub(super) fn exchange(&self) -> Option<&Exchange> {
+        self.request.exchange()
     }
 
     pub(super) fn session(&self) -> Option<&Session> {
@@ -243,12 +243,10 @@ impl Object for CookiesView {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let request = &self.0.request;
-        if let Some(slot) = request.slot() {
-            slot.note_read();
-        }
-        let headers = request.headers.get_all(header::COOKIE).iter();
-        let found = cookie::find(headers.map(|value| value.as_bytes()), key.as_str()?, Pick::First);
-        found.text().map(Value::from)
+        let name = key.as_str()?;
+        let fields = Fields(&request.headers);
+        let view = fields_view(&fields, &request.extensions);
+        Cookies::named(request.exchange(), &view, name).map(Value::from)
     }
 }
 

@@ -185,7 +185,7 @@ impl TestClient {
         }
         self.keep(response.headers(), &uri);
         let done = kept.lock().unwrap_or_else(PoisonError::into_inner).1.take();
-        done.ok_or(TestError::Session(Failure::NoLayer))
+        done.ok_or(TestError::Session(Failure::NO_LAYER))
     }
 
     fn uri(&self, path: &str) -> Result<Uri, TestError> {

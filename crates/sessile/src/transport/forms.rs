@@ -7,14 +7,15 @@ use std::task::{Context, Poll};
 
 use axum_core::body::Body;
 use axum_core::response::Response;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, header};
 use pin_project_lite::pin_project;
-use sessile_core::transport::{Place, in_form};
+use sessile_core::exchange::{Form, FormCredential, FormFields};
+use sessile_core::transport::Place;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::carried::InForm;
-use crate::csrf::form::{self, Unread, Wanted};
+use crate::csrf::form;
+use crate::head::response;
 use crate::layer::{SessionFuture, SessionLayer, SessionService};
 
 /// Bytes of a form that are read in search of the id, unless set.
@@ -88,7 +89,7 @@ where
         let name = match &self.name {
             Some(name) if may_have_a_form(request.method(), request.headers()) => name.clone(),
             Some(_) => {
-                request.extensions_mut().insert(InForm::Nothing);
+                request.extensions_mut().insert(FormCredential::none());
                 return FormSessionFuture {
                     state: State::Passed { answer: self.inner.call(request) },
                 };
@@ -105,15 +106,12 @@ where
         let limit = self.limit;
         let reading = Box::pin(async move {
             let (mut parts, body) = request.into_parts();
-            let wanted = Wanted::First(&name);
-            match form::read(&parts.headers, body, wanted, limit).await {
-                Ok(read) => {
-                    let fields = read.fields.iter().map(|(its, value)| (&**its, &**value));
-                    parts.extensions.insert(InForm::of(in_form(fields, &name)));
-                    inner.call(Request::from_parts(parts, read.body)).await
-                }
-                Err(unread) => Ok(refuse(unread, limit)),
-            }
+            let wanted = FormFields::First(String::from(&*name));
+            let read = form::read(&parts.headers, body, &wanted, limit).await;
+            let Form::Fields(fields) = read.form else { return Ok(refuse(&read.form, limit)) };
+            let fields = fields.iter().map(|(its, value)| (&**its, &**value));
+            parts.extensions.insert(FormCredential::find(fields, &name));
+            inner.call(Request::from_parts(parts, read.body)).await
         });
         FormSessionFuture { state: State::Reading { reading } }
     }
@@ -124,19 +122,9 @@ fn may_have_a_form(method: &Method, headers: &HeaderMap) -> bool {
     !matches!(*method, Method::GET | Method::HEAD) && headers.contains_key(header::CONTENT_TYPE)
 }
 
-fn refuse(unread: Unread, limit: usize) -> Response {
-    tracing::warn!(target: "sessile", ?unread, limit, "a form was refused: its session id was not reached");
-    let (status, text) = match unread {
-        Unread::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The form is too large.\n"),
-        Unread::Broken => (StatusCode::BAD_REQUEST, "The form did not arrive whole.\n"),
-    };
-    let mut response = Response::new(Body::from(text));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+fn refuse(form: &Form, limit: usize) -> Response {
+    tracing::warn!(target: "sessile", ?form, limit, "a form was refused: its session id was not reached");
+    response(FormCredential::refusal(form))
 }
 
 pin_project! {

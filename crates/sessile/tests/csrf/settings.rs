@@ -61,7 +61,7 @@ async fn djangos_and_flask_wtfs_by_their_names() {
     ]);
     let site = site_with(csrf, Config::flask_session(None), MemoryStore::default());
     let meta = Browser::default().get(&site, "/meta").await.text();
-    assert!(meta.starts_with("<meta name=\"&#34;odd\" content=\"I"), "{meta}");
+    assert!(meta.starts_with("<meta name=\"&quot;odd\" content=\"I"), "{meta}");
     for (method, expected) in [("POST", StatusCode::OK), ("PUT", StatusCode::BAD_REQUEST)] {
         let answer = Browser::default().send(&site, method, "/echo", &[], "").await;
         assert_eq!(answer.status, expected);

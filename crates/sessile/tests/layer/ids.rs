@@ -76,7 +76,7 @@ async fn r01_without_random_bytes_there_is_no_id() {
     let error = drive::commit(&engine, &store, &session, false, &mut world).await.unwrap_err();
     assert!(matches!(error, CommitError::Random(_)), "{error}");
     assert!(store.is_empty());
-    let failure = sessile::Failure::Commit(error.into());
+    let failure = sessile::Failure::from(sessile_core::exchange::Failure::Commit(error.into()));
     assert_eq!(failure.status().as_u16(), 500);
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Method;
-use sessile::{Config, EventKind, Failure, OpenError, Storage, StoreError, StoreErrorKind};
+use sessile::{Config, EventKind, Failure, Storage, StoreError, StoreErrorKind};
 use sessile_conformance::http::Call;
 
 use crate::support::{HELD, SECRET, held, stage};
@@ -104,7 +104,7 @@ fn inside(shown: &mut String) -> Vec<String> {
     let id = sessile::SessionId::from_random(&[3; 24]);
     let key = id.store_key();
     let store = StoreError::new("memory", StoreErrorKind::Full);
-    let failure = Failure::Open(OpenError::Store(store).into());
+    let failure = Failure::from(store);
     let cookie = sessile::Cookie::new("theme", MARKER);
     let refused = sessile::Cookie::new("theme", format!("{MARKER}\r\n"))
         .set(sessile::Timestamp::from_secs(0))

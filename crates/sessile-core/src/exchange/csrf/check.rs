@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::form::{Form, FormFields};
 use super::guard::{CsrfGuard, Rules};
 use super::refusal::Refusal;
 use super::state::CsrfState;
@@ -21,29 +22,6 @@ pub enum CsrfCheck {
     /// The head does not settle it: read the form for these fields, then call
     /// [`Exchange::check_csrf_form`].
     Form(FormFields),
-}
-
-/// Which fields of a form may carry the token, and which of several counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FormFields {
-    /// The first of this name. What follows it need not be read.
-    First(String),
-    /// The last of this name, as Django takes it.
-    Last(String),
-    /// All whose names end so, as Flask-WTF looks for prefixed ones.
-    EndingIn(String),
-}
-
-/// What a reader of forms found.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Form {
-    /// These names and values, in the form's order; none where the request is no form.
-    Fields(Vec<(String, String)>),
-    /// The form is longer than [`CsrfGuard::max_form_bytes`], and what was wanted did not come
-    /// before.
-    TooLarge,
-    /// The connection broke.
-    Broken,
 }
 
 /// Why the handler is not reached.
@@ -109,10 +87,9 @@ impl Exchange {
             Rules::Django(..) if request.method == "POST" => {
                 Ok(CsrfCheck::Form(FormFields::Last(guard.field_name().to_owned())))
             }
-            Rules::Django(..) => self
-                .decide(request, Form::Fields(Vec::new()))
-                .await
-                .map(|()| CsrfCheck::Passed),
+            Rules::Django(..) => {
+                self.decide(request, Form::Fields(Vec::new())).await.map(|()| CsrfCheck::Passed)
+            }
         };
         checked.inspect_err(|stop| self.report_stop(stop, request))
     }
@@ -254,8 +231,7 @@ impl Exchange {
         let [origin, referer] = ["origin", "referer"].map(|name| request.field(name));
         let header_name = rules.header().map(str::to_ascii_lowercase);
         let header_token = header_name.as_deref().and_then(|name| request.field(name));
-        let (host, secure) =
-            (request.host().unwrap_or_default(), self.app().is_over_tls(request));
+        let (host, secure) = (request.host().unwrap_or_default(), self.app().is_over_tls(request));
         let port = host.rsplit_once(':').map(|(_, port)| port);
         let named = port.filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()));
         let asked = django::Request {
@@ -311,7 +287,9 @@ impl CsrfGuard {
     ) -> Option<Cow<'h, str>> {
         match &self.rules {
             Rules::Native(_) => None,
-            Rules::FlaskWtf(rules, _) => token_in(request, rules.headers.iter().map(String::as_str)),
+            Rules::FlaskWtf(rules, _) => {
+                token_in(request, rules.headers.iter().map(String::as_str))
+            }
             Rules::Django(rules, _) => token_in(request, rules.header().into_iter()),
         }
     }
@@ -346,15 +324,4 @@ fn native_origin<H: Headers>(
         referer: referer.as_deref(),
     };
     native::origin(rules, &asked).map_err(Refusal::Native)
-}
-
-/// Values may be secret.
-impl std::fmt::Debug for Form {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Fields(fields) => write!(f, "Fields({})", fields.len()),
-            Self::TooLarge => f.write_str("TooLarge"),
-            Self::Broken => f.write_str("Broken"),
-        }
-    }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
+use crate::SecretKey;
+use crate::Value;
 use crate::csrf::django::DjangoCookie;
 use crate::csrf::native::BadOrigin;
 use crate::csrf::{django, flask_wtf, native};
-use crate::keys::SecretKey;
 use crate::settings::{CSRF_FORM_LIMIT, CsrfRules, Settings, SettingsError};
-use crate::value::Value;
 
 /// The rules by which requests are refused that another site may have sent in the visitor's name.
 #[derive(Clone)]

@@ -4,12 +4,14 @@
 //! The rules themselves are pure and in [`crate::csrf`].
 
 mod check;
+mod form;
 mod guard;
 mod refusal;
 mod state;
 mod tokens;
 
-pub use check::{CsrfCheck, CsrfStop, Form, FormFields};
+pub use check::{CsrfCheck, CsrfStop};
+pub use form::{Form, FormFields};
 pub use guard::CsrfGuard;
 pub use refusal::Refusal;
 pub(super) use state::CsrfState;

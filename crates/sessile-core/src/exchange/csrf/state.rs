@@ -3,15 +3,15 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::guard::{CsrfGuard, Rules, as_text};
+use crate::Value;
 use crate::cookie::{self, Cookie, CookieError, Pick};
 use crate::csrf::django::DjangoCookie;
 use crate::csrf::{django, flask_wtf, native};
 use crate::error::RandomError;
 use crate::exchange::head::Headers;
 use crate::exchange::request::Exchange;
-use crate::format::django::csrf as masked;
 use crate::session::Session;
-use crate::value::Value;
+use sessile_formats::django::csrf as masked;
 
 /// The native cookie of a visitor without a session; without the prefix where
 /// the session's cookie is not `Secure` either.
@@ -24,7 +24,6 @@ pub(in crate::exchange) struct CsrfState {
     cookies: OnceLock<Vec<Vec<u8>>>,
     made: OnceLock<Mutex<Made>>,
 }
-
 
 /// What this request made.
 #[derive(Default)]
@@ -83,7 +82,11 @@ impl CsrfState {
 
     /// The native secret to check a token with. What the session holds counts,
     /// be it damaged; the cookie is for visitors whose session holds none.
-    pub(super) fn native_secret(&self, exchange: &Exchange, session: &Session) -> Option<native::Secret> {
+    pub(super) fn native_secret(
+        &self,
+        exchange: &Exchange,
+        session: &Session,
+    ) -> Option<native::Secret> {
         if let Some(kept) = session.get_value(native::SESSION_KEY) {
             return as_text(Some(&kept)).and_then(native::Secret::read);
         }

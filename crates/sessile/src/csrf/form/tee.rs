@@ -7,8 +7,7 @@ use std::task::{Context, Poll, ready};
 use axum_core::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_core::Stream;
-
-use super::Unread;
+use sessile_core::exchange::Form;
 
 /// The least that the parser of multipart forms is given at a time, in bytes.
 const PIECE: usize = 8 << 10;
@@ -17,7 +16,7 @@ const PIECE: usize = 8 << 10;
 const GROWTH: usize = 4;
 
 /// A body, and what was read of it.
-pub(super) struct Taken {
+struct Taken {
     kept: Vec<Bytes>,
     rest: BodyDataStream,
     size: usize,
@@ -28,7 +27,7 @@ pub(super) struct Taken {
     pause: bool,
     /// The body is at its end, and not to be asked again: it need not bear that.
     ended: bool,
-    unread: Option<Unread>,
+    stopped: Option<Form>,
 }
 
 /// Reads a body and keeps what it reads. Clones are the same.
@@ -50,15 +49,21 @@ impl Tee {
             gathered: Vec::new(),
             pause: false,
             ended: false,
-            unread: None,
+            stopped: None,
         };
         Self(Arc::new(Mutex::new(Some(taken))))
     }
 
-    pub(super) fn into_taken(self) -> Result<Taken, Unread> {
+    /// Why reading stopped, if it did before the end, and the body as if nothing had been read.
+    pub(super) fn into_body(self) -> (Option<Form>, Body) {
         let taken = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let taken = taken.ok_or(Unread::Broken)?;
-        taken.unread.map_or(Ok(taken), Err)
+        match taken {
+            Some(taken) => {
+                let rest = (!taken.ended).then_some(taken.rest);
+                (taken.stopped, replay(taken.kept, rest))
+            }
+            None => (Some(Form::Broken), Body::empty()),
+        }
     }
 }
 
@@ -76,11 +81,11 @@ impl Stream for Tee {
         while !taken.ended && (taken.gathered.is_empty() || taken.gathered.len() < piece) {
             // One frame may go beyond it; it is in memory already.
             if taken.size > taken.limit {
-                return taken.stop(Unread::TooLarge);
+                return taken.stop(Form::TooLarge);
             }
             match ready!(Pin::new(&mut taken.rest).poll_next(cx)) {
                 None => taken.ended = true,
-                Some(Err(_)) => return taken.stop(Unread::Broken),
+                Some(Err(_)) => return taken.stop(Form::Broken),
                 Some(Ok(chunk)) if chunk.is_empty() => {}
                 Some(Ok(chunk)) => {
                     taken.size = taken.size.saturating_add(chunk.len());
@@ -98,19 +103,13 @@ impl Stream for Tee {
 }
 
 impl Taken {
-    /// The body as if nothing had been read.
-    pub(super) fn into_body(self) -> Body {
-        let rest = (!self.ended).then_some(self.rest);
-        Body::from_stream(Replay { kept: self.kept.into_iter(), rest })
-    }
-
-    fn stop<T>(&mut self, why: Unread) -> Poll<Option<Result<T, Stopped>>> {
-        self.unread = Some(why);
+    fn stop<T>(&mut self, why: Form) -> Poll<Option<Result<T, Stopped>>> {
+        self.stopped = Some(why);
         Poll::Ready(Some(Err(Stopped)))
     }
 }
 
-/// Why no more is read; [`Taken::unread`] says which.
+/// Why no more is read; [`Taken::stopped`] says which.
 #[derive(Debug)]
 pub(super) struct Stopped;
 
@@ -121,6 +120,11 @@ impl std::fmt::Display for Stopped {
 }
 
 impl std::error::Error for Stopped {}
+
+/// A body of what was read of another, then that one's rest.
+pub(super) fn replay(kept: Vec<Bytes>, rest: Option<BodyDataStream>) -> Body {
+    Body::from_stream(Replay { kept: kept.into_iter(), rest })
+}
 
 /// What was read, then the rest.
 struct Replay {
@@ -197,6 +201,7 @@ pub(super) mod tests {
         let mut form = Multipart::new(tee.clone(), "XX");
         assert!(matches!(form.next_field().await, Ok(None)));
         drop(form);
-        assert_eq!(tee.into_taken().ok().unwrap().kept.len(), 1);
+        let kept = tee.0.lock().unwrap().as_ref().unwrap().kept.len();
+        assert_eq!(kept, 1);
     }
 }
