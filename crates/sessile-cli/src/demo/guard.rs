@@ -1,5 +1,6 @@
 //! What keeps other sites from acting in a visitor's name, and pages from being bent.
 
+use axum::http::StatusCode;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use sessile::csrf::{DjangoCookie, django, flask_wtf, native};
@@ -54,7 +55,8 @@ pub(crate) fn same_origin() -> CsrfLayer {
 fn with_our_page(layer: CsrfLayer) -> CsrfLayer {
     layer.on_refusal(|refusal, _| {
         inspect::note_refusal(refusal);
-        let mut response = (refusal.status(), refusal.visitor_text()).into_response();
+        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
+        let mut response = (status, refusal.visitor_text()).into_response();
         response.extensions_mut().insert(refusal.clone());
         response
     })

@@ -16,8 +16,6 @@ use super::page::Asked;
 use crate::g::G;
 #[cfg(feature = "csrf")]
 use crate::head::{Fields, fields_view};
-#[cfg(feature = "csrf")]
-
 /// One request, as its templates come to know it.
 pub(super) struct Current {
     request: Arc<Asked>,

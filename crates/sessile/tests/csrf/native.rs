@@ -194,6 +194,35 @@ async fn r46_a_websocket_is_opened_by_this_sites_pages_only() {
     assert_eq!(answer.status, REFUSED);
 }
 
+/// Over HTTP/2 and 3 a WebSocket begins with CONNECT (RFC 8441), which browsers send for nothing
+/// else: the same pages may open it as over HTTP/1.1.
+#[tokio::test]
+async fn s17_a_websocket_over_http2_is_opened_as_over_http1() {
+    use axum::routing::any;
+    use sessile::csrf::{DjangoCookie, django};
+    let native = CsrfLayer::native();
+    let django = CsrfLayer::django(django::Rules::default(), DjangoCookie::default());
+    for (layer, from_evil) in [(native, REFUSED), (django, OK)] {
+        let config = Config::native();
+        let routes = crate::support::routes().route("/socket", any(async || "open"));
+        let site =
+            routes.layer(layer).layer(SessionLayer::new(config, MemoryStore::default()).unwrap());
+        for (fields, status) in [
+            (&[OURS, ("sec-fetch-site", "same-origin")][..], OK),
+            // No browser.
+            (&[], OK),
+            (&[("origin", "https://evil.example")], from_evil),
+            (&[("origin", "null")], from_evil),
+            (&[("sec-fetch-site", "cross-site")], from_evil),
+        ] {
+            let connect = Browser::default().send(&site, "CONNECT", "/socket", fields, "").await;
+            let all: Vec<_> = fields.iter().copied().chain([("upgrade", "websocket")]).collect();
+            let get = Browser::default().send(&site, "GET", "/socket", &all, "").await;
+            assert_eq!((connect.status, get.status), (status, status), "{fields:?}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn r47_a_trusted_origin_is_let_in() {
     let csrf = CsrfLayer::native().trust("https://pay.example").unwrap();

@@ -64,6 +64,47 @@ async fn r45_flask_wtfs_tokens_from_before_a_login_end_with_it() {
     }
 }
 
+/// An upload is longer than a form may be that is searched for its token. The header settles it,
+/// and the handler gets every byte.
+#[tokio::test]
+async fn s10_an_upload_with_its_token_in_the_header_needs_no_search() {
+    const UPLOAD: (&str, &str) = ("content-type", "multipart/form-data; boundary=XX");
+    let head = "--XX\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a\"\r\n\r\n";
+    let upload = format!("{head}{}\r\n--XX--\r\n", "a".repeat(2 << 20));
+    let long_form = format!("note={}", "a".repeat(2 << 20));
+    let wtf = flask_wtf::Rules { ssl_strict: false, ..flask_wtf::Rules::default() };
+    let wtf = site_with(
+        CsrfLayer::flask_wtf(&key(), wtf),
+        Config::flask_session(None),
+        MemoryStore::default(),
+    );
+    let mut in_session = django::Rules::default();
+    in_session.use_sessions = true;
+    for (site, refused) in [
+        (wtf, 400),
+        (django_site(django::Rules::default()).await, 403),
+        (django_site(in_session).await, 403),
+        (site_with(CsrfLayer::native(), Config::native(), MemoryStore::default()), 403),
+    ] {
+        let mut ada = Browser::default();
+        let token = ada.token(&site).await;
+        for (kind, body) in [(UPLOAD, &upload), (FORM, &long_form)] {
+            let send = async |ada: &mut Browser, fields: &[(&str, &str)]| {
+                let ours = [kind, ("sec-fetch-site", "same-origin")];
+                let fields: Vec<_> = ours.iter().chain(fields).copied().collect();
+                ada.send(&site, "POST", "/echo", &fields, body.clone()).await
+            };
+            let answer = send(&mut ada, &[("x-csrftoken", &token)]).await;
+            assert_eq!(answer.status, StatusCode::OK, "{kind:?}");
+            assert!(answer.body == body.as_bytes(), "the upload did not arrive whole");
+            let answer = send(&mut ada, &[("x-csrftoken", "wrong")]).await;
+            assert_eq!(answer.status.as_u16(), refused, "{kind:?}");
+            let answer = send(&mut ada, &[]).await;
+            assert!(matches!(answer.status.as_u16(), 403 | 413), "{} {kind:?}", answer.status);
+        }
+    }
+}
+
 async fn django_site(rules: django::Rules) -> axum::Router {
     let csrf = CsrfLayer::django(rules, DjangoCookie::default());
     site_with(csrf, Config::django(KeyRing::new(key())), MemoryStore::default())
