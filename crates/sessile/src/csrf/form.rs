@@ -44,8 +44,10 @@ pub(crate) async fn read(
             return urlencoded(body, wanted, limit).await;
         }
         FormFields::First(_) if parts => match multer::parse_boundary(kind) {
-            Ok(boundary) => return multipart(body, boundary, wanted, limit).await,
-            Err(_) => Vec::new(),
+            Ok(boundary) if (1..=strict::MAX_BOUNDARY).contains(&boundary.len()) => {
+                return multipart(body, boundary, wanted, limit).await;
+            }
+            _ => Vec::new(),
         },
         FormFields::First(_) => Vec::new(),
         _ if parts => match strict::boundary(kind) {

@@ -85,6 +85,11 @@ fn parts(count: usize, name: impl Fn(usize) -> String) -> String {
     (0..count).map(part).collect::<String>() + "--XX--\r\n"
 }
 
+/// A part with this in its head beside its name.
+fn part(name: &str, more: &str, value: &str) -> String {
+    format!("--XX\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{value}\r\n")
+}
+
 #[tokio::test]
 async fn b01_multipart_bombs_are_refused_within_the_limit() {
     let nested: String = (0..10_000)
@@ -104,25 +109,59 @@ async fn b01_multipart_bombs_are_refused_within_the_limit() {
             (format!("{head}a\"\r\n\r\n"), "\r\n--X".repeat(1000)),
             (String::new(), "\r\n--XX \t".repeat(1000)),
         ];
+        // She has a secret and her own requests are good: the bomb alone is what is refused.
+        let mut ada = Browser::default();
+        let token = ada.token(&site).await;
         for (head, again) in bombs {
             let (body, taken) = endless(head.clone(), again);
-            let mut browser = Browser::default();
-            let answer = browser.send(&site, "POST", "/echo", &[own, MULTIPART], body).await;
+            let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], body).await;
             assert!(is_refusal(answer.status), "{field} {head:.40} {}", answer.status);
             let taken = taken.load(Ordering::Relaxed);
             assert!(taken <= LIMIT + PIECE, "{field} {head:.40} {taken}");
         }
-        // A hundred thousand parts, whole.
-        let mut ada = Browser::default();
-        let token = ada.token(&site).await;
-        let bomb = parts(100_000, |at| format!("{at}-{field}"));
-        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], bomb).await;
+        // A hundred thousand parts, whole, and the token last.
+        let good = part(field, "", &token);
+        let end = format!("{good}--XX--\r\n");
+        let many = |count| parts(count, |at| format!("a{at}")).replace("--XX--\r\n", &end);
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], many(100_000)).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{field}");
+        // What is just small enough is read to the token behind it.
+        let large = |size| part("a", "", &"v".repeat(size)) + &end;
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], large(LIMIT / 2)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{field}");
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], large(LIMIT)).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "{field}");
+        // Foreign rules have limits of their own. In ours the first good token counts, and the
+        // size alone bounds the way to it.
+        let refused = if own == OURS { StatusCode::OK } else { foreign_refusal(field) };
+        for (shown, inside, beyond) in [
+            ("parts", many(900), many(1001)),
+            (
+                "heads",
+                part("a", &format!("\r\nX-A: {}", "y".repeat(800)), "") + &end,
+                part("a", &format!("\r\nX-A: {}", "y".repeat(1000)), "") + &end,
+            ),
+        ] {
+            for (body, wanted) in [(inside, StatusCode::OK), (beyond, refused)] {
+                let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], body).await;
+                assert_eq!(answer.status, wanted, "{field} {shown}");
+            }
+        }
+        // A token in a form within the form is in none.
+        let inner = "--XX\r\nContent-Disposition: form-data; name=a\r\n\
+            Content-Type: multipart/mixed; boundary=YY\r\n\r\n";
+        let within = format!("{inner}{}--YY--\r\n\r\n--XX--\r\n", good.replace("--XX", "--YY"));
+        let beside = format!("{inner}--YY--\r\n\r\n{end}");
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], within).await;
         assert!(is_refusal(answer.status), "{field} {}", answer.status);
-        // The site goes on.
-        let fields = [own, FORM];
-        let answer = ada.send(&site, "POST", "/echo", &fields, format!("{field}={token}")).await;
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], beside).await;
         assert_eq!(answer.status, StatusCode::OK, "{field}");
     }
+}
+
+/// What Flask-WTF and Django answer to a form without its token.
+fn foreign_refusal(field: &str) -> StatusCode {
+    if field == "csrf_token" { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }
 }
 
 #[tokio::test]
@@ -142,11 +181,19 @@ async fn b02_fields_without_end_are_refused_within_the_limit() {
             assert!(taken <= LIMIT + PIECE, "{field} {head} {taken}");
             assert!(answer.text().contains("too large"), "{}", answer.text());
         }
-        // At once, as a whole.
-        for kind in [FORM, MULTIPART] {
-            let big = format!("{field}={}", "v".repeat(10 << 20));
-            let answer = Browser::default().send(&site, "POST", "/echo", &[own, kind], big).await;
-            assert!(is_refusal(answer.status), "{field} {kind:?} {}", answer.status);
+        // At once, as a whole, the token last; half the limit is read.
+        let mut ada = Browser::default();
+        let token = ada.token(&site).await;
+        for (size, wanted) in
+            [(LIMIT / 2, StatusCode::OK), (10 << 20, StatusCode::PAYLOAD_TOO_LARGE)]
+        {
+            let big = "v".repeat(size);
+            let form = format!("a={big}&{field}={token}");
+            let answer = ada.send(&site, "POST", "/echo", &[own, FORM], form).await;
+            assert_eq!(answer.status, wanted, "{field} {size}");
+            let form = part("a", "", &big) + &part(field, "", &token) + "--XX--\r\n";
+            let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], form).await;
+            assert_eq!(answer.status, wanted, "{field} {size}");
         }
     }
 }
@@ -190,6 +237,12 @@ async fn b03_broken_encodings_are_refused() {
             ("urlencoded; charset=\"", b"%".to_vec()),
             ("urlencoded", format!("\u{feff}{field}={token}").into()),
         ];
+        // The same with nothing broken.
+        let kind = "application/x-www-form-urlencoded";
+        let fields = [own, ("content-type", kind), ("content-encoding", "gzip")];
+        let good = format!("{field}={token}");
+        let answer = ada.send(&site, "POST", "/echo", &fields, good).await;
+        assert_eq!(answer.status, StatusCode::OK, "{field}");
         for (kind, body) in bodies {
             let kind = format!("application/x-www-form-{kind}");
             let fields = [own, ("content-type", &*kind), ("content-encoding", "gzip")];
@@ -207,6 +260,9 @@ async fn b03_broken_encodings_are_refused() {
             [format!("--XX\r\n{head}\r\n\r\n").as_bytes(), value, b"\r\n--XX--\r\n"].concat()
         };
         let disposition = "Content-Disposition: form-data; name=";
+        let good = part(&format!("{disposition}\"{field}\""), token.as_bytes());
+        let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], good.clone()).await;
+        assert_eq!(answer.status, StatusCode::OK, "{field}");
         for body in [
             part(&format!("{disposition}\"{field}\""), b"\xff\xfe\x00"),
             part(&format!("{disposition}\"\u{fc}{field}\u{fc}\""), token.as_bytes()),
@@ -220,15 +276,33 @@ async fn b03_broken_encodings_are_refused() {
             let answer = ada.send(&site, "POST", "/echo", &[own, MULTIPART], body).await;
             assert!(is_refusal(answer.status), "{field} {shown} {}", answer.status);
         }
-        for boundary in ["", "=", "=\"", "=\"\"", "= ", "=\u{1}", "=\u{fc}"] {
+        // Each form has between its parts what its type says, however bad: a reader that took
+        // it would find the token.
+        let good = String::from_utf8(good).unwrap();
+        for (boundary, is_good) in [
+            ("=XX", true),
+            ("=\"XX\"", true),
+            ("", false),
+            ("=", false),
+            ("=\"", false),
+            ("=\"\"", false),
+            ("= ", false),
+            ("=\u{1}", false),
+            ("=\u{fc}", false),
+        ] {
             let kind = format!("multipart/form-data; boundary{boundary}");
             let mut fields = vec![own];
             if axum::http::HeaderValue::from_str(&kind).is_ok() {
                 fields.push(("content-type", &kind));
             }
-            let body = parts(1, |_| field.to_owned()).replace("\r\n\r\n\r\n", &token);
+            let between = boundary.trim_start_matches('=').trim_matches('"');
+            let body = good.replace("--XX", &format!("--{between}"));
             let answer = ada.send(&site, "POST", "/echo", &fields, body).await;
-            assert!(is_refusal(answer.status), "{field} {boundary:?} {}", answer.status);
+            if is_good {
+                assert_eq!(answer.status, StatusCode::OK, "{field} {boundary:?}");
+            } else {
+                assert!(is_refusal(answer.status), "{field} {boundary:?} {}", answer.status);
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ const MAX_PARTS: usize = 1000;
 /// Of one part. Django gives up at 1024.
 const MAX_HEADERS_BYTES: usize = 1000;
 /// RFC 2046, 5.1.1.
-const MAX_BOUNDARY: usize = 70;
+pub(super) const MAX_BOUNDARY: usize = 70;
 
 /// The boundary, if the type is written plainly.
 pub(super) fn boundary(kind: &str) -> Option<&str> {
