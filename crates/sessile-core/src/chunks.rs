@@ -8,15 +8,13 @@
 //! lost, never verify. A part that is left over is not read, and removed with
 //! the next cookie that is sent.
 
+use crate::config::MAX_CHUNKS;
 use crate::cookie::{self, Found, Keep, MAX_NAME_AND_VALUE};
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::session::Session;
 use crate::settle::Plan;
 use sessile_formats::Timestamp;
-
-/// A session is never spread over more cookies than this.
-pub(crate) const MAX_CHUNKS: u8 = 8;
 
 /// Name and value of each part. Some browsers count the attributes towards their 4096, too.
 const PART: usize = 3800;

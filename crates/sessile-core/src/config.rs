@@ -1,5 +1,7 @@
 //! What a deployment chooses, and what is refused.
 
+mod check;
+
 use std::fmt;
 use std::num::NonZero;
 use std::time::Duration;
@@ -171,6 +173,9 @@ pub const DJANGO_CACHE_PREFIX: &str = ":1:django.contrib.sessions.cache";
 
 /// As [`DJANGO_CACHE_PREFIX`], for the cache in front of `backends.cached_db`.
 pub const DJANGO_CACHED_DB_PREFIX: &str = ":1:django.contrib.sessions.cached_db";
+
+/// A session is never spread over more cookies than this.
+pub(crate) const MAX_CHUNKS: u8 = 8;
 
 const DAY: u64 = 86_400;
 

@@ -9,6 +9,9 @@ pub mod flask_wtf;
 pub mod native;
 mod url;
 
+/// How much of a form is read in search of its token where nobody says, in bytes.
+pub const FORM_LIMIT: usize = 1 << 20;
+
 /// Whether a method only looks (RFC 9110, 9.2.1). Methods are case-sensitive,
 /// and one nobody knows may change things.
 pub fn is_safe(method: &str) -> bool {

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::chunks::MAX_CHUNKS;
 use crate::codec::{HeldCodec, IdCodec, StoredCodec};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
 use crate::cookie::{CookieTemplate, Pick};
@@ -43,7 +42,7 @@ impl Engine {
     ///
     /// [`ConfigError`] names the setting and what it takes.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        check(&config)?;
+        config.check()?;
         let (dialect, pick) = match config.profile {
             Profile::Native => (Dialect::Native, Pick::First),
             Profile::Flask => (Dialect::Flask, Pick::First),
@@ -166,74 +165,4 @@ impl fmt::Debug for Engine {
             .field("cookie_name", &self.config.cookie.name)
             .finish_non_exhaustive()
     }
-}
-
-/// Refuses what a profile cannot do.
-pub(crate) fn check_storage(config: &Config) -> Result<(), ConfigError> {
-    use Profile::*;
-    use Storage::*;
-    let fits = matches!(
-        (config.profile, config.storage),
-        (Native, _) | (FlaskSession | Django, Store) | (Flask | Django | Starlette, SignedCookie)
-    );
-    if fits { Ok(()) } else { Err(ConfigError::Storage(config.profile, config.storage)) }
-}
-
-/// Refuses settings that do not go together.
-pub(crate) fn check(config: &Config) -> Result<(), ConfigError> {
-    use Profile::*;
-    use Storage::*;
-    check_storage(config)?;
-    config.transport.check(config)?;
-    let native = config.profile == Native;
-    if native && config.storage != Store && !config.cookie_sessions_cannot_be_revoked {
-        return Err(ConfigError::NotRevocable);
-    }
-    if native && !config.cookie.secure && !config.development {
-        return Err(ConfigError::NotSecure);
-    }
-    if !native && config.permanent_lifetime.absolute.is_none() {
-        return Err(ConfigError::OutOfRange {
-            setting: "PERMANENT_SESSION_LIFETIME",
-            takes: "a number of seconds in this profile",
-        });
-    }
-    if !(16..=192).contains(&config.id_length) {
-        return Err(ConfigError::OutOfRange {
-            setting: "SESSION_ID_LENGTH",
-            takes: "16 to 192 bytes; below 16 an id could be guessed",
-        });
-    }
-    if !(1..=MAX_CHUNKS).contains(&config.cookie_chunks) {
-        return Err(ConfigError::OutOfRange {
-            setting: "cookie_chunks",
-            takes: "1 to 8; browsers and servers take no more",
-        });
-    }
-    if config.cookie_chunks > 1 && (!native || config.storage == Store) {
-        return Err(ConfigError::OutOfRange {
-            setting: "cookie_chunks",
-            takes: "1 where the cookie holds an id, or another framework reads it",
-        });
-    }
-    if config.stored_pickled && !matches!(config.profile, FlaskSession | Django) {
-        return Err(ConfigError::OutOfRange {
-            setting: "stored_pickled",
-            takes: "true in the flask_session and django profiles only",
-        });
-    }
-    if config.sessions_per_subject == Some(0) {
-        return Err(ConfigError::OutOfRange {
-            setting: "sessions_per_subject",
-            takes: "1 or more; 0 would end every login at once",
-        });
-    }
-    if config.store_timeout.is_zero() {
-        let takes = "a span of time above zero";
-        return Err(ConfigError::OutOfRange { setting: "store_timeout", takes });
-    }
-    if config.max_bytes == 0 {
-        return Err(ConfigError::OutOfRange { setting: "max_bytes", takes: "1 byte or more" });
-    }
-    Ok(())
 }

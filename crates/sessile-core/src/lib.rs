@@ -40,7 +40,6 @@ pub mod moving;
 pub mod native;
 mod policy;
 mod session;
-mod settings;
 mod settle;
 pub mod store;
 pub mod transport;
@@ -58,10 +57,6 @@ pub use crate::event::{Event, EventKind};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
-pub use crate::settings::{
-    CSRF_FORM_LIMIT, CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue,
-    Settings, SettingsError, StoreChoice, StoreUrl,
-};
 pub use crate::settle::{Plan, Random, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::transport::Transport;

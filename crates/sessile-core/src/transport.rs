@@ -228,8 +228,9 @@ const TAKEN: &[&str] = &[
 const TAKEN_BEGINNINGS: &[&str] =
     &["accept", "access-control-", "content-", "if-", "proxy-", "sec-", "x-forwarded-"];
 
-/// RFC 9110 section 5.6.2, and no meaning of its own.
-pub(crate) fn is_field_name(name: &str) -> bool {
+/// Whether ids can travel in a header field of this name: RFC 9110 section 5.6.2, and the field has
+/// no meaning of its own.
+pub fn is_field_name(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let lower = name.to_ascii_lowercase();
     (1..=64).contains(&name.len())
@@ -238,7 +239,9 @@ pub(crate) fn is_field_name(name: &str) -> bool {
         && !TAKEN_BEGINNINGS.iter().any(|taken| lower.starts_with(taken))
 }
 
-pub(crate) fn is_parameter(name: &str) -> bool {
+/// Whether ids can travel in a parameter or form field of this name: 1 to 64 letters, digits, `_`
+/// and `-`.
+pub fn is_parameter(name: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     (1..=64).contains(&name.len()) && name.bytes().all(plain)
 }

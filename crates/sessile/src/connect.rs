@@ -10,8 +10,9 @@ mod redis;
 mod sql;
 mod sweeping;
 
+use sessile_connect::{Settings, StoreChoice};
 use sessile_core::store::NoStore;
-use sessile_core::{AnyStore, Config, Engine, MemoryStore, Settings, StoreChoice};
+use sessile_core::{AnyStore, Config, Engine, MemoryStore};
 
 pub use self::error::ConnectError;
 use crate::SessionLayer;

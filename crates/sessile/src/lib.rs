@@ -77,6 +77,11 @@ pub use links::{LinkError, SignedLinks};
 pub use login::{LoggedIn, LoginRequired, NextPage, RequireLogin, RequireLoginService};
 pub use manage::{Sessions, end_session};
 #[doc(no_inline)]
+pub use sessile_connect::{
+    CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,
+    SettingsError, StoreChoice, StoreUrl,
+};
+#[doc(no_inline)]
 pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};
 #[doc(no_inline)]
 pub use sessile_core::*;

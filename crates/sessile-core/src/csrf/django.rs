@@ -260,7 +260,7 @@ fn allowed_host<'a>(rules: &Rules, host: &'a str) -> Option<&'a str> {
 }
 
 /// Whether an entry of `ALLOWED_HOSTS` can be anybody's host.
-pub(crate) fn is_host_pattern(pattern: &str) -> bool {
+pub fn is_host_pattern(pattern: &str) -> bool {
     let lower = pattern.to_lowercase();
     let name = lower.strip_prefix('.').unwrap_or(&lower);
     pattern == "*" || domain_of(name) == Some(name)

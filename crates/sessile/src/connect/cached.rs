@@ -1,7 +1,8 @@
 //! A cache in front of a durable store.
 
+use sessile_connect::StoreChoice;
 use sessile_core::store::{Cached, CachedOptions, SharedCache};
-use sessile_core::{AnyStore, Config, StoreChoice, StoreError};
+use sessile_core::{AnyStore, Config, StoreError};
 
 use super::ConnectError;
 use crate::runtime::system_time;

@@ -3,7 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use sessile_core::{ConfigError, SettingsError};
+use sessile_connect::SettingsError;
+use sessile_core::ConfigError;
 
 /// Why there is no layer. Secret values are never in here.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Directories of files.
 
-use sessile_core::{AnyStore, Config, StoreChoice};
+use sessile_connect::StoreChoice;
+use sessile_core::{AnyStore, Config};
 
 use super::ConnectError;
 

@@ -1,6 +1,7 @@
 //! Memcached.
 
-use sessile_core::{AnyStore, Config, MemcachedClient, StoreUrl};
+use sessile_connect::{MemcachedClient, StoreUrl};
+use sessile_core::{AnyStore, Config};
 
 use super::ConnectError;
 

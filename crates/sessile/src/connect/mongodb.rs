@@ -1,6 +1,7 @@
 //! MongoDB.
 
-use sessile_core::{AnyStore, Config, StoreUrl};
+use sessile_connect::StoreUrl;
+use sessile_core::{AnyStore, Config};
 
 use super::ConnectError;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use sessile_core::{AnyStore, Config, StoreUrl};
+use sessile_connect::StoreUrl;
+use sessile_core::{AnyStore, Config};
 
 use super::ConnectError;
 

@@ -1,6 +1,7 @@
 //! SQL databases.
 
-use sessile_core::{AnyStore, Config, StoreUrl};
+use sessile_connect::StoreUrl;
+use sessile_core::{AnyStore, Config};
 
 use super::ConnectError;
 

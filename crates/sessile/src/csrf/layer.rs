@@ -11,11 +11,12 @@ use axum_core::response::{IntoResponse as _, Response};
 use http::request::Parts;
 use http::{Extensions, Request};
 use pin_project_lite::pin_project;
+use sessile_connect::{Settings, SettingsError};
+use sessile_core::SecretKey;
 use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::native::BadOrigin;
 use sessile_core::csrf::{django, flask_wtf, native};
 use sessile_core::exchange::{CsrfCheck, CsrfGuard, CsrfStop, Exchange, Refusal};
-use sessile_core::{SecretKey, Settings, SettingsError};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -85,7 +86,7 @@ impl CsrfLayer {
     ///
     /// [`SettingsError`] names the setting, what it was given, and what it takes.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        CsrfGuard::from_settings(settings).map(Into::into)
+        Ok(CsrfGuard::from(settings.csrf()?).into())
     }
 
     /// As the environment says: [`from_settings`](Self::from_settings) of

@@ -6,8 +6,7 @@ use crate::SecretKey;
 use crate::Value;
 use crate::csrf::django::DjangoCookie;
 use crate::csrf::native::BadOrigin;
-use crate::csrf::{django, flask_wtf, native};
-use crate::settings::{CSRF_FORM_LIMIT, CsrfRules, Settings, SettingsError};
+use crate::csrf::{FORM_LIMIT, django, flask_wtf, native};
 
 /// The rules by which requests are refused that another site may have sent in the visitor's name.
 #[derive(Clone)]
@@ -46,30 +45,9 @@ impl CsrfGuard {
         Self::of(Rules::Django(rules, cookie))
     }
 
-    /// As the settings say: `CSRF_PROFILE` and what it knows, Flask-WTF's and Django's names among
-    /// them. Rules that go with the session's profile are the default.
-    ///
-    /// # Errors
-    ///
-    /// [`SettingsError`] names the setting, what it was given, and what it takes.
-    pub fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let config = settings.csrf()?;
-        let guard = match config.rules {
-            CsrfRules::Native(rules) => Self::native(rules),
-            CsrfRules::FlaskWtf(rules, key) => Self::flask_wtf(&key, rules),
-            CsrfRules::Django(rules, cookie) => Self::django(rules, cookie),
-        };
-        Ok(Self {
-            form_limit: config.form_limit,
-            exempt: config.exempt_routes,
-            meta_name: config.meta_name,
-            ..guard
-        })
-    }
-
     fn of(rules: Rules) -> Self {
         let meta_name = "csrf-token".to_owned();
-        Self { rules, form_limit: CSRF_FORM_LIMIT, exempt: Vec::new(), meta_name }
+        Self { rules, form_limit: FORM_LIMIT, exempt: Vec::new(), meta_name }
     }
 
     /// Trusts the forms and scripts of another origin, in our own rules: `https://pay.example`.

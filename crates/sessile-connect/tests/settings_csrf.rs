@@ -1,12 +1,10 @@
 //! CSRF protection by name: Flask-WTF's settings, Django's, and ours.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+use sessile_connect::{CsrfConfig, CsrfProfile, CsrfRules, SettingValue, Settings, SettingsError};
 use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::flask_wtf;
-use sessile_core::{
-    CsrfConfig, CsrfProfile, CsrfRules, SameSite, SettingValue, Settings, SettingsError, Timestamp,
-    Value, WeakKey,
-};
+use sessile_core::{SameSite, Timestamp, Value, WeakKey};
 
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";

@@ -6,14 +6,12 @@ use super::error::SettingsError;
 use super::given::{Given, count, domain, is_none, list, same_site, span, text};
 use super::names::Setting;
 use super::{SettingValue, keys, read};
-use crate::config::Profile;
-use crate::cookie::CookieSettings;
-use crate::csrf::django::{self, DjangoCookie};
-use crate::csrf::{flask_wtf, native};
+use sessile_core::Profile;
+use sessile_core::cookie::CookieSettings;
+use sessile_core::csrf::django::{self, DjangoCookie};
+use sessile_core::csrf::{FORM_LIMIT, flask_wtf, native};
+use sessile_core::exchange::CsrfGuard;
 use sessile_formats::SecretKey;
-
-/// How much of a form is read in search of its token where nobody says, in bytes.
-pub const CSRF_FORM_LIMIT: usize = 1 << 20;
 
 /// Whose rules of CSRF protection hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +74,18 @@ impl fmt::Debug for CsrfRules {
                 f.debug_tuple("Django").field(rules).field(cookie).finish()
             }
         }
+    }
+}
+
+impl From<CsrfConfig> for CsrfGuard {
+    fn from(config: CsrfConfig) -> Self {
+        let guard = match config.rules {
+            CsrfRules::Native(rules) => Self::native(rules),
+            CsrfRules::FlaskWtf(rules, key) => Self::flask_wtf(&key, rules),
+            CsrfRules::Django(rules, cookie) => Self::django(rules, cookie),
+        };
+        let guard = guard.form_limit(config.form_limit).meta_name(config.meta_name);
+        config.exempt_routes.into_iter().fold(guard, Self::exempt_route)
     }
 }
 
@@ -167,7 +177,7 @@ pub(super) fn config(entries: Vec<(String, SettingValue)>) -> Result<CsrfConfig,
     };
     Ok(CsrfConfig {
         rules,
-        form_limit: form_limit.unwrap_or(CSRF_FORM_LIMIT),
+        form_limit: form_limit.unwrap_or(FORM_LIMIT),
         exempt_routes: exempt_routes.unwrap_or_default(),
         meta_name: meta_name.unwrap_or_else(|| "csrf-token".to_owned()),
     })

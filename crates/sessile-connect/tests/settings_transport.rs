@@ -1,7 +1,8 @@
 //! `SESSION_TRANSPORT` by name.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use sessile_core::{ConfigError, Settings, SettingsError, Transport};
+use sessile_connect::{Settings, SettingsError};
+use sessile_core::{ConfigError, Transport};
 
 fn given(pairs: &[(&str, &str)]) -> Result<Transport, SettingsError> {
     let memory = Settings::new().with("SESSION_TYPE", "memory");

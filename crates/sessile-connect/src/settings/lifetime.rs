@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::error::SettingsError;
 use super::given::{Given, count, is_none};
-use crate::Lifetime;
-use crate::config::{Config, Profile};
+use sessile_core::Lifetime;
+use sessile_core::{Config, Profile};
 
 const LEVELS: &[(&str, Lifetime)] =
     &[("aal1", Lifetime::AAL1), ("aal2", Lifetime::AAL2), ("aal3", Lifetime::AAL3)];

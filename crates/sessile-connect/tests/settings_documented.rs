@@ -1,7 +1,8 @@
 //! `docs/configuration.md` and the code say the same.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use sessile_core::{Config, Lifetime, Profile, Settings, StoreChoice};
+use sessile_connect::{Settings, StoreChoice};
+use sessile_core::{Config, Lifetime, Profile};
 
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";

@@ -3,10 +3,8 @@
 
 use std::time::Duration;
 
-use sessile_core::{
-    Config, ConfigError, Engine, Lifetime, Profile, SameSite, Setting, SettingValue, Settings,
-    SettingsError, StoreChoice, WeakKey,
-};
+use sessile_connect::{Setting, SettingValue, Settings, SettingsError, StoreChoice};
+use sessile_core::{Config, ConfigError, Engine, Lifetime, Profile, SameSite, WeakKey};
 
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
 const OLD: &str = "d02c4f8a7b1e4935a6c0f2d18e5b7394";

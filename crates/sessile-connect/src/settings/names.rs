@@ -1,7 +1,7 @@
 //! Every setting there is: its name, where it has a meaning, what it takes.
 
 use super::csrf::{self, CsrfProfile};
-use crate::config::Profile;
+use sessile_core::Profile;
 
 /// A setting's name and rules. Its meaning and defaults are in `docs/configuration.md`.
 #[derive(Clone, Copy, Debug)]

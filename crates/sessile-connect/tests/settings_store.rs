@@ -1,9 +1,8 @@
 //! Where sessions are kept, by settings.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
-use sessile_core::{
-    Config, ConfigError, DJANGO_CACHE_PREFIX, Settings, SettingsError, Storage, StoreChoice,
-};
+use sessile_connect::{Settings, SettingsError, StoreChoice};
+use sessile_core::{Config, ConfigError, DJANGO_CACHE_PREFIX, Storage};
 
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
 

@@ -6,8 +6,8 @@ use super::csrf::CsrfProfile;
 use super::error::SettingsError;
 use super::names::{self, Setting};
 use super::{SettingValue, duration};
-use crate::config::Profile;
-use crate::cookie::SameSite;
+use sessile_core::Profile;
+use sessile_core::cookie::SameSite;
 use sessile_formats::Value;
 use sessile_formats::flask_session::read_json;
 

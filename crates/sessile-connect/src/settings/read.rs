@@ -5,8 +5,7 @@ use std::num::NonZero;
 use super::error::SettingsError;
 use super::given::{Given, domain, is_none, same_site, text};
 use super::{SettingValue, StoreChoice, keys, lifetime, store, transport};
-use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
-use crate::cookie::CookieTemplate;
+use sessile_core::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
 use sessile_formats::flask_session::Format;
 
 pub(super) const PROFILES: &[(&str, Profile)] = &[
@@ -31,11 +30,7 @@ pub(super) fn config(
     lifetime::apply(&mut given, &mut config)?;
     behaviour(&mut given, &mut config)?;
     flask_session(&mut given, &mut config)?;
-    crate::engine::check(&config)?;
-    if config.use_signer && config.keys.is_none() {
-        return Err(ConfigError::NoKey.into());
-    }
-    CookieTemplate::new(config.cookie.clone()).map_err(ConfigError::Cookie)?;
+    config.check()?;
     Ok((config, store))
 }
 

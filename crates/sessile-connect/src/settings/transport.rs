@@ -2,8 +2,8 @@
 
 use super::error::SettingsError;
 use super::given::{Given, text};
-use crate::config::Config;
-use crate::transport::{Transport, is_field_name, is_parameter};
+use sessile_core::Config;
+use sessile_core::transport::{Transport, is_field_name, is_parameter};
 
 const TRANSPORT: &str = "SESSION_TRANSPORT";
 const NAME: &str = "SESSION_TRANSPORT_NAME";

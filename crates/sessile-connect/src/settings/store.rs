@@ -10,10 +10,10 @@ use self::address::Kind;
 pub use self::address::StoreUrl;
 use super::error::SettingsError;
 use super::given::{Given, text};
-use crate::config::{Config, Profile, Storage};
+use sessile_core::{Config, Profile, Storage};
 
 /// The store that settings ask for. Opening it is the adapter's, in the
-/// [`Layout::of`](crate::store::Layout::of) the profile. No password is in its `Debug`.
+/// [`Layout::of`](sessile_core::store::Layout::of) the profile. No password is in its `Debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreChoice {
@@ -223,7 +223,7 @@ fn kind(given: &mut Given, config: &mut Config) -> Result<Option<Kind>, Settings
         (None, None) => config.storage,
     };
     // The profile's own limits, before an address is asked for that it could not use.
-    crate::engine::check_storage(config)?;
+    config.check_storage()?;
     if config.profile == Profile::FlaskSession && kind == Some(Kind::Cached) {
         return Err(SettingsError::Contradiction {
             setting: TYPE,

@@ -1,9 +1,9 @@
 //! What each kind of store takes besides its address.
 
-use crate::config::{Config, DJANGO_CACHE_PREFIX, Profile};
 use crate::settings::SettingValue;
 use crate::settings::error::SettingsError;
 use crate::settings::given::{Given, count, is_none, text};
+use sessile_core::{Config, DJANGO_CACHE_PREFIX, Profile};
 
 use super::address::{self, Kind, StoreUrl};
 use super::{CACHE_URL, CACHELIB, ENGINE, FROM, MemcachedClient, StoreChoice, TYPE, URL};
@@ -301,7 +301,7 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
     };
     let mut key_prefix = None;
     let back = if config.profile == Profile::Django {
-        key_prefix = Some(cache_prefix(given, crate::config::DJANGO_CACHED_DB_PREFIX)?);
+        key_prefix = Some(cache_prefix(given, sessile_core::DJANGO_CACHED_DB_PREFIX)?);
         by_url(given, config, Some(Kind::Sql))?
     } else if given.has("SESSION_FILE_DIR") {
         file(given, config, None)?

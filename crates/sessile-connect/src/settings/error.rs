@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::csrf::CsrfProfile;
-use crate::config::{ConfigError, Profile};
-use crate::cookie::CookieError;
+use sessile_core::cookie::CookieError;
+use sessile_core::{ConfigError, Profile};
 use sessile_formats::WeakKey;
 
 /// Why settings were refused. The values of secret settings are never in here.

@@ -11,13 +11,13 @@ const MAX_BYTES: usize = 4096;
 /// The address of a store, perhaps with a password, which never prints.
 ///
 /// ```
-/// use sessile_core::{Settings, StoreChoice};
+/// use sessile_connect::{Settings, StoreChoice};
 ///
 /// let settings = Settings::new().with("SESSION_URL", "redis://:hunter2@db.example:6379/1");
 /// let (_, StoreChoice::Redis { url, .. }) = settings.into_config()? else { unreachable!() };
 /// assert_eq!(url.to_string(), "redis://db.example:6379/1");
 /// assert_eq!(url.expose(), "redis://:hunter2@db.example:6379/1");
-/// # Ok::<(), sessile_core::SettingsError>(())
+/// # Ok::<(), sessile_connect::SettingsError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl(String);

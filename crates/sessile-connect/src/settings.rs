@@ -19,7 +19,7 @@ mod transport;
 
 use std::fmt;
 
-pub use csrf::{CSRF_FORM_LIMIT, CsrfConfig, CsrfProfile, CsrfRules};
+pub use csrf::{CsrfConfig, CsrfProfile, CsrfRules};
 pub use error::SettingsError;
 pub use names::Setting;
 pub use store::{MemcachedClient, StoreChoice, StoreUrl};
@@ -27,7 +27,8 @@ pub use store::{MemcachedClient, StoreChoice, StoreUrl};
 /// Settings by name, not yet checked.
 ///
 /// ```
-/// use sessile_core::{Profile, Settings, StoreChoice};
+/// use sessile_connect::{Settings, StoreChoice};
+/// use sessile_core::{Profile};
 ///
 /// let settings = Settings::new()
 ///     .with("SESSION_PROFILE", "flask_session")
@@ -36,7 +37,7 @@ pub use store::{MemcachedClient, StoreChoice, StoreUrl};
 /// let (config, store) = settings.into_config()?;
 /// assert_eq!(config.profile, Profile::FlaskSession);
 /// assert!(matches!(store, StoreChoice::Memory));
-/// # Ok::<(), sessile_core::SettingsError>(())
+/// # Ok::<(), sessile_connect::SettingsError>(())
 /// ```
 #[derive(Clone, Default)]
 pub struct Settings {
@@ -115,7 +116,7 @@ impl Settings {
     /// except for `SECRET_KEY` and `WTF_CSRF_SECRET_KEY` (refused) and `SESSION_KEY_PREFIX` (no prefix).
     ///
     /// ```
-    /// # use sessile_core::Settings;
+    /// # use sessile_connect::Settings;
     /// let variables = [("HOME", "/root"), ("SESSION_TYPE", "memory"), ("SESSION_COOKIE_NAME", "")];
     /// let pairs = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
     /// assert_eq!(Settings::from_pairs(pairs).names().collect::<Vec<_>>(), ["SESSION_TYPE"]);
@@ -146,14 +147,14 @@ impl Settings {
     /// the document is somebody else's; without it the whole document is settings.
     ///
     /// ```
-    /// # use sessile_core::Settings;
+    /// # use sessile_connect::Settings;
     /// let text = r#"
     ///     [sessile]
     ///     SESSION_TYPE = "memory"
     ///     SESSION_IDLE_TIMEOUT = "30 minutes"
     /// "#;
     /// assert_eq!(Settings::from_toml(text)?.names().count(), 2);
-    /// # Ok::<(), sessile_core::SettingsError>(())
+    /// # Ok::<(), sessile_connect::SettingsError>(())
     /// ```
     ///
     /// # Errors
@@ -181,14 +182,14 @@ impl Settings {
     }
 
     /// The configuration these settings describe, and where it keeps sessions.
-    /// [`Engine::new`](crate::Engine::new) takes it without complaint.
+    /// [`Engine::new`](sessile_core::Engine::new) takes it without complaint.
     ///
     /// # Errors
     ///
     /// [`SettingsError`] names the setting, what it was given, unless that is
     /// secret, and what it takes. A setting without meaning in the profile is
     /// an error too: whoever sets it expects it to act.
-    pub fn into_config(self) -> Result<(crate::Config, StoreChoice), SettingsError> {
+    pub fn into_config(self) -> Result<(sessile_core::Config, StoreChoice), SettingsError> {
         read::config(self.entries)
     }
 
@@ -196,7 +197,7 @@ impl Settings {
     /// with `SESSION_PROFILE`. Those of sessions may be among them.
     ///
     /// ```
-    /// use sessile_core::{CsrfRules, Settings};
+    /// use sessile_connect::{CsrfRules, Settings};
     ///
     /// let settings = Settings::new()
     ///     .with("SESSION_PROFILE", "django")
@@ -204,7 +205,7 @@ impl Settings {
     ///     .with("CSRF_COOKIE_SECURE", true);
     /// let CsrfRules::Django(rules, cookie) = settings.csrf()?.rules else { unreachable!() };
     /// assert!(cookie.secure && !rules.use_sessions);
-    /// # Ok::<(), sessile_core::SettingsError>(())
+    /// # Ok::<(), sessile_connect::SettingsError>(())
     /// ```
     ///
     /// # Errors
