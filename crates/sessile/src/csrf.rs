@@ -29,7 +29,6 @@
 //! The rules are in [`native`], [`django`] and [`flask_wtf`].
 
 mod extract;
-pub(crate) mod form;
 mod layer;
 
 pub use extract::Csrf;

@@ -2,6 +2,8 @@
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
 use sessile_core::exchange::{Answer, Exchange, Headers, RequestView, ResponseHeaders, Scheme};
+#[cfg(feature = "csrf")]
+use sessile_core::exchange::{Form, FormFields};
 
 use crate::failure::Failure;
 
@@ -120,4 +122,21 @@ pub(crate) fn response<B, Out: From<B>>(answer: Answer<B>) -> Response<Out> {
 /// `RequireLogin` and `ErrorPages` go by it.
 pub fn accepts_html(headers: &HeaderMap) -> bool {
     sessile_core::exchange::accepts_html(&Fields(headers))
+}
+
+/// Looks for fields in a body, if that is a form; and the body, whole again, for the handler.
+#[cfg(feature = "csrf")]
+pub(crate) async fn read_form(
+    headers: &HeaderMap,
+    body: axum_core::body::Body,
+    wanted: &FormFields,
+    limit: usize,
+) -> (Form, axum_core::body::Body) {
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let read = crate::form::read(kind, body.into_data_stream(), wanted, limit).await;
+    let body = match read.body.into_bytes() {
+        Ok(bytes) => bytes.into(),
+        Err(stream) => axum_core::body::Body::from_stream(stream),
+    };
+    (read.form, body)
 }

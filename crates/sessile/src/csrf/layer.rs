@@ -20,9 +20,8 @@ use sessile_core::exchange::{CsrfCheck, CsrfGuard, CsrfStop, Exchange, Refusal};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::form;
 use crate::failure::Failure;
-use crate::head::{Fields, response, view};
+use crate::head::{Fields, read_form, response, view};
 
 type Answer = dyn Fn(&Refusal, &Parts) -> Response + Send + Sync;
 
@@ -235,9 +234,9 @@ impl CsrfLayer {
             CsrfCheck::Passed => Ok(body),
             CsrfCheck::Form(wanted) => {
                 let limit = self.guard.max_form_bytes();
-                let read = form::read(&parts.headers, body, &wanted, limit).await;
-                exchange.check_csrf_form(&head, read.form).await?;
-                Ok(read.body)
+                let (form, body) = read_form(&parts.headers, body, &wanted, limit).await;
+                exchange.check_csrf_form(&head, form).await?;
+                Ok(body)
             }
         }
     }

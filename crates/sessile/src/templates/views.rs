@@ -14,8 +14,8 @@ use sessile_core::{FlashedMessage, Session, Value as Stored};
 use super::csrf::{CsrfView, Shows};
 use super::page::Asked;
 use crate::g::G;
-#[cfg(feature = "csrf")]
 use crate::head::{Fields, fields_view};
+
 /// One request, as its templates come to know it.
 pub(super) struct Current {
     request: Arc<Asked>,
@@ -39,7 +39,6 @@ impl Current {
             && self.request.exchange().is_some()
     }
 
-    #[cfg(feature = "csrf")]
     pub(super) fn exchange(&self) -> Option<&Exchange> {
         self.request.exchange()
     }

@@ -14,8 +14,7 @@ use sessile_core::transport::Place;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::csrf::form;
-use crate::head::response;
+use crate::head::{read_form, response};
 use crate::layer::{SessionFuture, SessionLayer, SessionService};
 
 /// Bytes of a form that are read in search of the id, unless set.
@@ -107,11 +106,11 @@ where
         let reading = Box::pin(async move {
             let (mut parts, body) = request.into_parts();
             let wanted = FormFields::First(String::from(&*name));
-            let read = form::read(&parts.headers, body, &wanted, limit).await;
-            let Form::Fields(fields) = read.form else { return Ok(refuse(&read.form, limit)) };
+            let (form, body) = read_form(&parts.headers, body, &wanted, limit).await;
+            let Form::Fields(fields) = form else { return Ok(refuse(&form, limit)) };
             let fields = fields.iter().map(|(its, value)| (&**its, &**value));
             parts.extensions.insert(FormCredential::find(fields, &name));
-            inner.call(Request::from_parts(parts, read.body)).await
+            inner.call(Request::from_parts(parts, body)).await
         });
         FormSessionFuture { state: State::Reading { reading } }
     }
