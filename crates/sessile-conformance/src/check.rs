@@ -15,7 +15,7 @@ pub enum Verdict {
 }
 
 /// A part of the contract that the store does not keep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Failure(pub(crate) String);
 
 /// What a case answers.

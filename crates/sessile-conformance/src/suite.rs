@@ -41,6 +41,8 @@ pub struct Suite<O> {
     can: Capabilities,
     base: [u8; 24],
     keys: AtomicU64,
+    #[cfg(feature = "http")]
+    door: std::sync::Arc<dyn crate::http::Door>,
 }
 
 impl<O: Open> Suite<O> {
@@ -52,7 +54,27 @@ impl<O: Open> Suite<O> {
         for part in base.chunks_mut(8) {
             part.copy_from_slice(&RandomState::new().hash_one(now().as_millis()).to_le_bytes());
         }
-        Self { open, can, base, keys: AtomicU64::new(0) }
+        Self {
+            open,
+            can,
+            base,
+            keys: AtomicU64::new(0),
+            #[cfg(feature = "http")]
+            door: std::sync::Arc::new(crate::http::Axum),
+        }
+    }
+
+    /// Enters through another framework than axum.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn through(self, door: impl crate::http::Door + 'static) -> Self {
+        Self { door: std::sync::Arc::new(door), ..self }
+    }
+
+    /// The framework that the scripts enter through.
+    #[cfg(feature = "http")]
+    pub fn door(&self) -> std::sync::Arc<dyn crate::http::Door> {
+        self.door.clone()
     }
 
     /// What the store says it can do.

@@ -27,7 +27,6 @@ use crate::runtime::TokioRuntime;
 #[derive(Clone)]
 pub struct SessionLayer {
     app: App,
-    runtime: TokioRuntime,
 }
 
 impl SessionLayer {
@@ -46,8 +45,7 @@ impl SessionLayer {
     ///
     /// [`ConfigError`] when the settings do not go together, or when they ask for a store.
     pub fn in_cookies(config: Config) -> Result<Self, ConfigError> {
-        let runtime = TokioRuntime::default();
-        Ok(Self { app: App::in_cookies(Engine::new(config)?, runtime.clone())?, runtime })
+        Ok(Self { app: App::in_cookies(Engine::new(config)?, TokioRuntime)? })
     }
 
     /// Sessions as `engine` rules and `store` keeps them.
@@ -57,27 +55,29 @@ impl SessionLayer {
     /// [`ConfigError::OutOfRange`] when a user's sessions are to be limited and
     /// nothing knows whose a session is.
     pub fn with_engine(engine: Engine, store: AnyStore) -> Result<Self, ConfigError> {
-        let runtime = TokioRuntime::default();
-        Ok(Self { app: App::new(engine, store, runtime.clone())?, runtime })
+        Ok(Self { app: App::new(engine, store, TokioRuntime)? })
     }
 
     /// Believes the last `X-Forwarded-Proto`: requests that a proxy received in
     /// the clear have no session. Only behind a proxy that sets it itself.
     pub fn trust_forwarded_proto(self) -> Self {
-        Self { app: self.app.trust_forwarded_proto(), ..self }
+        Self { app: self.app.trust_forwarded_proto() }
     }
 
     /// Calls `listener` with everything that happens to sessions: created,
     /// rotated, ended, refused. It runs within the request: hand slow work on.
     pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        let runtime = self.runtime.on_event(listener);
-        Self { app: self.app.with_runtime(runtime.clone()), runtime }
+        Self { app: self.app.on_event(listener) }
     }
 
     /// Replaces the system's clock, for tests that must not wait for a deadline.
     pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        let runtime = self.runtime.with_clock(clock);
-        Self { app: self.app.with_runtime(runtime.clone()), runtime }
+        Self { app: self.app.with_clock(clock) }
+    }
+
+    /// What it shares with other frameworks' layers.
+    pub fn app(&self) -> &App {
+        &self.app
     }
 
     /// Lists and ends sessions from outside of requests, such as an operator's page.
@@ -89,6 +89,13 @@ impl SessionLayer {
     #[cfg(feature = "csrf")]
     pub(crate) fn engine(&self) -> &Engine {
         self.app.engine()
+    }
+}
+
+/// For an application that other frameworks serve, too.
+impl From<App> for SessionLayer {
+    fn from(app: App) -> Self {
+        Self { app }
     }
 }
 

@@ -28,7 +28,7 @@ pub async fn end_session(
     store: &AnyStore,
     key: &StoreKey,
 ) -> Result<(), StoreError> {
-    exchange::end_session(engine, store, key, &TokioRuntime::default()).await
+    exchange::end_session(engine, store, key, &TokioRuntime).await
 }
 
 impl Sessions {

@@ -1,43 +1,22 @@
 //! The system's clock and randomness, and tokio's timers.
 
-use std::fmt;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sessile_core::exchange::Runtime;
 use sessile_core::store::BoxFuture;
-use sessile_core::{Event, RandomError, Timestamp};
-
-/// Reads the time. Replaced in tests that must not wait for a deadline.
-type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// Is told of every event.
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+use sessile_core::{RandomError, Timestamp};
 
 /// What a server under tokio has of time and chance.
-#[derive(Clone, Default)]
-pub(crate) struct TokioRuntime {
-    clock: Option<Clock>,
-    listener: Option<Listener>,
-}
-
-impl TokioRuntime {
-    pub(crate) fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self { clock: Some(Arc::new(clock)), ..self }
-    }
-
-    pub(crate) fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        Self { listener: Some(Arc::new(listener)), ..self }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TokioRuntime;
 
 impl Runtime for TokioRuntime {
     fn now(&self) -> Timestamp {
-        self.clock.as_ref().map_or_else(system_time, |clock| clock())
+        system_time()
     }
 
     fn about_now(&self) -> Timestamp {
-        self.clock.as_ref().map_or_else(last_tick, |clock| clock())
+        last_tick()
     }
 
     fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
@@ -46,18 +25,6 @@ impl Runtime for TokioRuntime {
 
     fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
         Box::pin(tokio::time::sleep(span))
-    }
-
-    fn report(&self, event: &Event) {
-        if let Some(listener) = &self.listener {
-            listener(event);
-        }
-    }
-}
-
-impl fmt::Debug for TokioRuntime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokioRuntime")
     }
 }
 

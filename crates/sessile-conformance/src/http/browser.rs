@@ -16,6 +16,15 @@ pub trait Site: Send + Sync {
     fn answer(&self, request: Request<String>) -> BoxFuture<'_, Result<Reply, Failure>>;
 }
 
+/// A site that could not be started. Every request says why.
+pub(super) struct Nowhere(pub(super) Failure);
+
+impl Site for Nowhere {
+    fn answer(&self, _request: Request<String>) -> BoxFuture<'_, Result<Reply, Failure>> {
+        Box::pin(std::future::ready(Err(self.0.clone())))
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Clone, Debug)]
 pub struct Reply {

@@ -12,8 +12,8 @@ use sessile::{Config, KeyRing, Lifetime, MemoryStore, SecretKey, Storage};
 use sessile_core::AnyStore;
 use sessile_core::store::BoxFuture;
 
-use super::app::InMemory;
 use super::browser::{Browser, Site};
+use super::door::{Axum, Door};
 use super::gates::Gates;
 use super::stage::{Clock, Stage};
 use crate::{Failure, Open};
@@ -198,18 +198,26 @@ async fn public_page(make: &dyn Implementation) -> Result<Found, Failure> {
 }
 
 /// Ours.
+#[derive(Clone, Copy)]
 pub struct Sessile {
     name: &'static str,
     storage: Storage,
+    door: &'static dyn Door,
 }
 
 impl Sessile {
     /// Sessions in a memory store.
-    pub const STORED: Self = Self { name: "sessile, memory", storage: Storage::Store };
+    pub const STORED: Self = Self { name: "sessile, memory", storage: Storage::Store, door: &Axum };
     /// Sessions in signed cookies. A cookie cannot merge what two requests wrote
     /// and cannot be revoked, which the builder makes one accept in words.
     pub const SIGNED: Self =
-        Self { name: "sessile, signed cookie", storage: Storage::SignedCookie };
+        Self { name: "sessile, signed cookie", storage: Storage::SignedCookie, door: &Axum };
+
+    /// Through another framework than axum.
+    #[must_use]
+    pub fn through(self, door: &'static dyn Door) -> Self {
+        Self { door, ..self }
+    }
 }
 
 impl Implementation for Sessile {
@@ -221,7 +229,9 @@ impl Implementation for Sessile {
         &self,
         lifetime: Option<Duration>,
     ) -> BoxFuture<'_, Result<Box<dyn SessionApp>, Failure>> {
-        Box::pin(async move { ours(AnyStore::new(MemoryStore::new()), self.storage, lifetime) })
+        Box::pin(async move {
+            ours(AnyStore::new(MemoryStore::new()), self.storage, lifetime, self.door)
+        })
     }
 }
 
@@ -239,7 +249,7 @@ impl<O: Open> Implementation for Stored<O> {
     ) -> BoxFuture<'_, Result<Box<dyn SessionApp>, Failure>> {
         Box::pin(async move {
             let store = self.0.open().await.map_err(|error| Failure(error.to_string()))?;
-            ours(AnyStore::new(store), Storage::Store, lifetime)
+            ours(AnyStore::new(store), Storage::Store, lifetime, &Axum)
         })
     }
 }
@@ -248,6 +258,7 @@ fn ours(
     store: AnyStore,
     storage: Storage,
     lifetime: Option<Duration>,
+    door: &'static dyn Door,
 ) -> Result<Box<dyn SessionApp>, Failure> {
     let mut config = Config::native();
     config.storage = storage;
@@ -257,26 +268,32 @@ fn ours(
     if lifetime.is_some() {
         config.lifetime = Lifetime { idle: lifetime, absolute: None };
     }
-    Ok(Box::new(Ours(Stage::over(store, config, Clock::default())?, storage)))
+    let stage = Stage::over(store, config, Clock::default())?.through(Arc::new(door));
+    let site = stage.site()?;
+    Ok(Box::new(Ours { stage, site, storage }))
 }
 
-struct Ours(Stage, Storage);
+struct Ours {
+    stage: Stage,
+    site: Arc<dyn Site>,
+    storage: Storage,
+}
 
 impl SessionApp for Ours {
     fn site(&self) -> Arc<dyn Site> {
-        InMemory::site(self.0.app())
+        self.site.clone()
     }
 
     fn gates(&self) -> &Gates {
-        &self.0.gates
+        &self.stage.gates
     }
 
     fn planted(&self) -> Option<(String, String)> {
-        (self.1 == Storage::Store).then(|| ("__Host-id".to_owned(), "A".repeat(32)))
+        (self.storage == Storage::Store).then(|| ("__Host-id".to_owned(), "A".repeat(32)))
     }
 
     fn pass(&self, time: Duration) -> BoxFuture<'_, ()> {
-        self.0.clock.pass(time);
+        self.stage.clock.pass(time);
         Box::pin(std::future::ready(()))
     }
 }

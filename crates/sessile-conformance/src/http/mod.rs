@@ -23,6 +23,7 @@ pub mod app;
 mod browser;
 pub mod concurrent;
 pub mod defects;
+mod door;
 mod gates;
 pub mod invariants;
 pub mod outage;
@@ -32,6 +33,7 @@ mod stage;
 mod watched;
 
 pub use browser::{Browser, Reply, Site};
+pub use door::{Axum, Door};
 pub use gates::Gates;
 pub use socket::{Socket, serve};
 pub use stage::{Clock, Stage};
@@ -82,10 +84,10 @@ macro_rules! every_script {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! test_scripts {
-    (($open:expr, $can:expr) $($module:ident :: $script:ident)*) => {
+    (($open:expr, $can:expr, $door:expr) $($module:ident :: $script:ident)*) => {
         $(#[test]
         fn $script() {
-            let suite = $crate::Suite::new($open, $can);
+            let suite = $crate::Suite::new($open, $can).through($door);
             match $crate::block_on($crate::http::$module::$script(&suite)) {
                 Ok(Ok($crate::Verdict::Passed)) => {}
                 Ok(Ok($crate::Verdict::Skipped(why))) => {
@@ -99,10 +101,14 @@ macro_rules! test_scripts {
 }
 
 /// Makes one `#[test]` of every HTTP script, as [`store_tests!`](crate::store_tests) does of
-/// every case. The store's layout must be ours: it is used under the native profile.
+/// every case. The store's layout must be ours: it is used under the native profile. A third
+/// argument is the framework to enter through, a [`Door`](crate::http::Door); axum unless named.
 #[macro_export]
 macro_rules! http_tests {
     ($open:expr, $can:expr $(,)?) => {
-        $crate::every_script! { test_scripts!($open, $can) }
+        $crate::http_tests!($open, $can, $crate::http::Axum);
+    };
+    ($open:expr, $can:expr, $door:expr $(,)?) => {
+        $crate::every_script! { test_scripts!($open, $can, $door) }
     };
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method};
 use sessile::{Config, Lifetime};
 
-use super::app::app;
 use super::browser::Browser;
-use super::socket::serve;
 use super::stage::Stage;
 use super::watched::Call;
 use crate::check::{ensure, ensure_eq, needs};
@@ -345,8 +343,7 @@ pub async fn r04_a_visit_over_a_socket_ends_with_its_logout<O: Open>(
     suite: &Suite<O>,
 ) -> CaseResult {
     let stage = Stage::new(suite, Config::native()).await?;
-    let site = serve(app(stage.layer(), stage.gates.clone())).await?;
-    let mut browser = Browser::new(site);
+    let mut browser = Browser::new(stage.serve().await?);
     browser.get("/get?k=a").await?.expect_body("-")?.expect_no_cookie()?;
     browser.post("/set?k=a&v=1").await?.expect(200)?;
     browser.post("/login?user=alice").await?.expect(200)?;

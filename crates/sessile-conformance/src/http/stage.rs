@@ -8,8 +8,9 @@ use axum::Router;
 use sessile::{Config, Event, EventKind, SessionLayer};
 use sessile_core::{AnyStore, Timestamp};
 
-use super::app::{InMemory, app};
-use super::browser::Browser;
+use super::app::app;
+use super::browser::{Browser, Nowhere, Site};
+use super::door::{Axum, Door};
 use super::gates::Gates;
 use super::watched::Watched;
 use crate::{Failure, Open, Suite};
@@ -51,6 +52,7 @@ pub struct Stage {
     /// Where its handlers stop.
     pub gates: Gates,
     layer: SessionLayer,
+    door: Arc<dyn Door>,
     events: Arc<Mutex<Vec<Event>>>,
 }
 
@@ -61,7 +63,14 @@ impl Stage {
     ///
     /// The store does not open, or the settings do not go together.
     pub async fn new<O: Open>(suite: &Suite<O>, config: Config) -> Result<Self, Failure> {
-        Self::over(AnyStore::new(suite.open().await?), config, Clock::default())
+        let stage = Self::over(AnyStore::new(suite.open().await?), config, Clock::default())?;
+        Ok(stage.through(suite.door()))
+    }
+
+    /// The same, entered through another framework than axum.
+    #[must_use]
+    pub fn through(self, door: Arc<dyn Door>) -> Self {
+        Self { door, ..self }
     }
 
     /// The application over this store.
@@ -78,22 +87,42 @@ impl Stage {
             .on_event(move |event| {
                 list.lock().unwrap_or_else(PoisonError::into_inner).push(event.clone());
             });
-        Ok(Self { store, clock, gates: Gates::default(), layer, events })
+        let (gates, door) = (Gates::default(), Arc::new(Axum));
+        Ok(Self { store, clock, gates, layer, door, events })
     }
 
-    /// The layer, for applications of another shape.
+    /// The tower layer, for applications of another shape.
     pub fn layer(&self) -> SessionLayer {
         self.layer.clone()
     }
 
-    /// The application.
+    /// The application, on axum.
     pub fn app(&self) -> Router {
         app(self.layer.clone(), self.gates.clone())
     }
 
+    /// The application, as a browser visits it.
+    ///
+    /// # Errors
+    ///
+    /// The framework does not start.
+    pub fn site(&self) -> Result<Arc<dyn Site>, Failure> {
+        self.door.site(self.layer.app(), &self.gates)
+    }
+
+    /// The application behind a socket.
+    ///
+    /// # Errors
+    ///
+    /// As for [`site`](Self::site).
+    pub async fn serve(&self) -> Result<Arc<dyn Site>, Failure> {
+        self.door.serve(self.layer.app(), &self.gates).await
+    }
+
     /// A visitor who was never here.
     pub fn browser(&self) -> Browser {
-        Browser::new(InMemory::site(self.app()))
+        let nowhere = |failure| Arc::new(Nowhere(failure)) as Arc<dyn Site>;
+        Browser::new(self.site().unwrap_or_else(nowhere))
     }
 
     /// What happened since the last time this was asked.

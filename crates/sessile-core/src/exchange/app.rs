@@ -7,7 +7,7 @@ use super::Exchange;
 use super::bounded::Bounded;
 use super::credential::{Carried, FormCredential, HeaderField};
 use super::head::{Headers, RequestView, Scheme};
-use super::runtime::{self, Ambient, Runtime};
+use super::runtime::{self, Ambient, Runtime, WithClock, WithListener};
 use super::sessions::Sessions;
 use crate::Timestamp;
 use crate::config::ConfigError;
@@ -85,13 +85,23 @@ impl App {
         self.change(|shared| shared.trust_forwarded_proto = true)
     }
 
-    /// The same application with another clock, randomness, timers or listener.
+    /// Calls `listener` with everything that happens to sessions: created, rotated, ended,
+    /// refused. It runs within the request: hand slow work on.
     #[must_use]
-    pub fn with_runtime(self, runtime: impl Runtime) -> Self {
-        let runtime: Arc<dyn Runtime> = Arc::new(runtime);
+    pub fn on_event(self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.with_runtime(|runtime| Arc::new(WithListener(runtime, listener)))
+    }
+
+    /// Replaces the runtime's clock, for tests that must not wait for a deadline.
+    #[must_use]
+    pub fn with_clock(self, clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        self.with_runtime(|runtime| Arc::new(WithClock(runtime, clock)))
+    }
+
+    fn with_runtime(self, change: impl FnOnce(Arc<dyn Runtime>) -> Arc<dyn Runtime>) -> Self {
         self.change(|shared| {
-            shared.store = shared.store.clone().with_runtime(runtime.clone());
-            shared.runtime = runtime;
+            shared.runtime = change(shared.runtime.clone());
+            shared.store = shared.store.clone().with_runtime(shared.runtime.clone());
         })
     }
 

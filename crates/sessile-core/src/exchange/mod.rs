@@ -27,6 +27,7 @@ mod request;
 mod runtime;
 mod scope;
 mod sessions;
+mod typed;
 
 pub use accept::accepts_html;
 pub use app::App;
@@ -41,3 +42,4 @@ pub use request::{Exchange, Save};
 pub use runtime::Runtime;
 pub use scope::Scope;
 pub use sessions::{SessionInfo, Sessions, end_session, sweep, swept_at};
+pub use typed::TypedSession;

@@ -1,5 +1,6 @@
 //! What the exchange is given from outside: a clock, randomness, timers, and somebody to tell.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::Timestamp;
@@ -36,6 +37,53 @@ pub trait Runtime: Send + Sync + 'static {
     /// Is told of everything that happens to sessions. It runs within the request.
     fn report(&self, event: &Event) {
         let _ = event;
+    }
+}
+
+/// A runtime with another clock.
+pub(super) struct WithClock<C>(pub(super) Arc<dyn Runtime>, pub(super) C);
+
+impl<C: Fn() -> Timestamp + Send + Sync + 'static> Runtime for WithClock<C> {
+    fn now(&self) -> Timestamp {
+        self.1()
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        self.0.random(bytes)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(span)
+    }
+
+    fn report(&self, event: &Event) {
+        self.0.report(event);
+    }
+}
+
+/// A runtime with one more listener.
+pub(super) struct WithListener<L>(pub(super) Arc<dyn Runtime>, pub(super) L);
+
+impl<L: Fn(&Event) + Send + Sync + 'static> Runtime for WithListener<L> {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn about_now(&self) -> Timestamp {
+        self.0.about_now()
+    }
+
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        self.0.random(bytes)
+    }
+
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(span)
+    }
+
+    fn report(&self, event: &Event) {
+        self.0.report(event);
+        self.1(event);
     }
 }
 

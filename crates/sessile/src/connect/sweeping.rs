@@ -69,7 +69,7 @@ impl Sweepable {
         if self.under_way.swap(true, Ordering::AcqRel) {
             return;
         }
-        sweep(&self.store, &TokioRuntime::default()).await;
+        sweep(&self.store, &TokioRuntime).await;
         self.under_way.store(false, Ordering::Release);
     }
 }

@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 /// A body and what was read of it, to be handed on whole.
 #[derive(Debug)]
-pub struct Kept<S> {
+pub(crate) struct Kept<S> {
     chunks: Vec<Bytes>,
     size: usize,
     /// `None` once the body is at its end: it must not be asked again.
@@ -43,7 +43,7 @@ impl<S> Kept<S> {
     /// # Errors
     ///
     /// The stream.
-    pub fn into_bytes(mut self) -> Result<Bytes, Replay<S>> {
+    pub(crate) fn into_bytes(mut self) -> Result<Bytes, Replay<S>> {
         match self.rest {
             None => Ok(self.join()),
             Some(_) => Err(Replay { kept: self.chunks.into_iter(), rest: self.rest }),
@@ -83,7 +83,7 @@ where
 
 /// What was read of a body, then the rest.
 #[derive(Debug)]
-pub struct Replay<S> {
+pub(crate) struct Replay<S> {
     kept: std::vec::IntoIter<Bytes>,
     rest: Option<S>,
 }

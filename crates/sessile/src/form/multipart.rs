@@ -121,14 +121,20 @@ impl Feed {
         let mut piece = self.lock();
         let enough = PIECE.max(body.size() / GROWTH).min(limit).max(1);
         while !piece.ended && piece.bytes.len() < enough {
-            // One chunk may go beyond it; it is in memory already.
             if body.size() > limit {
-                return Poll::Ready(Err(Form::TooLarge));
+                // The parser gets what is within the limit, however the body is cut into chunks.
+                if piece.bytes.is_empty() {
+                    return Poll::Ready(Err(Form::TooLarge));
+                }
+                break;
             }
+            let room = limit - body.size();
             match ready!(body.poll_next(cx)) {
                 None => piece.ended = true,
                 Some(Err(_)) => return Poll::Ready(Err(Form::Broken)),
-                Some(Ok(chunk)) => piece.bytes.extend_from_slice(&chunk),
+                Some(Ok(chunk)) => {
+                    piece.bytes.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                }
             }
         }
         Poll::Ready(Ok(()))
