@@ -124,7 +124,7 @@ pub(crate) async fn note_refusals(
         None => return response,
     };
     // Only the account's owner sees it. Whoever has no session has no account.
-    if let Ok(session) = Session::from_request_parts(&mut kept, &()).await
+    if let Ok(session) = <Session>::from_request_parts(&mut kept, &()).await
         && let Some(user) = session.get::<String>("username")
     {
         let by = sender(&kept.method, &kept.headers);
