@@ -15,9 +15,11 @@ mod cached;
 mod diagnose;
 mod dual;
 mod error;
+pub mod key_value;
 mod layout;
 mod memory;
 mod none;
+pub mod rotation;
 mod scan;
 mod shared_cache;
 
