@@ -71,7 +71,7 @@ class Server:
         seen = []
         while True:
             try:
-                line = lines.get(timeout=30)
+                line = lines.get(timeout=120)
             except queue.Empty:
                 line = None
             if line is None:

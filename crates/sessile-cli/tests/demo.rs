@@ -141,7 +141,7 @@ fn sessions_end_when_idle_as_long_as_told() {
 
 #[test]
 fn the_store_is_found_by_its_address_and_shared_by_its_profile() {
-    let folder = std::env::temp_dir().join(format!("sessile-address-{}", std::process::id()));
+    let folder = program::scratch().join("address");
     let database = format!("sqlite:{}.db", folder.display());
     let site = Site::start_in(folder.clone(), &["--url", &database]);
     let cookie = site.log_in();

@@ -44,7 +44,7 @@ impl Clock {
     }
 
     fn site(&self, name: &str, options: &[&str]) -> Site {
-        let folder = std::env::temp_dir().join(format!("sessile-{name}-{}", std::process::id()));
+        let folder = program::scratch().join(name);
         Site::run(self.over(sessile(&["demo", "--port", "0"])), folder, options)
     }
 }
@@ -168,7 +168,7 @@ impl Fleet {
 #[test]
 fn f24_a_new_key_over_three_processes_logs_nobody_out() {
     let (old, new) = ("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94", "d02c4f8a7b1e4935a6c0f2d18e5b7394");
-    let data = std::env::temp_dir().join(format!("sessile-fleet-{}", std::process::id()));
+    let data = program::scratch().join("fleet");
     let sites: Vec<Site> = (0..3).map(|_| Fleet::site(&data, &[old])).collect();
     let cookie = sites[0].log_in();
     let mut fleet = Fleet { sites, data, cookie, visits: 0 };

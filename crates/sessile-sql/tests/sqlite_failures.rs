@@ -84,7 +84,7 @@ async fn f15_a_read_only_mount_is_said_to_be_one_and_recovers() {
     create(&store, 1).await.unwrap();
     drop(store);
     // The store's threads close their files when they have seen that it is gone.
-    let patience = Instant::now() + Duration::from_secs(10);
+    let patience = Instant::now() + Duration::from_secs(120);
     while disk.remount("ro").is_err() {
         assert!(Instant::now() < patience, "the store's threads keep their files");
         std::thread::yield_now();
@@ -198,7 +198,9 @@ async fn f25_a_locked_database_is_waited_for_within_bounds() {
     let start = Instant::now();
     assert_eq!(create(&store, 2).await.unwrap_err().kind(), StoreErrorKind::Locked);
     assert_eq!(store.delete(&key(1)).await.unwrap_err().kind(), StoreErrorKind::Locked);
-    assert!(start.elapsed() < Duration::from_secs(3), "waited {:?}", start.elapsed());
+    // Twice the time it was given and not the usual one.
+    let usual = Options::default().busy_timeout;
+    assert!(start.elapsed() < 2 * usual, "waited {:?}", start.elapsed());
     assert!(is_live(&store, 1).await.unwrap(), "readers wait for a writer");
     other.execute_batch("ROLLBACK").unwrap();
     assert!(!is_live(&store, 2).await.unwrap());

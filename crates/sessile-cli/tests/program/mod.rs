@@ -6,8 +6,11 @@ pub(crate) mod shop;
 pub(crate) mod site;
 
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use sessile_testbed::Folder;
 
 /// How a run ended.
 pub(crate) struct Ran {
@@ -21,7 +24,7 @@ pub(crate) struct Program(pub(crate) Command);
 /// The program with these arguments, and no keys in its environment.
 pub(crate) fn sessile(words: &[&str]) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sessile"));
-    command.args(words).current_dir(std::env::temp_dir());
+    command.args(words).current_dir(scratch());
     let settings = ["SESSION_URL", "SESSION_TYPE", "SESSION_ALLOW_WEAK_KEY"];
     for name in ["SECRET_KEY", "SECRET_KEY_FALLBACKS"].into_iter().chain(settings) {
         command.env_remove(name);
@@ -60,9 +63,16 @@ impl Program {
     }
 }
 
+/// A folder of this process's own, so that nothing that others left in the system's is read.
+/// A later run of any tests removes it.
+pub(crate) fn scratch() -> &'static Path {
+    static FOLDER: OnceLock<Folder> = OnceLock::new();
+    FOLDER.get_or_init(|| Folder::new("cli").unwrap()).path()
+}
+
 /// A file of this content, for one test.
 pub(crate) fn file(name: &str, content: &str) -> PathBuf {
-    let path = std::env::temp_dir().join(format!("sessile-{name}-{}", std::process::id()));
+    let path = scratch().join(name);
     std::fs::write(&path, content).unwrap();
     path
 }

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use super::{Program, sessile};
+use super::{Program, scratch, sessile};
 
 /// One process of the demo site, killed when this value goes.
 pub(crate) struct Site {
@@ -18,7 +18,7 @@ pub(crate) struct Site {
 
 impl Site {
     pub(crate) fn start(name: &str, options: &[&str]) -> Self {
-        let folder = std::env::temp_dir().join(format!("sessile-{name}-{}", std::process::id()));
+        let folder = scratch().join(name);
         Self::start_in(folder, options)
     }
 

@@ -71,6 +71,7 @@ pub async fn inv04_a_late_save_does_not_revive_an_ended_session<O: Open>(
     let mut browser = stage.browser();
     browser.post("/login?user=alice").await?.expect(200)?;
     let thief = browser.clone();
+    thief.clone().get("/who").await?.expect_body("alice")?;
     let slow = browser.start(Method::POST, "/set?k=a&v=1&gate=slow");
     stage.gates.reached("slow", 1).await?;
     browser.post("/logout").await?.expect(200)?;

@@ -21,10 +21,10 @@ pub async fn inv01_an_untouched_route_costs_nothing_and_sends_nothing<O: Open>(
     let stage = Stage::new(suite, Config::native()).await?;
     let mut known = stage.browser();
     known.post("/set?k=a&v=1").await?.expect(200)?;
-    let forged = stage.browser().with_cookie("__Host-id", "forged");
+    let mut forged = stage.browser().with_cookie("__Host-id", "forged");
     stage.store.calls();
     stage.events();
-    for mut browser in [known, forged, stage.browser()] {
+    for mut browser in [known.clone(), forged.clone(), stage.browser()] {
         let reply = browser.get("/untouched").await?.expect_body("untouched")?;
         for field in ["set-cookie", "vary", "cache-control"] {
             ensure_eq!(reply.field(field), "", "{field}");
@@ -32,6 +32,11 @@ pub async fn inv01_an_untouched_route_costs_nothing_and_sends_nothing<O: Open>(
     }
     ensure_eq!(stage.store.calls(), [], "calls to the store");
     ensure_eq!(stage.kinds(), [], "events, which a look at the cookie would have caused");
+    // Both are seen as soon as somebody looks.
+    known.get("/get?k=a").await?.expect_body("1")?;
+    ensure_eq!(stage.store.calls(), [(Call::Load, 1)], "calls of a look");
+    forged.get("/get?k=a").await?.expect_body("-")?;
+    ensure!(!stage.kinds().is_empty(), "a look at a forged cookie causes no event");
     Ok(Verdict::Passed)
 }
 
@@ -165,6 +170,7 @@ pub async fn inv08_a_failing_store_is_503_and_the_cookie_stays<O: Open>(
     stranger.post("/set?k=a&v=1").await?.expect(503)?.expect_no_cookie()?;
     stage.store.set_all_down(false);
     browser.get("/get?k=a").await?.expect_body("-")?;
+    browser.get("/who").await?.expect_body("alice")?;
     Ok(Verdict::Passed)
 }
 

@@ -74,6 +74,7 @@ pub async fn r04_a_cookie_replayed_after_logout_is_anonymous<O: Open>(
     let mut first = browser.clone();
     browser.post("/rotate").await?.expect(200)?;
     let mut second = browser.clone();
+    second.get("/who").await?.expect_body("alice")?;
     let reply = browser.post("/logout").await?.expect(200)?;
     ensure_eq!(reply.set_cookies().len(), 1, "removals of the cookie");
     ensure_eq!(browser.jar().len(), 0, "cookies after logout");
@@ -263,6 +264,7 @@ pub async fn r14_an_id_outside_of_the_cookie_is_ignored<O: Open>(suite: &Suite<O
     browser.post("/set?k=a&v=secret").await?.expect(200)?;
     let (name, id) = browser.only_cookie()?;
     let (name, id) = (name.to_owned(), id.to_owned());
+    browser.get("/get?k=a").await?.expect_body("secret")?;
     let query = format!("/get?k=a&{name}={id}&id={id}&session={id}&sessionid={id}");
     stage.browser().get(&query).await?.expect_body("-")?;
     let body = format!("{name}={id}&id={id}");
