@@ -2,12 +2,22 @@
 //!
 //! [`Settings`] are names and values, from the environment, from TOML or from
 //! code: Flask's, Flask-Session's and Django's where they have one, and ours
-//! beside them. They become a [`Config`](sessile_core::Config) and a
-//! [`StoreChoice`], and the rules of CSRF protection. Most users want the
-//! `sessile` crate, whose layer opens the store, too.
+//! beside them. [`connect`] makes them an engine and an open store, in the
+//! layout of their profile; [`Settings::csrf`] the rules of CSRF protection.
+//! Most users want the `sessile` crate, whose layer does all of it.
 
+mod env;
+mod error;
+mod open;
+mod runtime;
 mod settings;
 
+pub use crate::env::from_env;
+#[cfg(feature = "toml")]
+pub use crate::env::from_toml;
+pub use crate::error::ConnectError;
+pub use crate::open::{connect, connect_store};
+pub use crate::runtime::{TokioRuntime, system_time};
 pub use crate::settings::{
     CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,
     SettingsError, StoreChoice, StoreUrl,

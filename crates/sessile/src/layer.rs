@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use http::{HeaderMap, Request, Response};
 use pin_project_lite::pin_project;
+use sessile_connect::{ConnectError, Settings, TokioRuntime};
 use sessile_core::exchange::{App, Exchange, FormCredential};
 use sessile_core::store::BoxFuture;
 use sessile_core::{AnyStore, Config, ConfigError, Engine, Event, SessionStore, Timestamp};
@@ -16,7 +17,6 @@ use tower_service::Service;
 use crate::failure::Failure;
 use crate::head::{Fields, response, view};
 use crate::manage::Sessions;
-use crate::runtime::TokioRuntime;
 
 /// Gives every request behind it a session. Cheap to clone; clones share everything.
 ///
@@ -46,6 +46,32 @@ impl SessionLayer {
     /// [`ConfigError`] when the settings do not go together, or when they ask for a store.
     pub fn in_cookies(config: Config) -> Result<Self, ConfigError> {
         Ok(Self { app: App::in_cookies(Engine::new(config)?, TokioRuntime)? })
+    }
+
+    /// Sessions as the settings say, in the store they name.
+    ///
+    /// Settings come from [`from_env`](crate::from_env), `from_toml` or code:
+    ///
+    /// ```
+    /// use sessile::{SessionLayer, Settings};
+    ///
+    /// # async fn example() -> Result<(), sessile::ConnectError> {
+    /// let settings = Settings::new()
+    ///     .with("SESSION_TYPE", "memory")
+    ///     .with("SESSION_IDLE_TIMEOUT", "30 minutes");
+    /// let sessions = SessionLayer::connect(settings).await?;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build()?.block_on(example())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: a setting is wrong, the store is not in this build, or it cannot be opened.
+    pub async fn connect(settings: Settings) -> Result<Self, ConnectError> {
+        let (engine, store) = sessile_connect::connect(settings).await?;
+        Ok(Self::with_engine(engine, store)?)
     }
 
     /// Sessions as `engine` rules and `store` keeps them.

@@ -39,7 +39,6 @@
 //! A guide for each task, every setting and the formats byte by byte are in the
 //! repository's `docs/`.
 
-mod connect;
 mod cookies;
 #[cfg(feature = "csrf")]
 pub mod csrf;
@@ -55,7 +54,6 @@ mod links;
 #[cfg(feature = "axum")]
 mod login;
 mod manage;
-mod runtime;
 #[cfg(feature = "templates")]
 pub mod templates;
 #[cfg(feature = "testing")]
@@ -63,9 +61,6 @@ pub mod testing;
 pub mod transport;
 mod typed;
 
-#[cfg(feature = "toml")]
-pub use connect::from_toml;
-pub use connect::{ConnectError, connect_store, from_env};
 pub use cookies::Cookies;
 #[cfg(feature = "csrf")]
 #[doc(inline)]
@@ -78,10 +73,13 @@ pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
 pub use login::{LoggedIn, LoginRequired, NextPage, RequireLogin, RequireLoginService};
 pub use manage::{Sessions, end_session};
+#[cfg(feature = "toml")]
+#[doc(no_inline)]
+pub use sessile_connect::from_toml;
 #[doc(no_inline)]
 pub use sessile_connect::{
-    CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,
-    SettingsError, StoreChoice, StoreUrl,
+    ConnectError, CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue,
+    Settings, SettingsError, StoreChoice, StoreUrl, connect_store, from_env,
 };
 #[doc(no_inline)]
 pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};

@@ -14,7 +14,7 @@ use sessile_formats::django::TimestampSigner;
 use sessile_formats::itsdangerous::{SERIALIZER_SALT, UrlSafeTimedSerializer};
 use sessile_formats::json::Style;
 
-use crate::runtime::system_time;
+use sessile_connect::system_time;
 
 /// How old a link may be unless [`SignedLinks::max_age`] says otherwise.
 const MAX_AGE: Duration = Duration::from_secs(3600);

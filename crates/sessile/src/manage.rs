@@ -4,12 +4,12 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use http::Extensions;
+use sessile_connect::TokioRuntime;
 use sessile_core::exchange::{self, App, Sessions as Core};
 use sessile_core::{AnyStore, Engine, StoreError, StoreKey};
 
 use crate::failure::Failure;
 use crate::head::exchange;
-use crate::runtime::TokioRuntime;
 
 /// The sessions of a layer's store, as an extractor or from
 /// [`SessionLayer::sessions`](crate::SessionLayer::sessions): see [its methods](Core). Shows

@@ -1,9 +1,9 @@
 //! SQL databases.
 
-use sessile_connect::StoreUrl;
+use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
-use super::ConnectError;
+use crate::ConnectError;
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 pub(super) async fn open(

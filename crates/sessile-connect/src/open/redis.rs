@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sessile_connect::StoreUrl;
+use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
-use super::ConnectError;
+use crate::ConnectError;
 
 #[cfg(feature = "redis")]
 fn options(

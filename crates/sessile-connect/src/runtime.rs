@@ -8,7 +8,7 @@ use sessile_core::{RandomError, Timestamp};
 
 /// What a server under tokio has of time and chance.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct TokioRuntime;
+pub struct TokioRuntime;
 
 impl Runtime for TokioRuntime {
     fn now(&self) -> Timestamp {
@@ -28,7 +28,8 @@ impl Runtime for TokioRuntime {
     }
 }
 
-pub(crate) fn system_time() -> Timestamp {
+/// The system's time.
+pub fn system_time() -> Timestamp {
     // A clock before 1970 is a broken clock; every session then looks new, none expired.
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))

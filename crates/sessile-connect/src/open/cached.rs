@@ -1,10 +1,10 @@
 //! A cache in front of a durable store.
 
-use sessile_connect::StoreChoice;
+use crate::StoreChoice;
 use sessile_core::store::{Cached, CachedOptions, SharedCache};
 use sessile_core::{AnyStore, Config, StoreError};
 
-use super::ConnectError;
+use crate::ConnectError;
 use crate::runtime::system_time;
 
 /// What the keys of a cache of our own begin with.

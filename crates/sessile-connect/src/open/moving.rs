@@ -3,7 +3,7 @@
 use sessile_core::store::{Dual, DualOptions, Layout};
 use sessile_core::{AnyStore, Config, Engine, Map, Timestamp};
 
-use super::ConnectError;
+use crate::ConnectError;
 use crate::runtime::system_time;
 
 pub(super) fn open(

@@ -1,9 +1,9 @@
 //! Memcached.
 
-use sessile_connect::{MemcachedClient, StoreUrl};
+use crate::{MemcachedClient, StoreUrl};
 use sessile_core::{AnyStore, Config};
 
-use super::ConnectError;
+use crate::ConnectError;
 
 #[cfg(feature = "memcached")]
 fn options(client: MemcachedClient, config: &Config) -> sessile_memcached::Options {

@@ -1,9 +1,9 @@
 //! MongoDB.
 
-use sessile_connect::StoreUrl;
+use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
-use super::ConnectError;
+use crate::ConnectError;
 
 #[cfg(feature = "mongodb")]
 pub(super) async fn open(

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use sessile_connect::SettingsError;
+use crate::SettingsError;
 use sessile_core::ConfigError;
 
 /// Why there is no layer. Secret values are never in here.

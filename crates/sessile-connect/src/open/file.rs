@@ -1,9 +1,9 @@
 //! Directories of files.
 
-use sessile_connect::StoreChoice;
+use crate::StoreChoice;
 use sessile_core::{AnyStore, Config};
 
-use super::ConnectError;
+use crate::ConnectError;
 
 #[cfg(feature = "file")]
 pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {

@@ -1,0 +1,64 @@
+//! The store that settings ask for, opened.
+
+mod cached;
+mod file;
+mod memcached;
+mod mongodb;
+mod moving;
+mod redis;
+mod sql;
+mod sweeping;
+
+use sessile_core::store::NoStore;
+use sessile_core::{AnyStore, Config, Engine, MemoryStore};
+
+use crate::{ConnectError, Settings, StoreChoice};
+
+/// The engine and the store that settings ask for.
+///
+/// # Errors
+///
+/// [`ConnectError`]: a setting is wrong, the store is not in this build, or it cannot be opened.
+pub async fn connect(settings: Settings) -> Result<(Engine, AnyStore), ConnectError> {
+    let (config, choice) = settings.into_config()?;
+    // The configuration first: a store that is not used should not be made.
+    let engine = Engine::new(config.clone())?;
+    let store = connect_store(choice, &config).await?;
+    Ok((engine, store))
+}
+
+/// Opens the store that settings chose, in the layout of their profile.
+///
+/// Expired sessions are removed in the background where the settings say so.
+///
+/// # Errors
+///
+/// As for [`connect`].
+pub async fn connect_store(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+    let store = open(choice, config).await?;
+    Ok(sweeping::in_background(store, config))
+}
+
+async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+    match choice {
+        StoreChoice::Cookie => Ok(AnyStore::new(NoStore)),
+        StoreChoice::Memory => Ok(AnyStore::new(MemoryStore::default())),
+        StoreChoice::Sql { url, table, schema } => sql::open(&url, table, schema, config).await,
+        StoreChoice::File { .. } => file::open(choice, config).await,
+        StoreChoice::Redis { url, replicas, near } => {
+            redis::open(&url, replicas, near, config).await
+        }
+        StoreChoice::MongoDb { url, database, collection } => {
+            mongodb::open(&url, database, collection, config).await
+        }
+        StoreChoice::Memcached { url, client } => memcached::open(&url, client, config).await,
+        StoreChoice::Cached { front, back, key_prefix } => {
+            let back = Box::pin(open(*back, config)).await?;
+            cached::open(*front, back, key_prefix, config).await
+        }
+        StoreChoice::Moving { new, old } => {
+            let new = Box::pin(open(*new, config)).await?;
+            moving::open(new, Box::pin(open(*old, config)).await?, config)
+        }
+    }
+}
