@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::process::quiet;
 use crate::report::{Done, Failure, Report};
 use crate::workspace::{Workspace, read};
-use crate::{faults, requirements, servers};
+use crate::{api, faults, requirements, servers};
 
 /// Crates that would give the pure crates a clock, randomness, sockets, a runtime or a framework.
 /// A trailing `*` stands for any ending.
@@ -37,6 +37,7 @@ pub(crate) fn all(workspace: &Workspace, report: &mut Report) {
     report.step("clippy", || clippy(workspace));
     report.step("features", || features(workspace));
     report.step("rustdoc", || rustdoc(workspace));
+    report.step("api", || api::check(workspace, false));
 }
 
 /// Well done, or all that failed.

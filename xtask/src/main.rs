@@ -3,12 +3,14 @@
 // A command-line program talks to its user.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod api;
 mod backends;
 mod bench;
 mod check;
 mod counts;
 mod debian;
 mod faults;
+mod figures;
 mod fuzz;
 mod process;
 mod python;
@@ -28,7 +30,7 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [PATH…]        every check and test; PATH… as for `vectors`
-  check               formatting, lints, documentation, each feature alone, purity of the core
+  check               formatting, lints, documentation, each feature alone, purity, public items
   servers [--only NAME,NAME…] [-- COMMAND…]
                       Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
                       on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
@@ -42,6 +44,9 @@ usage: cargo xtask COMMAND
   defects             what goes wrong in other session layers, by the scripts that ours pass
   interop             live tests beside a real Flask and Django, in .cache/venv, with all servers
   browser             the demo site in headless Chromium; pictures in target/screenshots
+  api [--write]       the public items of each crate against docs/api; --write rewrites these
+  figures [ROOT]      lines, public items and files in import circles of each crate, here or in
+                      another checkout
   corpora             only the replay of fuzz/corpus
   fuzz [--seconds N] [TARGET…]   fresh fuzzing, 60 s a target unless told; needs nightly Rust
   bench [ARG…]        ours and the peers side by side; ARG… go to the benchmark
@@ -83,7 +88,9 @@ fn dispatch(
     rest: Vec<String>,
 ) -> Result<(), Failure> {
     let paths = || rest.iter().map(PathBuf::from).collect::<Vec<_>>();
-    if !rest.is_empty() && !matches!(command, "test" | "vectors" | "fuzz" | "bench") {
+    if !rest.is_empty()
+        && !matches!(command, "test" | "vectors" | "fuzz" | "bench" | "api" | "figures")
+    {
         return Err(Failure::new(format!("`{command}` takes no arguments"), USAGE));
     }
     match command {
@@ -103,6 +110,16 @@ fn dispatch(
         "fuzz" => fuzz::run(workspace, report, &rest)?,
         "bench" => bench::run(workspace, report, &rest),
         "check" => check::all(workspace, report),
+        "api" => match rest.as_slice() {
+            [] => report.step("api", || api::check(workspace, false)),
+            [write] if write == "--write" => report.step("api", || api::check(workspace, true)),
+            _ => return Err(Failure::new("`api` takes --write or nothing", USAGE)),
+        },
+        "figures" => {
+            let other = rest.first().map(|root| Workspace::at(root.as_ref())).transpose()?;
+            let workspace = other.as_ref().unwrap_or(workspace);
+            report.step("figures", || figures::print(workspace).map(|()| Done::default()));
+        }
         "unit" => suites::unit(workspace, report, None),
         "stores" => {
             let servers = servers::all(report);

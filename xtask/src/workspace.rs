@@ -25,9 +25,15 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
+    /// The one that this program was built in.
     pub(crate) fn find() -> Result<Self, Failure> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().unwrap_or(here).to_owned();
+        Self::at(here.parent().unwrap_or(here))
+    }
+
+    /// The one in this folder.
+    pub(crate) fn at(root: &Path) -> Result<Self, Failure> {
+        let root = root.to_owned();
         let mut tree = cargo();
         // One line a member: `name vVERSION (FOLDER)`.
         tree.args(["tree", "--workspace", "--depth", "0", "--prefix", "none", "--format", "{p}"]);
