@@ -21,6 +21,8 @@ pub enum Failure {
     FormsUnread,
     /// The store was down when the request read its session, so that its changes cannot be saved.
     StoreDown,
+    /// The page is for logged-in visitors, and nobody is logged in.
+    LoginRequired,
 }
 
 /// A response in place of the handler's. It sets no cookie: the visitor keeps theirs.
@@ -60,6 +62,7 @@ impl Failure {
                 _ => 500,
             },
             Self::NoLayer | Self::FormsUnread => 500,
+            Self::LoginRequired => 401,
         }
     }
 
@@ -71,6 +74,7 @@ impl Failure {
                 "Your session was ended while this request ran. Nothing was changed; please log \
                  in again.\n"
             }
+            401 => "Please log in first.\n",
             _ => "Something went wrong with your session on our side.\n",
         }
     }
@@ -78,10 +82,16 @@ impl Failure {
     /// The response in place of the handler's. Logs what the visitor is not told.
     pub fn answer(&self) -> Answer<&'static str> {
         match self.status() {
+            401 => {}
             409 => tracing::warn!(target: "sessile", error = %self, "session not saved"),
             _ => tracing::error!(target: "sessile", error = %self, "session failed"),
         }
-        Answer::new(self.status(), PLAIN, self.visitor_text())
+        let mut answer = Answer::new(self.status(), PLAIN, self.visitor_text());
+        if matches!(self, Self::LoginRequired) {
+            // RFC 9110, 11.6.1: a 401 names a scheme. Browsers ask nobody because of this one.
+            answer.headers.push(("www-authenticate", "Cookie"));
+        }
+        answer
     }
 }
 
@@ -99,6 +109,7 @@ impl fmt::Display for Failure {
             Self::Open(error) => error.fmt(f),
             Self::Commit(error) => error.fmt(f),
             Self::StoreDown => f.write_str("the session store failed, so changes were refused"),
+            Self::LoginRequired => f.write_str("nobody is logged in"),
         }
     }
 }
@@ -115,7 +126,7 @@ impl std::error::Error for Failure {
         match self {
             Self::Open(error) => Some(&**error),
             Self::Commit(error) => Some(&**error),
-            Self::NoLayer | Self::FormsUnread | Self::StoreDown => None,
+            Self::NoLayer | Self::FormsUnread | Self::StoreDown | Self::LoginRequired => None,
         }
     }
 }

@@ -55,17 +55,27 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// The user who is logged in.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::LoginRequired`], to be answered 401, and as for [`session`](Self::session).
+    pub async fn logged_in<H: Headers>(
+        &self,
+        request: &RequestView<'_, H>,
+    ) -> Result<Subject, Failure> {
+        let session = self.session(request).await?;
+        session.subject().ok_or(Failure::LoginRequired)
+    }
+}
+
 impl LoginCheck {
     /// The answer to a visitor who may not see the page; `None` to one who may.
     pub fn answer(&self) -> Option<Answer<&'static str>> {
         match self {
             Self::Passed(_) => None,
-            Self::LogIn => {
-                let mut answer = Answer::new(401, PLAIN, "Please log in first.\n");
-                // RFC 9110, 11.6.1: a 401 names a scheme. Browsers ask nobody because of this one.
-                answer.headers.push(("www-authenticate", "Cookie"));
-                Some(answer)
-            }
+            Self::LogIn => Some(Failure::LoginRequired.answer()),
             Self::NotInProfile => {
                 let text = "Something went wrong with your session on our side.\n";
                 Some(Answer::new(500, PLAIN, text))

@@ -192,8 +192,7 @@ where
         let mut head = view(request.method().as_str(), request.uri(), &fields, extensions);
         head.route = self.layer.route(extensions);
         let exchange = extensions.get::<Exchange>();
-        let checked = exchange.map(|exchange| exchange.protect(&self.layer.guard, &head));
-        if checked == Some(false) {
+        if self.layer.guard.lets_pass(exchange, &head) {
             return CsrfFuture { state: State::Passed { handler: self.inner.call(request) } };
         }
         let exchange = exchange.cloned();

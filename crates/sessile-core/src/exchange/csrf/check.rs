@@ -47,9 +47,8 @@ impl From<Refusal> for CsrfStop {
 
 impl Exchange {
     /// Puts the request under the protection of `guard`, so that pages can make tokens and saved
-    /// sessions get their secret. Whether it must be [checked](Self::check_csrf), too: requests
-    /// that only look and exempt routes need not be.
-    pub fn protect<H: Headers>(
+    /// sessions get their secret. Whether it must be [checked](Self::check_csrf), too.
+    fn protect<H: Headers>(
         &self,
         guard: &Arc<CsrfGuard>,
         request: &RequestView<'_, H>,
@@ -251,6 +250,20 @@ impl Exchange {
 }
 
 impl CsrfGuard {
+    /// Whether a request need not be checked: it only looks, its route is exempt, or no other site
+    /// can have sent it. Puts its exchange under protection. A request without one, for there is no
+    /// session layer around, is let pass if it only looks.
+    pub fn lets_pass<H: Headers>(
+        self: &Arc<Self>,
+        exchange: Option<&Exchange>,
+        request: &RequestView<'_, H>,
+    ) -> bool {
+        match exchange {
+            Some(exchange) => !exchange.protect(self, request),
+            None => is_safe(request.method),
+        }
+    }
+
     /// Whether a WebSocket begins here, on which whatever is said may change anything: with a GET
     /// that upgrades (RFC 6455), or over HTTP/2 and 3 with CONNECT (RFC 8441), which browsers send
     /// for nothing else. The originals leave it to whoever accepts the socket.
