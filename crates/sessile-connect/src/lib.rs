@@ -8,6 +8,8 @@
 
 mod env;
 mod error;
+#[cfg(feature = "form")]
+pub mod form;
 mod open;
 mod runtime;
 mod settings;

@@ -133,7 +133,7 @@ pub(crate) async fn read_form(
     limit: usize,
 ) -> (Form, axum_core::body::Body) {
     let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let read = crate::form::read(kind, body.into_data_stream(), wanted, limit).await;
+    let read = sessile_connect::form::read(kind, body.into_data_stream(), wanted, limit).await;
     let body = match read.body.into_bytes() {
         Ok(bytes) => bytes.into(),
         Err(stream) => axum_core::body::Body::from_stream(stream),

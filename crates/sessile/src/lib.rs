@@ -45,8 +45,6 @@ pub mod csrf;
 #[cfg(feature = "axum")]
 mod extract;
 mod failure;
-#[cfg(feature = "csrf")]
-mod form;
 mod g;
 mod head;
 mod layer;

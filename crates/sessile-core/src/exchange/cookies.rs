@@ -10,6 +10,7 @@ use crate::cookie::{self, Cookie, CookieError, Pick, SetCookie};
 /// Values are as the browser sent them; a cookie can be planted by anybody who can plant one, so
 /// nothing in it is to be believed. What must be believed belongs in the
 /// [`Session`](crate::Session).
+#[derive(Clone)]
 pub struct Cookies {
     exchange: Exchange,
     headers: Vec<Vec<u8>>,

@@ -48,11 +48,7 @@ impl From<Refusal> for CsrfStop {
 impl Exchange {
     /// Puts the request under the protection of `guard`, so that pages can make tokens and saved
     /// sessions get their secret. Whether it must be [checked](Self::check_csrf), too.
-    fn protect<H: Headers>(
-        &self,
-        guard: &Arc<CsrfGuard>,
-        request: &RequestView<'_, H>,
-    ) -> bool {
+    fn protect<H: Headers>(&self, guard: &Arc<CsrfGuard>, request: &RequestView<'_, H>) -> bool {
         let state = self.csrf_state().get_or_init(|| CsrfState::new(guard.clone()));
         // A layer around this one asked for the session before it was protected.
         if self.opened().is_some() {

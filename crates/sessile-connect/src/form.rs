@@ -8,21 +8,21 @@ use bytes::Bytes;
 use futures_core::Stream;
 use sessile_core::exchange::{Form, FormFields};
 
-pub(crate) use self::body::Kept;
+pub use self::body::{Kept, Replay};
 
 /// What was found, and the body as the handler shall read it: every byte, those that were looked
 /// at and the rest.
 #[derive(Debug)]
-pub(crate) struct Read<S> {
+pub struct Read<S> {
     /// The fields, or why there are none.
-    pub(crate) form: Form,
+    pub form: Form,
     /// The body.
-    pub(crate) body: Kept<S>,
+    pub body: Kept<S>,
 }
 
 /// Looks for fields in a request's body, if that is a form by its `Content-Type`. At most `limit`
 /// bytes are read and kept, and one chunk more, which is in memory already.
-pub(crate) async fn read<S, E>(
+pub async fn read<S, E>(
     content_type: Option<&[u8]>,
     body: S,
     wanted: &FormFields,

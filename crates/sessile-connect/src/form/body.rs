@@ -9,7 +9,7 @@ use futures_core::Stream;
 
 /// A body and what was read of it, to be handed on whole.
 #[derive(Debug)]
-pub(crate) struct Kept<S> {
+pub struct Kept<S> {
     chunks: Vec<Bytes>,
     size: usize,
     /// `None` once the body is at its end: it must not be asked again.
@@ -43,11 +43,16 @@ impl<S> Kept<S> {
     /// # Errors
     ///
     /// The stream.
-    pub(crate) fn into_bytes(mut self) -> Result<Bytes, Replay<S>> {
+    pub fn into_bytes(mut self) -> Result<Bytes, Replay<S>> {
         match self.rest {
             None => Ok(self.join()),
-            Some(_) => Err(Replay { kept: self.chunks.into_iter(), rest: self.rest }),
+            Some(_) => Err(self.into_stream()),
         }
+    }
+
+    /// The body as a stream of what was read and the rest.
+    pub fn into_stream(self) -> Replay<S> {
+        Replay { kept: self.chunks.into_iter(), rest: self.rest }
     }
 }
 
@@ -83,7 +88,7 @@ where
 
 /// What was read of a body, then the rest.
 #[derive(Debug)]
-pub(crate) struct Replay<S> {
+pub struct Replay<S> {
     kept: std::vec::IntoIter<Bytes>,
     rest: Option<S>,
 }

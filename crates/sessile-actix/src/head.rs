@@ -1,0 +1,91 @@
+//! actix-web's requests and responses as the exchange sees them.
+
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
+use sessile_core::exchange::{
+    Answer, Exchange, Failure as Kind, Headers, RequestView, ResponseHeaders, Scheme,
+};
+
+use crate::failure::Failure;
+
+/// Header fields, of a request or a response.
+pub(crate) struct Fields<H>(pub(crate) H);
+
+impl Headers for Fields<&HeaderMap> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.0.get_all(name).map(HeaderValue::as_bytes)
+    }
+}
+
+impl Headers for Fields<&mut HeaderMap> {
+    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+        self.0.get_all(name).map(HeaderValue::as_bytes)
+    }
+}
+
+impl ResponseHeaders for Fields<&mut HeaderMap> {
+    fn append(&mut self, name: &'static str, value: &[u8]) {
+        if let Some((name, value)) = field(name, value) {
+            self.0.append(name, value);
+        }
+    }
+
+    fn insert(&mut self, name: &str, value: &[u8]) {
+        if let Some((name, value)) = field(name, value) {
+            self.0.insert(name, value);
+        }
+    }
+
+    fn insert_secret(&mut self, name: &str, value: &[u8]) {
+        if let Some((name, mut value)) = field(name, value) {
+            value.set_sensitive(true);
+            self.0.insert(name, value);
+        }
+    }
+}
+
+/// The core checks what it writes, so that no field is ever left out here.
+fn field(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let named =
+        HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+    if named.is_none() {
+        tracing::error!(target: "sessile", name, "a field was not sent");
+    }
+    named
+}
+
+/// The head of a request. `Scheme` is what was put into its extensions where TLS ends; a server
+/// that speaks TLS itself says so.
+pub(crate) fn view<'r>(
+    request: &'r HttpRequest,
+    fields: &'r Fields<&'r HeaderMap>,
+) -> RequestView<'r, Fields<&'r HeaderMap>> {
+    let told = request.extensions().get::<Scheme>().copied();
+    RequestView {
+        method: request.method().as_str(),
+        scheme: told.or_else(|| request.app_config().secure().then_some(Scheme::Https)),
+        authority: request.uri().authority().map(|authority| authority.as_str()),
+        path: request.path(),
+        query: request.uri().query(),
+        route: None,
+        headers: fields,
+    }
+}
+
+/// The exchange that the session middleware put into a request.
+pub(crate) fn exchange(request: &HttpRequest) -> Result<Exchange, Failure> {
+    request.extensions().get::<Exchange>().cloned().ok_or(Failure(Kind::NoLayer))
+}
+
+/// A response as an [`Answer`] says.
+pub(crate) fn response<B: Into<String>>(answer: Answer<B>) -> HttpResponse<BoxBody> {
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = HttpResponse::with_body(status, BoxBody::new(answer.body.into()));
+    for (name, value) in answer.headers {
+        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
+        response.headers_mut().append(name, value);
+    }
+    response
+}
