@@ -98,7 +98,7 @@ async fn find(
     limit: usize,
 ) -> Result<Vec<Found>, Failure> {
     let now = say::now();
-    let live = |(_, record): &(StoreKey, Record)| !record.deadlines.passed(now);
+    let live = |(_, record): &(StoreKey, Record)| !record.has_ended(now);
     if let (Some(subject), Some(directory)) = (subject, place.store.as_directory()) {
         let entries = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
         let found = entries.into_iter().filter(live).map(|(key, record)| {
@@ -158,22 +158,21 @@ impl Found {
         let now = say::now();
         let at = |moment: Option<_>| moment.map_or("-".to_owned(), |at| say::relative(at, now));
         let user = self.subject.as_ref().map_or("-", |subject| subject.as_str());
-        let Record { created, seen, deadlines, .. } = &self.record;
+        let Record { created, seen, .. } = &self.record;
         let handle = self.key.handle().to_string();
-        row(&handle, user, &at(*created), &at(*seen), &at(deadlines.earliest()))
+        row(&handle, user, &at(*created), &at(*seen), &at(self.record.ends()))
     }
 
     fn json(&self) -> String {
         let at = |moment: Option<_>| moment.map(say::exact);
-        let Record { created, seen, deadlines, authenticated, permanent, payload, .. } =
-            &self.record;
+        let Record { created, seen, authenticated, permanent, payload, .. } = &self.record;
         json!({
             "session": self.key.handle().to_string(),
             "user": self.subject.as_ref().map(|subject| subject.as_str()),
             "began": at(*created),
             "seen": at(*seen),
             "logged_in": at(*authenticated),
-            "ends": at(deadlines.earliest()),
+            "ends": at(self.record.ends()),
             "permanent": permanent,
             "bytes": payload.len(),
         })

@@ -3,6 +3,7 @@
 //! Their names say what the store must do. A failure says what it did instead.
 
 pub mod cancellation;
+pub mod clocks;
 pub mod concurrency;
 pub mod directory;
 pub mod ended;
@@ -58,6 +59,10 @@ macro_rules! every_case {
             expiry::sweep_removes_only_what_has_passed
             expiry::sweep_removes_passed_pointers
             expiry::sweep_is_bounded
+            clocks::s01_no_write_moves_the_last_activity_backward
+            clocks::s01_a_renewal_goes_by_the_span_that_is_stored
+            clocks::s01_two_clocks_in_turn_stretch_no_idle_limit
+            clocks::s01_a_server_behind_shortens_nothing
             payloads::every_byte_value_survives
             payloads::empty_and_short_payloads_survive
             payloads::a_large_payload_survives

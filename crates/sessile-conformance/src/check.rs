@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use sessile_core::StoreError;
 use sessile_core::store::{Entry, Record, Version};
+use sessile_core::{CommitError, OpenError, StoreError};
 
 /// What a case that did not fail did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,18 @@ impl std::error::Error for Failure {}
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         Self(format!("the store failed: {error} ({:?})", error.kind()))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self(format!("a session was not opened: {error}"))
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        Self(format!("a session was not saved: {error}"))
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use sessile_core::store::{CreateOutcome, Entry, Record, Version};
-use sessile_core::{Deadlines, SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
+use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::Failure;
 use crate::check::ensure;
@@ -26,16 +26,7 @@ pub fn key(number: u32) -> StoreKey {
 
 /// A session that does not end, with as many bytes of `x` as payload.
 pub fn record(bytes: usize) -> Record {
-    Record {
-        payload: vec![b'x'; bytes].into(),
-        created: Some(Timestamp::from_secs(1)),
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: false,
-        subject: None,
-    }
+    Record { created: Some(Timestamp::from_secs(1)), ..Record::new(vec![b'x'; bytes]) }
 }
 
 /// Creates the session with this number.

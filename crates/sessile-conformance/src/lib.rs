@@ -38,6 +38,7 @@ mod not_run;
 pub mod outages;
 pub mod processes;
 mod suite;
+mod world;
 
 pub use capabilities::{Capabilities, Keys};
 pub use check::{CaseResult, Failure, Verdict};

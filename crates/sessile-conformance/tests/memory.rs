@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use sessile_conformance::{Capabilities, Open, store_tests};
 use sessile_core::store::{AtBound, CreateOutcome, Entry, Record, SessionStore, WriteOutcome};
-use sessile_core::{Deadlines, MemoryStore, StoreErrorKind, StoreKey, Timestamp};
+use sessile_core::{MemoryStore, StoreErrorKind, StoreKey, Timestamp};
 
 fn memory() -> impl Open {
     let store = MemoryStore::new();
@@ -53,16 +53,7 @@ fn key(number: u32) -> StoreKey {
 }
 
 fn ending(secs: i64) -> Record {
-    Record {
-        payload: "data".into(),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(Timestamp::from_secs(secs)), absolute: None },
-        permanent: false,
-        subject: None,
-    }
+    Record::ending("data", Some(Timestamp::from_secs(secs)))
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Engine {
             }
             Some(Entry::Live(record, version)) => (record, version),
         };
-        if record.deadlines.passed(now) {
+        if record.has_ended(now) {
             return Reading::Nothing(EventKind::Expired);
         }
         match self.decode(&record.payload) {

@@ -8,7 +8,6 @@ use crate::config::{Config, ConfigError, Profile, Storage};
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
-use crate::expiry::Deadlines;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::native::{self, SealedCookie, SignedCookie};
 use crate::session::Lookup;
@@ -264,7 +263,7 @@ impl HeldCodec {
             _ => return self.open_foreign(value, engine, now),
         };
         let Ok(record) = record else { return Ok(Held::Refused(EventKind::Rejected)) };
-        if record.deadlines.passed(now) {
+        if record.has_ended(now) {
             return Ok(Held::Refused(EventKind::Expired));
         }
         if native::created_ahead_of(&record, now) {
@@ -315,7 +314,8 @@ impl HeldCodec {
             Self::Signed(_) | Self::Sealed(_) => None,
         };
         Ok(match data {
-            Some(data) => Held::Session { record: foreign_record(), data },
+            // Foreign cookies say nothing of a session but its data.
+            Some(data) => Held::Session { record: Record::new(Bytes::new()), data },
             None => Held::Refused(EventKind::Rejected),
         })
     }
@@ -344,19 +344,5 @@ impl HeldCodec {
                 codec.encode(&native()?, &nonce).map_err(PayloadError::new)?
             }
         })
-    }
-}
-
-/// Foreign cookies say nothing of a session but its data.
-fn foreign_record() -> Record {
-    Record {
-        payload: Bytes::new(),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: false,
-        subject: None,
     }
 }

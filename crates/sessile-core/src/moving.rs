@@ -10,7 +10,6 @@ use bytes::Bytes;
 use crate::config::{Config, ConfigError, Profile};
 use crate::dialect::{DJANGO_EXPIRY, Dialect};
 use crate::engine::Engine;
-use crate::expiry::Deadlines;
 use crate::id::{SessionId, StoreKey};
 use crate::store::Record;
 use sessile_formats::Timestamp;
@@ -99,7 +98,7 @@ impl Mover {
 
     /// What `key` and `record` of the one become in the other.
     pub fn convert(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Moved {
-        if record.deadlines.passed(now) {
+        if record.has_ended(now) {
             return Moved::Expired;
         }
         let Some(key) = self.key(key) else { return Moved::OtherKey };
@@ -165,28 +164,37 @@ impl Mover {
             data.insert(key, true);
         }
         // How long it lives is the new side's to say, not longer than the old one promised.
-        let end = record.deadlines.earliest();
+        let end = record.ends();
         if self.to.dialect != Dialect::Native {
             let most = now + self.to.foreign_age();
-            let idle = Some(end.map_or(most, |end| end.min(most)));
-            moved.deadlines = Deadlines { idle, absolute: None };
-            return moved;
+            let end = end.map_or(most, |end| end.min(most));
+            return Record {
+                permanent: moved.permanent,
+                ..Record::ending(Bytes::new(), Some(end))
+            };
         }
         moved.subject = self.from.subject_in(data);
         moved.authenticated = None;
         moved.created = moved.created.or(Some(now));
-        moved.seen = Some(self.from.last_written(record).map_or(now, |at| at.min(now)));
         let config = &self.to.config;
         let lifetime = if moved.permanent { config.permanent_lifetime } else { config.lifetime };
-        let new = lifetime.deadlines(now, now);
-        let within = |deadline: Option<Timestamp>| match (deadline, end) {
-            (Some(deadline), Some(end)) => Some(deadline.min(end)),
-            (deadline, end) => deadline.or(end),
-        };
-        moved.deadlines = match new.idle {
-            Some(idle) => Deadlines { idle: within(Some(idle)), absolute: new.absolute },
-            None => Deadlines { idle: None, absolute: within(new.absolute) },
-        };
+        moved.idle = lifetime.idle;
+        moved.absolute = lifetime.absolute.map(|span| now + span);
+        match (lifetime.idle, end) {
+            // Activity prolongs it by the new side's span. Without any it ends as the old one
+            // promised, or after that span: it was seen now, or as long before the old end.
+            (Some(idle), Some(end)) => {
+                let span = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
+                let before = Timestamp::from_millis(end.as_millis().saturating_sub(span));
+                moved.seen = Some(before.min(now));
+            }
+            (Some(_), None) => moved.seen = Some(now),
+            (None, Some(end)) => {
+                moved.seen = Some(self.from.last_written(record).map_or(now, |at| at.min(now)));
+                moved.absolute = Some(moved.absolute.map_or(end, |absolute| absolute.min(end)));
+            }
+            (None, None) => moved.seen = Some(now),
+        }
         moved
     }
 }
@@ -204,7 +212,7 @@ impl Engine {
             return None;
         }
         let age = i64::try_from(self.foreign_age().as_millis()).ok()?;
-        let end = record.deadlines.earliest()?.as_millis();
+        let end = record.ends()?.as_millis();
         Some(Timestamp::from_millis(end.checked_sub(age)?))
     }
 }

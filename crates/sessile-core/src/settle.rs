@@ -5,6 +5,8 @@
 
 mod record;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::codec::{IdCodec, StoredCodec};
@@ -65,14 +67,14 @@ pub enum StoreOp {
         /// The version they were made from.
         expected: Version,
     },
-    /// Move the idle deadline.
+    /// Write activity down, which moves the idle deadline.
     Touch {
         /// The session's key.
         key: StoreKey,
         /// The activity.
         seen: Timestamp,
-        /// The new deadline.
-        idle: Option<Timestamp>,
+        /// How long it lives from then on, for layouts that keep no span.
+        idle: Option<Duration>,
     },
     /// Store changes under a new id.
     Replace {
@@ -221,9 +223,8 @@ impl Engine {
 
     fn renewal_due(&self, state: &State, now: Timestamp) -> bool {
         let Some(record) = state.origin.record() else { return false };
-        let (Some(seen), Some(idle)) = (record.seen, record.deadlines.idle) else { return false };
-        let span = idle.saturating_since(seen);
-        now.saturating_since(seen) >= self.config.renew_after.unwrap_or(span / 10)
+        let (Some(seen), Some(idle)) = (record.seen, record.idle) else { return false };
+        now.saturating_since(seen) >= self.config.renew_after.unwrap_or(idle / 10)
     }
 
     fn settle_held(
@@ -264,7 +265,7 @@ impl Engine {
         if verdict.data == Data::Renew
             && let Origin::Stored { at, record, .. } = &state.origin
         {
-            let idle = self.terms().renewed_idle(self.dialect, record, now);
+            let idle = self.terms().renewal(self.dialect, record);
             plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle };
         }
         let mut new_id = None;
@@ -303,8 +304,8 @@ impl Engine {
                 }
             };
         } else if let Some(record) = state.origin.record() {
-            let deadlines = self.terms().renewed(self.dialect, record, now);
-            let renewed = Record { deadlines, ..record.clone() };
+            let mut renewed = record.clone();
+            renewed.see(Some(now));
             keep = self.keep(state, &renewed, now);
         }
         if verdict.cookie == Cookie::Send {
@@ -355,7 +356,7 @@ fn next_id(
 
 /// Whether what was loaded has expired since.
 fn has_expired(state: &State, now: Timestamp) -> bool {
-    state.origin.record().is_some_and(|record| record.deadlines.passed(now))
+    state.origin.record().is_some_and(|record| record.has_ended(now))
 }
 
 fn rotated(rotation: Rotation) -> EventKind {

@@ -19,14 +19,15 @@ pub mod key_value;
 mod layout;
 mod memory;
 mod none;
+mod record;
 pub mod rotation;
 mod scan;
 mod shared_cache;
 
-use std::fmt;
 use std::future::Future;
 use std::hash::BuildHasher;
 use std::pin::Pin;
+use std::time::Duration;
 
 pub use any::AnyStore;
 use bytes::Bytes;
@@ -37,42 +38,12 @@ pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
 pub use memory::{AtBound, MemoryStore};
 pub use none::NoStore;
+pub use record::Record;
 pub use scan::{Cursor, Page, Scan};
 pub use shared_cache::SharedCache;
 
-use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
 use sessile_formats::Timestamp;
-
-/// What a store keeps of one session.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The session's data, in the profile's format. Opaque to the store.
-    pub payload: Bytes,
-    /// When the session began; `None` in foreign layouts, which do not say.
-    pub created: Option<Timestamp>,
-    /// The last activity that was written down (renewals are throttled).
-    pub seen: Option<Timestamp>,
-    /// When its id was last changed.
-    pub rotated: Option<Timestamp>,
-    /// When its user last proved who they are.
-    pub authenticated: Option<Timestamp>,
-    /// When it ends.
-    pub deadlines: Deadlines,
-    /// Whether the visitor asked to be remembered beyond the browser's session.
-    pub permanent: bool,
-    /// The user it belongs to, if any.
-    pub subject: Option<Subject>,
-}
-
-impl fmt::Debug for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Record")
-            .field("payload_bytes", &self.payload.len())
-            .field("deadlines", &self.deadlines)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Which write an entry stems from. Compared by the store, made by the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,7 +126,9 @@ pub trait SessionStore: Send + Sync + 'static {
         record: &Record,
     ) -> impl Future<Output = Result<CreateOutcome, StoreError>> + Send;
 
-    /// Stores `record` if the live entry under `key` is still `expected`.
+    /// Stores `record` if the live entry under `key` is still `expected`. The stored
+    /// [`seen`](Record::seen) does not go backward: of the one in `record` and the one that
+    /// is there the later stays, whatever clock they were read from.
     fn update(
         &self,
         key: &StoreKey,
@@ -163,20 +136,25 @@ pub trait SessionStore: Send + Sync + 'static {
         expected: &Version,
     ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
 
-    /// Moves the idle deadline and `seen` forward, never backward, and leaves
-    /// data, version and absolute deadline as they are. Concurrent updates are not disturbed.
-    /// What had ended by `seen`, by either deadline as it is stored, stays as it
-    /// is, and the answer is `Gone`: activity does not revive.
+    /// Writes down that there was activity at `seen`: moves the stored `seen` forward, never
+    /// backward, and with it the idle deadline. Data, version and all else stay as they are, and
+    /// concurrent updates are not disturbed. What had ended by `seen`, by either deadline as it
+    /// is stored, stays as it is, and the answer is `Gone`: activity does not revive.
+    ///
+    /// `idle` is for foreign layouts, which keep one moment and no span: that moment moves
+    /// to `seen + idle` unless it is later already. A layout that keeps
+    /// [the span](Record::idle) goes by the one it keeps.
     fn touch(
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
 
     /// Moves a session: stores `record` under `new_key`, then turns the entry
     /// under `old_key` into a pointer valid until `grace`, or deletes it when
-    /// `grace` is `None`. When it fails half-way the old entry still works.
+    /// `grace` is `None`. `seen` does not go backward, as in `update`. When it fails
+    /// half-way the old entry still works.
     fn replace(
         &self,
         old_key: &StoreKey,

@@ -14,7 +14,7 @@ use sessile_core::store::{
     Cached, CachedOptions, CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{
-    Deadlines, MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
+    MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
 };
 
 /// xorshift: the schedule is the seed's.
@@ -101,7 +101,7 @@ impl SessionStore for Stepped {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.arrive().await?;
         self.answer(self.store.touch(key, seen, idle).await).await
@@ -161,14 +161,9 @@ fn process(stage: &Arc<Stage>, front: &MemoryStore, back: &MemoryStore, off: i64
 
 fn record(number: u32) -> Record {
     Record {
-        payload: number.to_string().into(),
         created: Some(Timestamp::from_secs(1)),
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: false,
         subject: Subject::new("someone"),
+        ..Record::new(number.to_string())
     }
 }
 

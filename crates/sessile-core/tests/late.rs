@@ -208,7 +208,7 @@ impl SessionStore for Failing {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.store.touch(key, seen, idle).await
     }

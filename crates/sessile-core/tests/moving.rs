@@ -6,7 +6,7 @@ use std::time::Duration;
 use sessile_core::moving::{MoveError, Moved, Mover};
 use sessile_core::store::{Entry, Record, Version};
 use sessile_core::{
-    Begun, Config, Deadlines, Engine, KeyRing, Loaded, Map, Profile, SecretKey, StoreKey, Timestamp,
+    Begun, Config, Engine, KeyRing, Loaded, Map, Profile, SecretKey, StoreKey, Timestamp,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -23,16 +23,7 @@ fn after(secs: u64) -> Timestamp {
 /// A record as a foreign store gives it: its data and one deadline.
 fn foreign(config: &Config, data: &Map, end: Timestamp) -> Record {
     let payload = Engine::new(config.clone()).unwrap().encode(data, NOW).unwrap();
-    Record {
-        payload: payload.into(),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(end), absolute: None },
-        permanent: false,
-        subject: None,
-    }
+    Record::ending(payload, Some(end))
 }
 
 fn data(pairs: &[(&str, &str)]) -> Map {
@@ -63,7 +54,7 @@ fn a_flask_session_is_found_in_our_store_under_the_id_its_browser_has() {
     assert_eq!(record.subject.as_ref().map(|subject| subject.as_str()), Some("ann"));
     assert!(record.permanent);
     // Not longer than Flask-Session promised, though a remembered one of ours would be.
-    assert_eq!(record.deadlines.earliest(), Some(after(3600)));
+    assert_eq!(record.ends(), Some(after(3600)));
 
     let engine = Engine::new(new).unwrap();
     for cookie in [SID.to_owned(), format!("{SID}.f3kXakUCeA5kxNwbCon2rjSSpY0")] {
@@ -119,7 +110,7 @@ fn formats_and_keys_are_converted() {
         assert!(key == StoreKey::from_text(at));
         let read = Engine::new(to).unwrap().decode_strictly(&record.payload).unwrap();
         assert_eq!(read.get("x").and_then(|x| x.as_str()), Some("y"));
-        assert_eq!(record.deadlines.idle, Some(after(60)));
+        assert_eq!(record.ends(), Some(after(60)));
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) enum Content {
 impl Content {
     pub(crate) fn passed(&self, now: Timestamp) -> bool {
         match self {
-            Self::Live(record, _) => record.deadlines.passed(now),
+            Self::Live(record, _) => record.has_ended(now),
             Self::Moved { until, .. } => now >= *until,
         }
     }
@@ -47,7 +47,7 @@ impl Content {
 }
 
 pub(crate) fn live(key: &StoreKey, record: &Record, version: u64) -> Vec<u8> {
-    seal(key, record.deadlines.earliest(), &encode_live(record, version))
+    seal(key, record.ends(), &encode_live(record, version))
 }
 
 pub(crate) fn moved(key: &StoreKey, to: &StoreKey, until: Timestamp) -> Vec<u8> {

@@ -1,5 +1,7 @@
 //! The operations of either kind of folder.
 
+use std::time::Duration;
+
 use sessile_core::store::{
     CreateOutcome, Entry, Finding, Record, TouchOutcome, Version, WriteOutcome,
 };
@@ -58,10 +60,10 @@ impl AnyFiles {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         match self {
-            Self::Native(files) => files.touch(key, seen, idle),
+            Self::Native(files) => files.touch(key, seen),
             Self::Foreign(files) => files.touch(key, seen, idle),
         }
     }

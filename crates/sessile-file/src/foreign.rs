@@ -5,13 +5,15 @@
 //! there must be one by renaming over it, but exchanged with what is there,
 //! which fails when it was removed, and shows what it was ([`disk::exchange`]).
 
+use std::time::Duration;
+
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sessile_core::store::{
     CreateOutcome, Entry, Finding, Layout, Record, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::cachelib::{self, NOT_AN_ENTRY};
 use crate::count::Count;
@@ -52,16 +54,7 @@ impl Found {
     }
 
     fn record(&self) -> Record {
-        Record {
-            payload: self.payload.clone(),
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            deadlines: Deadlines { idle: self.end, absolute: None },
-            permanent: false,
-            subject: None,
-        }
+        Record::ending(self.payload.clone(), self.end)
     }
 }
 
@@ -151,7 +144,7 @@ impl Foreign {
     /// Puts a new file where none is.
     fn put_new(&self, key: &StoreKey, record: &Record) -> Result<(), StoreError> {
         let name = self.name_to_write(key)?;
-        let (content, modified) = self.encode(&record.payload, record.deadlines.earliest());
+        let (content, modified) = self.encode(&record.payload, record.ends());
         let written = Written { content: &content, mode: self.options.mode, modified };
         let new = self.folder.new_file(Self::lock_of(key));
         disk::place(&self.folder.file(&name), &new, &written, self.options.durability)?;
@@ -233,7 +226,7 @@ impl Foreign {
         if !found.is_version(expected) {
             return Ok(WriteOutcome::Conflict);
         }
-        let end = record.deadlines.earliest();
+        let end = record.ends();
         Ok(match self.put_over(key, &found, &record.payload, end)? {
             Exchanged::Done => WriteOutcome::Written(Version::Bytes(record.payload.clone())),
             Exchanged::Gone => WriteOutcome::Gone,
@@ -245,31 +238,32 @@ impl Foreign {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let _lock = self.lock(Self::lock_of(key))?;
         let Some(found) = self.find(key)? else { return Ok(TouchOutcome::Gone) };
         if found.passed(seen) {
             return Ok(TouchOutcome::Gone);
         }
-        let (Some(end), Some(idle)) = (found.end, idle) else { return Ok(TouchOutcome::Touched) };
-        if idle <= end {
+        let later = idle.map(|span| seen + span);
+        let (Some(end), Some(later)) = (found.end, later) else { return Ok(TouchOutcome::Touched) };
+        if later <= end {
             return Ok(TouchOutcome::Touched);
         }
         let (path, durability) = (self.folder.file(&found.name), self.options.durability);
         let there = match self.options.layout {
             Layout::Django => {
-                match Ends::of(&found.content, self.options.cookie_age).modified(Some(idle)) {
+                match Ends::of(&found.content, self.options.cookie_age).modified(Some(later)) {
                     Some(modified) => disk::set_modified(&path, modified, durability)?,
                     // The data name a moment, which activity does not move.
                     None => true,
                 }
             }
             _ if found.is_current => {
-                let head = cachelib::seconds(Some(idle)).to_ne_bytes();
+                let head = cachelib::seconds(Some(later)).to_ne_bytes();
                 disk::overwrite_head(&path, head, durability)?
             }
-            _ => self.put_over(key, &found, &found.payload, Some(idle))? != Exchanged::Gone,
+            _ => self.put_over(key, &found, &found.payload, Some(later))? != Exchanged::Gone,
         };
         Ok(if there { TouchOutcome::Touched } else { TouchOutcome::Gone })
     }

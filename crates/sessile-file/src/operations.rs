@@ -126,7 +126,9 @@ impl Files {
             return Ok(WriteOutcome::Conflict);
         }
         let version = version.wrapping_add(1);
-        self.put_live(key, &name, record, version, before.subject.as_ref())?;
+        let mut record = record.clone();
+        record.see(before.seen);
+        self.put_live(key, &name, &record, version, before.subject.as_ref())?;
         Ok(WriteOutcome::Written(Version::Number(version)))
     }
 
@@ -134,22 +136,18 @@ impl Files {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
         let name = Name::of(key);
         let _lock = self.lock(name.lock)?;
         let Some(Content::Live(mut record, version)) = self.content(&name)? else {
             return Ok(TouchOutcome::Gone);
         };
-        if record.deadlines.passed(seen) {
+        if record.has_ended(seen) {
             return Ok(TouchOutcome::Gone);
         }
-        let before = (record.seen, record.deadlines);
-        record.seen = record.seen.max(Some(seen));
-        if let Some(stored) = &mut record.deadlines.idle {
-            *stored = (*stored).max(idle.unwrap_or(*stored));
-        }
-        if before != (record.seen, record.deadlines) {
+        let before = record.seen;
+        record.see(Some(seen));
+        if before != record.seen {
             self.put(&name, &envelope::live(key, &record, version))?;
         }
         Ok(TouchOutcome::Touched)
@@ -177,7 +175,9 @@ impl Files {
             return Ok(WriteOutcome::Conflict);
         }
         let version = first_version(&RandomState::new());
-        self.put_live(new_key, &new, record, version, None)?;
+        let mut record = record.clone();
+        record.see(before.seen);
+        self.put_live(new_key, &new, &record, version, None)?;
         // The new one is safe; only now the old one ends.
         let ended = match grace {
             Some(until) => self.put(&old, &envelope::moved(old_key, new_key, until)),

@@ -137,7 +137,7 @@ impl SessionStore for FileStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let own = key.clone();
         self.write(&[key], move |files| files.touch(&own, seen, idle)).await

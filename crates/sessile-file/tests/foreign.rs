@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use sessile_conformance::block_on;
 use sessile_core::store::{CreateOutcome, Entry, Layout, Record, TouchOutcome, WriteOutcome};
 use sessile_core::{
-    Config, Deadlines, Engine, KeyRing, Map, SecretKey, SessionStore as _, StoreErrorKind,
-    StoreKey, Timestamp,
+    Config, Engine, KeyRing, Map, SecretKey, SessionStore as _, StoreErrorKind, StoreKey, Timestamp,
 };
 use sessile_file::{CachelibNames, FileStore, Options, cachelib};
 use tempfile::TempDir;
@@ -28,16 +27,7 @@ fn now() -> Timestamp {
 }
 
 fn until(end: Timestamp, payload: &[u8]) -> Record {
-    Record {
-        payload: payload.to_vec().into(),
-        created: None,
-        seen: Some(now()),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(end), absolute: None },
-        permanent: false,
-        subject: None,
-    }
+    Record { seen: Some(now()), ..Record::ending(payload.to_vec(), Some(end)) }
 }
 
 fn hour(payload: &[u8]) -> Record {
@@ -90,8 +80,9 @@ fn cachelibs_files_have_its_names_bytes_mode_and_count() {
         assert_eq!(cachelibs_names(folder.path()), BTreeSet::from([NAME.into(), COUNT.into()]));
         // A renewal changes the first four bytes only; an end that came nearer does not.
         for (idle, stored) in [(1_900_000_060, 1_900_000_060_u32), (1_800_000_000, 1_900_000_060)] {
-            let idle = Some(Timestamp::from_secs(idle));
-            assert_eq!(store.touch(&key, now(), idle).await.unwrap(), TouchOutcome::Touched);
+            let (seen, idle) = (now(), Timestamp::from_secs(idle));
+            let span = Some(idle.saturating_since(seen));
+            assert_eq!(store.touch(&key, seen, span).await.unwrap(), TouchOutcome::Touched);
             assert_eq!(fs::read(&path).unwrap(), [&stored.to_ne_bytes()[..], PICKLE].concat());
         }
         store.delete(&key).await.unwrap();
@@ -119,7 +110,7 @@ fn sessions_of_every_older_cachelib_are_found_and_go_on_in_todays_form() {
             assert_eq!(store.create(&key, &hour(b"x")).await.unwrap(), CreateOutcome::Exists);
             let (record, version) = live(store.load(&key).await.unwrap());
             assert_eq!(
-                (&record.payload[..], record.deadlines.idle),
+                (&record.payload[..], record.absolute),
                 (PICKLE, Some(Timestamp::from_secs(end.into())))
             );
             let written = store.update(&key, &hour(b"new"), &version).await.unwrap();
@@ -219,7 +210,7 @@ fn djangos_files_end_when_their_data_or_their_last_write_say_so() {
             fs::write(&path, dj_text(data)).unwrap();
             fs::File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
             let (record, _) = live(store.load(&StoreKey::from_text(key)).await.unwrap());
-            assert_eq!(record.deadlines.idle, Some(end));
+            assert_eq!(record.absolute, Some(end));
         }
         // And as we write it: the file seems written when it was.
         let key = StoreKey::from_text("zzzzzzzz");

@@ -11,7 +11,7 @@ use std::time::Duration;
 use sessile_core::store::{
     CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
+use sessile_core::{StoreError, StoreKey, Timestamp};
 
 use crate::connection::{Item, Only, Stamp, Stored};
 use crate::fault::{bad_entry, no_such_key};
@@ -59,7 +59,7 @@ impl Foreign {
     }
 
     async fn put(&self, key: &WireKey, record: &Record, only: Only) -> Result<Stored, StoreError> {
-        let expiry = expiry(record.deadlines.earliest(), now());
+        let expiry = expiry(record.ends(), now());
         let (server, flags) = (self.servers.of(key), self.whose.writes());
         Ok(server.set(key.as_str(), &record.payload, flags, expiry, only).await?)
     }
@@ -77,16 +77,8 @@ impl Foreign {
 
     /// The session in an item, unless its flags say that it is something else.
     pub(crate) fn record(&self, item: Item) -> Option<Record> {
-        self.whose.reads(item.flags).then(|| Record {
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            deadlines: Deadlines { idle: end(&item), absolute: None },
-            permanent: false,
-            subject: None,
-            payload: item.value,
-        })
+        let end = end(&item);
+        self.whose.reads(item.flags).then(|| Record::ending(item.value, end))
     }
 
     /// The key of a name that a server told of.
@@ -136,7 +128,7 @@ impl Foreign {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let key = WireKey::new(key, None)?;
         let Some(item) = self.find(&key).await? else { return Ok(TouchOutcome::Gone) };
@@ -145,9 +137,9 @@ impl Foreign {
         if seen >= end {
             return Ok(TouchOutcome::Gone);
         }
-        let there = match idle.filter(|idle| *idle > end) {
-            Some(idle) => {
-                self.servers.of(&key).touch(key.as_str(), expiry(Some(idle), now())).await?
+        let there = match idle.map(|span| seen + span).filter(|later| *later > end) {
+            Some(later) => {
+                self.servers.of(&key).touch(key.as_str(), expiry(Some(later), now())).await?
             }
             None => true,
         };

@@ -5,6 +5,8 @@
 //! and the server's own of the write: as long as nobody renewed the entry, an
 //! update is one trip; else the number tells that nothing else happened.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -77,7 +79,7 @@ impl Native {
         number: u64,
         only: Only,
     ) -> Result<Stored, StoreError> {
-        let end = record.deadlines.earliest().map(|end| end + SLACK);
+        let end = record.ends().map(|end| end + SLACK);
         let value = encode_live(record, number);
         let server = self.servers.of(key);
         Ok(server.set(key.as_str(), &value, 0, expiry(end, now()), only).await?)
@@ -112,13 +114,16 @@ impl Native {
     ) -> Result<WriteOutcome, StoreError> {
         let key = self.key(key)?;
         let Some((expected, mut stamp)) = parts(expected) else { return self.refused(&key).await };
-        let number = self.number();
+        let (number, mut record) = (self.number(), record.clone());
         for _ in 0..MAX_TRIES {
-            match self.put(&key, record, number, Only::IfStill(stamp)).await? {
+            match self.put(&key, &record, number, Only::IfStill(stamp)).await? {
                 Stored::Yes(stamp) => return Ok(WriteOutcome::Written(version(number, stamp))),
                 Stored::Missing => return Ok(WriteOutcome::Gone),
                 Stored::Taken => match self.renewed(&key, expected).await? {
-                    Ok(since) => stamp = since,
+                    Ok((since, seen)) => {
+                        stamp = since;
+                        record.see(seen);
+                    }
                     Err(refused) => return Ok(refused),
                 },
             }
@@ -126,14 +131,17 @@ impl Native {
         Ok(WriteOutcome::Conflict)
     }
 
-    /// The stamp of the entry if it was renewed and nothing else; else the answer to a write.
+    /// The stamp of the entry, and when it was last seen, if it was renewed and nothing
+    /// else; else the answer to a write.
     async fn renewed(
         &self,
         key: &WireKey,
         expected: u64,
-    ) -> Result<Result<Stamp, WriteOutcome>, StoreError> {
+    ) -> Result<Result<(Stamp, Option<Timestamp>), WriteOutcome>, StoreError> {
         Ok(match self.find(key).await? {
-            Some(Found::Live { number, stamp, .. }) if number == expected => Ok(stamp),
+            Some(Found::Live { record, number, stamp }) if number == expected => {
+                Ok((stamp, record.seen))
+            }
             Some(Found::Live { .. }) => Err(WriteOutcome::Conflict),
             Some(Found::Moved { .. }) | None => Err(WriteOutcome::Gone),
         })
@@ -151,20 +159,17 @@ impl Native {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let key = self.key(key)?;
         for _ in 0..MAX_TRIES {
             let Some(Found::Live { mut record, number, stamp }) = self.find(&key).await? else {
                 return Ok(TouchOutcome::Gone);
             };
-            if record.deadlines.passed(seen) {
+            if record.has_ended(seen) {
                 return Ok(TouchOutcome::Gone);
             }
-            record.seen = record.seen.max(Some(seen));
-            // No idle deadline is later than any, so it is not replaced by one.
-            record.deadlines.idle =
-                record.deadlines.idle.map(|kept| kept.max(idle.unwrap_or(kept)));
+            record.see(Some(seen));
             match self.put(&key, &record, number, Only::IfStill(stamp)).await? {
                 Stored::Yes(_) => return Ok(TouchOutcome::Touched),
                 Stored::Missing => return Ok(TouchOutcome::Gone),
@@ -200,7 +205,8 @@ impl Native {
         };
         let until = grace.unwrap_or(Timestamp::from_secs(0));
         match self.point(&old_key, expected, new, until).await? {
-            Ok(pointer) => {
+            Ok((pointer, seen)) => {
+                let stamp = self.seen(&new_key, record, number, stamp, seen).await;
                 if grace.is_none() {
                     // Should it fail, the pointer leads nowhere and goes soon.
                     let server = self.servers.of(&old_key);
@@ -216,22 +222,44 @@ impl Native {
         }
     }
 
-    /// Turns the expected entry into a pointer. When this fails it is not known
-    /// whether that was done, and the new key must stay.
+    /// Writes down in a session that has moved that it was `seen` since it was loaded, if
+    /// it was; the stamp it has then. Where that fails or somebody else was first, it stays.
+    async fn seen(
+        &self,
+        key: &WireKey,
+        record: &Record,
+        number: u64,
+        stamp: Stamp,
+        seen: Option<Timestamp>,
+    ) -> Stamp {
+        let mut later = record.clone();
+        later.see(seen);
+        if later.seen == record.seen {
+            return stamp;
+        }
+        match self.put(key, &later, number, Only::IfStill(stamp)).await {
+            Ok(Stored::Yes(since)) => since,
+            _ => stamp,
+        }
+    }
+
+    /// Turns the expected entry into a pointer; also when that was seen, if others renewed it
+    /// meanwhile. When this fails it is not known whether that was done, and the new key must
+    /// stay.
     async fn point(
         &self,
         key: &WireKey,
         (expected, mut stamp): (u64, Stamp),
         to: &StoreKey,
         until: Timestamp,
-    ) -> Result<Result<Stamp, WriteOutcome>, StoreError> {
-        let value = encode_moved(to, until);
+    ) -> Result<Result<(Stamp, Option<Timestamp>), WriteOutcome>, StoreError> {
+        let (value, mut seen) = (encode_moved(to, until), None);
         let now = now();
         let kept = expiry(Some(until.max(now) + SLACK), now);
         for _ in 0..MAX_TRIES {
             let only = Only::IfStill(stamp);
             let fault = match self.servers.of(key).set(key.as_str(), &value, 0, kept, only).await {
-                Ok(Stored::Yes(pointer)) => return Ok(Ok(pointer)),
+                Ok(Stored::Yes(pointer)) => return Ok(Ok((pointer, seen))),
                 Ok(Stored::Missing) => return Ok(Err(WriteOutcome::Gone)),
                 Ok(Stored::Taken) => None,
                 Err(fault) => Some(fault),
@@ -239,18 +267,18 @@ impl Native {
             // One find for both: was it renewed, or was it done and the reply lost?
             let item = self.servers.of(key).get(key.as_str()).await?;
             match item.map(|item| (decode_entry(item.value), item.stamp)) {
-                Some((Ok(Entry::Live(_, Version::Number(number))), since))
+                Some((Ok(Entry::Live(record, Version::Number(number))), since))
                     if number == expected =>
                 {
                     match fault {
                         Some(fault) => return Err(fault.into()),
-                        None => stamp = since,
+                        None => (stamp, seen) = (since, record.seen),
                     }
                 }
                 Some((Ok(Entry::Moved { to: found, .. }), pointer))
                     if fault.is_some() && found == *to =>
                 {
-                    return Ok(Ok(pointer));
+                    return Ok(Ok((pointer, seen)));
                 }
                 Some((Ok(Entry::Live(..)), _)) => return Ok(Err(WriteOutcome::Conflict)),
                 _ => return Ok(Err(WriteOutcome::Gone)),

@@ -1,5 +1,7 @@
 //! One type for all layouts.
 
+use std::time::Duration;
+
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -193,7 +195,7 @@ impl SessionStore for MemcachedStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         each!(self, layout => layout.touch(key, seen, idle).await)
     }

@@ -140,6 +140,16 @@ impl Calls {
         Ok(done.matched_count > 0)
     }
 
+    /// As [`update`](Self::update); what the document was before.
+    pub(crate) async fn exchange(
+        &self,
+        filter: Document,
+        update: Document,
+    ) -> Result<Option<RawDocumentBuf>, StoreError> {
+        let collection = self.collection.clone();
+        self.ok(async move { collection.find_one_and_update(filter, update).await }).await
+    }
+
     /// How many there were.
     pub(crate) async fn delete(&self, filter: Document) -> Result<usize, StoreError> {
         let collection = self.collection.clone();

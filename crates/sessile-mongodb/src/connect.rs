@@ -111,16 +111,16 @@ async fn create_indexes(calls: &Calls, layout: Layout) -> Result<(), StoreError>
     };
     let finding = index(wanted.find.0, sparse);
     create_index(&calls.collection, calls.timeout, finding).await?;
-    for field in wanted.forget {
-        create_index(&calls.collection, calls.timeout, forget_by(field)).await?;
+    for (field, slack) in wanted.forget {
+        create_index(&calls.collection, calls.timeout, forget_by(field, *slack)).await?;
     }
     Ok(())
 }
 
-/// As Flask-Session makes it: the document goes at the time in this field.
-fn forget_by(field: &str) -> IndexModel {
-    let at_once = IndexOptions::builder().expire_after(Duration::ZERO).build();
-    IndexModel::builder().keys(ascending(field)).options(at_once).build()
+/// The document goes so long after the time in this field; at once, as Flask-Session makes it.
+fn forget_by(field: &str, slack: Duration) -> IndexModel {
+    let options = IndexOptions::builder().expire_after(slack).build();
+    IndexModel::builder().keys(ascending(field)).options(options).build()
 }
 
 fn index(field: &str, sparse: bool) -> IndexModel {

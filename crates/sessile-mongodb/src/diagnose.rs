@@ -1,6 +1,8 @@
 //! What an operator should know: the server, how it keeps what it acknowledges,
 //! whether it forgets what has expired, the indexes.
 
+use std::time::Duration;
+
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error;
@@ -13,8 +15,8 @@ use crate::fault;
 
 /// What a layout's documents need.
 pub(crate) struct Indexes {
-    /// The server forgets by these.
-    pub(crate) forget: &'static [&'static str],
+    /// The server forgets by these, so long after the moment in them.
+    pub(crate) forget: &'static [(&'static str, Duration)],
     /// Documents are looked up by this, for that purpose.
     pub(crate) find: (&'static str, &'static str),
 }
@@ -92,7 +94,7 @@ impl Calls {
             Err(_) => return Ok(vec![Finding::note("indexes", "they may not be listed")]),
         };
         let mut findings: Vec<_> =
-            wanted.forget.iter().map(|field| forgetting(field, by(&there, field))).collect();
+            wanted.forget.iter().map(|wanted| forgetting(*wanted, by(&there, wanted.0))).collect();
         let (field, purpose) = wanted.find;
         findings.push(if by(&there, field).is_some() {
             Finding::good("index", format!("on `{field}`"))
@@ -146,11 +148,11 @@ fn monitor_of(said: &Result<Document, Error>) -> Finding {
     }
 }
 
-fn forgetting(field: &str, index: Option<&IndexModel>) -> Finding {
+fn forgetting((field, slack): (&str, Duration), index: Option<&IndexModel>) -> Finding {
     const CHECK: &str = "TTL index";
     let after = index.and_then(|index| index.options.as_ref()).and_then(|it| it.expire_after);
     match after {
-        Some(after) if after.is_zero() => Finding::good(CHECK, format!("on `{field}`")),
+        Some(after) if after == slack => Finding::good(CHECK, format!("on `{field}`")),
         Some(after) => Finding::note(CHECK, format!("on `{field}`, {} s late", after.as_secs())),
         None => Finding::warning(CHECK, format!("none on `{field}`: expired sessions pile up"))
             .advise("start sessile with a user who may create indexes, or run `sessile sweep`"),

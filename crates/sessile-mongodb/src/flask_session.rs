@@ -6,13 +6,15 @@
 //! a race would fail. What we create cannot be there twice all the same: `_id`,
 //! which they leave to the driver, is made from the key, and is always unique.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, doc};
 use sessile_core::store::{
     CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
+use sessile_core::{StoreError, StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::calls::{Calls, Inserted, bounded, to_the_end};
@@ -21,7 +23,7 @@ use crate::fault::{STORE, bad_entry};
 use crate::native::document::{binary, bytes, date, text, time};
 
 pub(crate) const INDEXES: Indexes =
-    Indexes { forget: &["expiration"], find: ("id", "every request") };
+    Indexes { forget: &[("expiration", Duration::ZERO)], find: ("id", "every request") };
 
 #[derive(Clone)]
 pub(crate) struct FlaskSession(pub(crate) Calls);
@@ -53,16 +55,7 @@ fn version(payload: &Bytes) -> Version {
 }
 
 fn read(document: &RawDocument) -> Result<Record, StoreError> {
-    Ok(Record {
-        payload: bytes(document, "val")?,
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: time(document, "expiration")?, absolute: None },
-        permanent: false,
-        subject: None,
-    })
+    Ok(Record::ending(bytes(document, "val")?, time(document, "expiration")?))
 }
 
 impl FlaskSession {
@@ -80,7 +73,7 @@ impl FlaskSession {
     ) -> Result<CreateOutcome, StoreError> {
         bounded(record)?;
         let mut document = doc! { "_id": object_id(key), "val": binary(&record.payload) };
-        if let Some(end) = record.deadlines.earliest() {
+        if let Some(end) = record.ends() {
             document.insert("expiration", date(end));
         }
         Ok(match self.0.insert_unless(of(key), document).await? {
@@ -97,7 +90,7 @@ impl FlaskSession {
     ) -> Result<WriteOutcome, StoreError> {
         bounded(record)?;
         let mut set = doc! { "val": binary(&record.payload) };
-        let change = match record.deadlines.earliest() {
+        let change = match record.ends() {
             Some(end) => {
                 set.insert("expiration", date(end));
                 doc! { "$set": set }
@@ -119,13 +112,13 @@ impl FlaskSession {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let mut live = of(key);
         live.insert("expiration", doc! { "$gt": date(seen) });
         let touched = match idle {
-            Some(idle) => {
-                self.0.update(live, doc! { "$max": { "expiration": date(idle) } }).await?
+            Some(span) => {
+                self.0.update(live, doc! { "$max": { "expiration": date(seen + span) } }).await?
             }
             None => self.0.find(live).await?.is_some(),
         };

@@ -3,23 +3,32 @@
 pub(crate) mod document;
 mod rotation;
 
+use std::time::Duration;
+
 use std::hash::RandomState;
 
 use std::cmp::Reverse;
 
+use bytes::Bytes;
 use mongodb::bson::{Document, RawDocument, doc};
 use sessile_core::store::{
     CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
-use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::document::{Found, date, fields, number};
 use crate::calls::{Calls, Inserted, bounded, to_the_end};
 use crate::diagnose::Indexes;
 use crate::fault::STORE;
 
-pub(crate) const INDEXES: Indexes =
-    Indexes { forget: &["idle", "absolute"], find: ("subject", "listing a user's sessions") };
+pub(crate) const INDEXES: Indexes = Indexes {
+    forget: &[("idle_until", SLACK), ("absolute", SLACK)],
+    find: ("subject", "listing a user's sessions"),
+};
+
+/// How much longer than its deadlines a document is kept: the clocks of the servers may be
+/// apart by this much. Expiry is decided by whoever reads.
+const SLACK: Duration = Duration::from_secs(600);
 
 /// How often the sessions of one user are looked for that change their ids meanwhile.
 const PASSES: usize = 100;
@@ -38,7 +47,7 @@ fn at_version(key: &StoreKey, version: i64) -> Document {
 /// What has ended by `now`: sessions by either deadline, and pointers.
 fn ended(now: Timestamp) -> [Document; 2] {
     let passed = doc! { "$lte": date(now) };
-    [doc! { "idle": passed.clone() }, doc! { "absolute": passed }]
+    [doc! { "idle_until": passed.clone() }, doc! { "absolute": passed }]
 }
 
 impl Native {
@@ -97,25 +106,35 @@ impl Native {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        // Only a session has a version.
-        let live = |has_idle: bool| {
-            let mut live = of(key);
-            live.insert("version", doc! { "$exists": true });
-            live.insert("$nor", ended(seen).to_vec());
-            live.insert("idle", doc! { "$exists": has_idle });
-            live
-        };
-        let mut later = doc! { "seen": date(seen) };
-        // $max would make the deadline that a session without an idle limit has not.
-        let without = doc! { "$max": later.clone() };
-        if let Some(idle) = idle {
-            later.insert("idle", date(idle));
+        // In one trip where the span that is stored is the one the caller knows.
+        let known = Record { seen: Some(seen), idle, ..Record::new(Bytes::new()) };
+        let mut live = of(key);
+        live.insert("version", doc! { "$exists": true });
+        live.insert("idle", known.idle_millis());
+        live.insert("$nor", ended(seen).to_vec());
+        if self.0.update(live, document::renewal(&known)).await? {
+            return Ok(TouchOutcome::Touched);
         }
-        let touched = self.0.update(live(true), doc! { "$max": later }).await?
-            || self.0.update(live(false), without).await?;
-        Ok(if touched { TouchOutcome::Touched } else { TouchOutcome::Gone })
+        for _ in 0..PASSES {
+            let Some(found) = self.0.find(of(key)).await? else { return Ok(TouchOutcome::Gone) };
+            let Found::Session { mut record, version, .. } = document::read(&found)? else {
+                return Ok(TouchOutcome::Gone);
+            };
+            if record.has_ended(seen) {
+                return Ok(TouchOutcome::Gone);
+            }
+            record.see(Some(seen));
+            // Span and absolute deadline change with the version only; renewals do not disturb
+            // each other.
+            let same = at_version(key, number(&version));
+            if self.0.update(same, document::renewal(&record)).await? {
+                return Ok(TouchOutcome::Touched);
+            }
+        }
+        let busy = StoreError::new(STORE, StoreErrorKind::Unavailable);
+        Err(busy.because("a session changes faster than it can be renewed"))
     }
 
     pub(crate) async fn replace(

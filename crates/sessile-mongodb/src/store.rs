@@ -1,5 +1,7 @@
 //! One type for both layouts.
 
+use std::time::Duration;
+
 use std::fmt;
 
 use sessile_core::store::{
@@ -85,7 +87,7 @@ impl SessionStore for MongoStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         each!(self, layout => layout.touch(key, seen, idle).await)
     }

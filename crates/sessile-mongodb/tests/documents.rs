@@ -16,9 +16,7 @@ use sessile_conformance::{Capabilities, Suite};
 use sessile_core::store::{
     CreateOutcome, Entry, Finding, Layout, Level, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{
-    AnyStore, Deadlines, SessionStore as _, StoreErrorKind, StoreKey, Subject, Timestamp,
-};
+use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind, StoreKey, Subject, Timestamp};
 use sessile_mongodb::MongoStore;
 use sessile_testbed::proxy::Proxy;
 
@@ -50,8 +48,8 @@ async fn flask_sessions_document_is_its_own_to_the_last_field() {
     let (name, key) = (collection(), StoreKey::from_text("session:abc"));
     let store = open(Layout::FlaskSession, name.clone()).await.unwrap();
     let mut record = suite().record(&b"\x81\xaa_permanent\xc3"[..]);
-    record.deadlines.absolute = None;
-    let end = record.deadlines.idle.unwrap();
+    record.absolute = None;
+    let end = record.ends().unwrap();
     let created = store.create(&key, &record).await.unwrap();
     let mut found = only_document(&name).await;
     assert!(matches!(found.remove("_id"), Some(Bson::ObjectId(_))), "as theirs has");
@@ -111,7 +109,7 @@ async fn indexes_are_made_as_flask_session_makes_them_and_may_be_there_already()
     open(Layout::Native, ours.clone()).await.unwrap();
     let mut names = beside(&ours).await.list_index_names().await.unwrap();
     names.sort();
-    assert_eq!(names, ["_id_", "absolute_1", "idle_1", "subject_1"]);
+    assert_eq!(names, ["_id_", "absolute_1", "idle_until_1", "subject_1"]);
 }
 
 #[tokio::test]
@@ -139,13 +137,12 @@ async fn f20_what_expired_between_load_and_save_is_not_revived() {
         let (suite, store) = (suite(), open(layout, collection()).await.unwrap());
         let key = StoreKey::from_text("session:late");
         let mut record = suite.record(&b"\x80"[..]);
-        let end = Timestamp::from_millis(record.seen.unwrap().as_millis() - 1);
-        record.deadlines = Deadlines { idle: Some(end), absolute: None };
+        let end = record.seen.unwrap() + Duration::from_secs(1);
+        (record.idle, record.absolute) = (Some(Duration::from_secs(1)), None);
         let CreateOutcome::Created(version) = store.create(&key, &record).await.unwrap() else {
             panic!("{layout:?}: a fresh key is taken")
         };
-        let later = Some(end + Duration::from_secs(60));
-        let touched = store.touch(&key, end, later).await.unwrap();
+        let touched = store.touch(&key, end, record.idle).await.unwrap();
         assert_eq!(touched, TouchOutcome::Gone, "{layout:?}");
         // The server, or a sweep, forgets it before the save comes.
         assert_eq!(store.as_sweep().unwrap().sweep(end, 10).await.unwrap(), 1, "{layout:?}");
@@ -160,9 +157,9 @@ async fn f23_documents_that_we_did_not_write_are_refused_and_left_alone() {
     let name = collection();
     let store = open(Layout::Native, name.clone()).await.unwrap();
     let suite = suite();
-    let hour = DateTime::from_millis(DateTime::now().timestamp_millis() + 3_600_000);
     let good = doc! {
-        "format": 1, "version": 7_i64, "permanent": false, "payload": binary(b"x"), "idle": hour,
+        "format": 2, "version": 7_i64, "permanent": false, "payload": binary(b"x"),
+        "idle": 3_600_000_i64,
     };
     let with = |field: &str, value: Bson| {
         let mut changed = good.clone();
@@ -176,8 +173,9 @@ async fn f23_documents_that_we_did_not_write_are_refused_and_left_alone() {
     };
     let strange = [
         doc! {},
-        with("format", 2.into()),
-        with("format", "1".into()),
+        with("format", 3.into()),
+        with("format", 1.into()),
+        with("format", "2".into()),
         without("format"),
         without("version"),
         with("version", (-1_i64).into()),
@@ -186,11 +184,12 @@ async fn f23_documents_that_we_did_not_write_are_refused_and_left_alone() {
         with("payload", "text".into()),
         with("permanent", 1.into()),
         with("idle", "tomorrow".into()),
+        with("idle", (-1_i64).into()),
         with("absolute", 5_i64.into()),
         with("subject", "".into()),
         with("subject", "x".repeat(500).into()),
-        doc! { "format": 1, "to": 5 },
-        doc! { "format": 1, "to": "somewhere" },
+        doc! { "format": 2, "to": 5 },
+        doc! { "format": 2, "to": "somewhere" },
     ];
     for mut planted in strange {
         let key = suite.key();
@@ -242,7 +241,7 @@ async fn a_change_of_id_that_was_cut_off_shows_one_session_only() {
     documents.delete_one(doc! { "_id": new.to_text() }).await.unwrap();
 
     // Killed after the second: the new document is not made sure, the old one leads to it.
-    let until = record.deadlines.idle;
+    let until = record.ends();
     let moved = store.replace(&old, &version, &new, &record, until).await.unwrap();
     assert!(matches!(moved, WriteOutcome::Written(_)));
     let again = doc! { "$set": { "from": old.to_text() } };
@@ -327,8 +326,10 @@ async fn each_call_is_one_round_trip() {
         let written = store.update(&key, &suite.record("changed"), &version).await.unwrap();
         assert!(matches!(written, WriteOutcome::Written(_)), "{layout:?}: {written:?}");
         assert_eq!(trips(), 1, "{layout:?}: update");
-        let later = record.deadlines.idle.map(|idle| idle + Duration::from_secs(60));
-        store.touch(&key, record.seen.unwrap(), later).await.unwrap();
+        store
+            .touch(&key, record.seen.unwrap() + Duration::from_secs(60), record.idle)
+            .await
+            .unwrap();
         assert_eq!(trips(), 1, "{layout:?}: touch");
         store.delete(&key).await.unwrap();
         assert_eq!(trips(), 1, "{layout:?}: delete");

@@ -3,9 +3,9 @@
 use std::sync::LazyLock;
 
 use bytes::Bytes;
+use sessile_core::KeyRing;
 use sessile_core::native::{NONCE_BYTES, SealedCookie, SignedCookie, TokenError};
 use sessile_core::store::Record;
-use sessile_core::{Deadlines, KeyRing};
 
 use crate::rings;
 
@@ -45,16 +45,8 @@ pub fn native_cookie(input: &[u8]) {
     }
     only_we_open(input);
 
-    let record = Record {
-        payload: Bytes::copy_from_slice(input),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: input.len().is_multiple_of(2),
-        subject: None,
-    };
+    let permanent = input.len().is_multiple_of(2);
+    let record = Record { permanent, ..Record::new(Bytes::copy_from_slice(input)) };
     if let Ok(value) = RIGHT.signed.encode(&record) {
         assert!(RIGHT.signed.decode(value.as_bytes()).as_ref() == Ok(&record));
         only_we_open(value.as_bytes());

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, cmd};
 use sessile_core::store::{Entry, Layout, Record};
-use sessile_core::{Deadlines, SessionStore as _, StoreKey, Timestamp};
+use sessile_core::{Lifetime, SessionStore as _, StoreKey, Timestamp};
 use sessile_redis::{Options, RedisStore};
 use sessile_testbed::redis::{Redis, RedisOptions};
 
@@ -50,16 +50,9 @@ fn record(number: u64) -> Record {
     let token: String = (0..3).map(|part| format!("{:016x}", mixed(number, part))).collect();
     payload.extend_from_slice(token.get(..40).unwrap().as_bytes());
     let start = Timestamp::from_secs(1_767_323_045);
-    Record {
-        payload: payload.into(),
-        created: Some(start),
-        seen: Some(start),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(Timestamp::from_secs(4_000_000_000)), absolute: None },
-        permanent: true,
-        subject: None,
-    }
+    let end = Timestamp::from_secs(4_000_000_000);
+    let lifetime = Lifetime { idle: Some(end.saturating_since(start)), absolute: None };
+    Record { permanent: true, ..Record::begun(payload, start, lifetime) }
 }
 
 /// Numbers that look random (splitmix64).

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, cmd};
 use sessile_core::store::{Entry, Layout, Record, Version, WriteOutcome};
-use sessile_core::{Deadlines, SessionStore as _, StoreKey, Timestamp};
+use sessile_core::{Lifetime, SessionStore as _, StoreKey, Timestamp};
 use sessile_redis::{Options, RedisStore};
 use sessile_testbed::redis::{Redis, RedisOptions};
 use tokio::sync::Barrier;
@@ -146,15 +146,11 @@ fn quarters(mut values: Vec<f64>) -> [f64; 3] {
 
 fn record(number: usize) -> Record {
     let start = Timestamp::from_millis(1_767_323_045_000);
+    let end = Timestamp::from_secs(4_000_000_000);
+    let lifetime = Lifetime { idle: Some(end.saturating_since(start)), absolute: None };
     Record {
-        payload: vec![u8::try_from(number % 251).unwrap(); PAYLOAD].into(),
-        created: Some(start),
-        seen: Some(start),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(Timestamp::from_secs(4_000_000_000)), absolute: None },
         permanent: true,
-        subject: None,
+        ..Record::begun(vec![u8::try_from(number % 251).unwrap(); PAYLOAD], start, lifetime)
     }
 }
 

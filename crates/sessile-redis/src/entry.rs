@@ -2,7 +2,7 @@
 //!
 //! | offset | bytes | what |
 //! |-------:|------:|------|
-//! | 0      | 2     | `s1`: ours, first format |
+//! | 0      | 2     | `s2`: ours, second format |
 //! | 2      | 1     | `L` live, `M` moved, `P` live once the old key has moved (cluster), `T` moved, no longer followed (cluster) |
 //!
 //! A live or pending one goes on (numbers big-endian, moments in milliseconds
@@ -11,7 +11,7 @@
 //! | offset | bytes | what |
 //! |-------:|------:|------|
 //! | 3      | 8     | version |
-//! | 11     | 8     | idle deadline |
+//! | 11     | 8     | idle span, in milliseconds |
 //! | 19     | 8     | absolute deadline |
 //! | 27     | 8     | seen |
 //! | 35     | 8     | created |
@@ -28,12 +28,12 @@
 
 use bytes::Bytes;
 use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{Deadlines, StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
 
 use crate::fault::bad_entry;
 use crate::keys::member;
 
-const MAGIC: [u8; 2] = *b"s1";
+const MAGIC: [u8; 2] = *b"s2";
 const NONE: i64 = i64::MIN;
 const FIXED: usize = 61;
 
@@ -86,14 +86,10 @@ fn written(record: &Record, version: u64, old: Option<&str>) -> Vec<u8> {
     value.extend(MAGIC);
     value.push(if old.is_some() { b'P' } else { b'L' });
     value.extend(version.to_be_bytes());
-    for moment in [
-        record.deadlines.idle,
-        record.deadlines.absolute,
-        record.seen,
-        record.created,
-        record.rotated,
-        record.authenticated,
-    ] {
+    value.extend(record.idle_millis().unwrap_or(NONE).to_be_bytes());
+    for moment in
+        [record.absolute, record.seen, record.created, record.rotated, record.authenticated]
+    {
         value.extend(millis(moment));
     }
     value.push(u8::from(record.permanent));
@@ -157,12 +153,13 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
     }
     let mut number = || take(&mut rest).ok_or_else(cut_off);
     let version = u64::from_be_bytes(number()?);
+    let idle = Record::idle_from_millis(i64::from_be_bytes(number()?));
     let mut moment = || {
         let millis = i64::from_be_bytes(number()?);
         Ok::<_, StoreError>((millis != NONE).then_some(Timestamp::from_millis(millis)))
     };
-    let deadlines = Deadlines { idle: moment()?, absolute: moment()? };
-    let (seen, created, rotated, authenticated) = (moment()?, moment()?, moment()?, moment()?);
+    let (absolute, seen) = (moment()?, moment()?);
+    let (created, rotated, authenticated) = (moment()?, moment()?, moment()?);
     let [permanent, length] = take(&mut rest).ok_or_else(cut_off)?;
     let name = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
     let subject = match std::str::from_utf8(name).ok() {
@@ -187,7 +184,8 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
         seen,
         rotated,
         authenticated,
-        deadlines,
+        idle,
+        absolute,
         permanent: permanent == 1,
         subject,
     };
@@ -205,6 +203,8 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn record() -> Record {
@@ -215,7 +215,8 @@ mod tests {
             seen: at(-2),
             rotated: None,
             authenticated: at(i64::MAX),
-            deadlines: Deadlines { idle: at(5), absolute: None },
+            idle: Some(Duration::from_millis(5)),
+            absolute: None,
             permanent: true,
             subject: Subject::new("Zoë"),
         }
@@ -241,7 +242,7 @@ mod tests {
         for length in 0..whole.len() {
             assert!(read(whole[..length].to_vec()).is_err(), "{length} bytes");
         }
-        for first in ["s2L", "s1X", "x1L", "\u{80}\u{4}K"] {
+        for first in ["s3L", "s2X", "x2L", "\u{80}\u{4}K"] {
             let mut other = whole.clone();
             other.splice(..3, first.bytes());
             assert!(read(other).is_err(), "{first:?}");

@@ -4,10 +4,12 @@
 //! Both write `SET key value EX seconds` and read `GET key`; so do we, through a
 //! script where the bytes must still be those that were loaded.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use redis::{Value, cmd, pipe};
 use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
-use sessile_core::{Deadlines, StoreError, StoreKey, Timestamp};
+use sessile_core::{StoreError, StoreKey, Timestamp};
 
 use crate::fault::Fault;
 use crate::keys::{foreign_seconds, now};
@@ -58,7 +60,7 @@ impl Foreign<'_> {
         let name = name(key);
         let mut set = cmd("SET");
         set.arg(&*name).arg(&record.payload[..]);
-        match foreign_seconds(record.deadlines, now()) {
+        match foreign_seconds(record.ends(), now()) {
             None => {}
             Some(seconds @ 1..) => {
                 set.arg("EX").arg(seconds);
@@ -89,7 +91,7 @@ impl Foreign<'_> {
     ) -> Result<WriteOutcome, StoreError> {
         let name = name(key);
         let Version::Bytes(loaded) = expected else { return self.is_there(&name).await };
-        let seconds = text(foreign_seconds(record.deadlines, now()));
+        let seconds = text(foreign_seconds(record.ends(), now()));
         let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
         let keys = [name.as_bytes()];
         let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?;
@@ -100,10 +102,10 @@ impl Foreign<'_> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let (name, now) = (name(key), now());
-        let seconds = text(foreign_seconds(Deadlines { idle, absolute: None }, now));
+        let seconds = text(foreign_seconds(idle.map(|span| seen + span), now));
         let to_seen = seen.as_millis().saturating_sub(now.as_millis()).to_string();
         let arguments = [seconds.as_bytes(), to_seen.as_bytes()];
         let keys = [name.as_bytes()];
@@ -123,7 +125,7 @@ impl Foreign<'_> {
         if self.server.is_cluster() {
             return self.move_between(&old, loaded, new_key, record).await;
         }
-        let seconds = text(foreign_seconds(record.deadlines, now()));
+        let seconds = text(foreign_seconds(record.ends(), now()));
         let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
         let keys = [old.as_bytes(), new.as_bytes()];
         let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
@@ -169,18 +171,8 @@ impl Foreign<'_> {
 
 pub(crate) fn record(value: Vec<u8>, left: i64, now: Timestamp) -> (Record, Version) {
     let payload = Bytes::from(value);
-    let idle = (left >= 0).then(|| Timestamp::from_millis(now.as_millis().saturating_add(left)));
-    let record = Record {
-        payload: payload.clone(),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle, absolute: None },
-        permanent: false,
-        subject: None,
-    };
-    (record, Version::Bytes(payload))
+    let end = (left >= 0).then(|| Timestamp::from_millis(now.as_millis().saturating_add(left)));
+    (Record::ending(payload.clone(), end), Version::Bytes(payload))
 }
 
 /// Foreign keys arrive complete.

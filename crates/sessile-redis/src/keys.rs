@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sessile_core::{Deadlines, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 /// How much longer than its deadlines an entry of our own layout is kept: the
 /// clocks of the servers may be apart by this much, and a step of one by this
@@ -65,8 +65,8 @@ pub(crate) fn kept_for(end: Option<Timestamp>, now: Timestamp) -> Option<i64> {
 
 /// The seconds of a foreign `EX`, rounded up as the moment between counting
 /// them and sending them would otherwise cost one; `None` is for ever.
-pub(crate) fn foreign_seconds(deadlines: Deadlines, now: Timestamp) -> Option<i64> {
-    let left = deadlines.earliest()?.as_millis().saturating_sub(now.as_millis());
+pub(crate) fn foreign_seconds(end: Option<Timestamp>, now: Timestamp) -> Option<i64> {
+    let left = end?.as_millis().saturating_sub(now.as_millis());
     (left < ENDLESS).then_some(left.saturating_add(999).div_euclid(1000))
 }
 
@@ -94,10 +94,9 @@ mod tests {
         assert_eq!(kept_for(Some(Timestamp::from_secs(0)), now), Some(slack));
         assert_eq!(kept_for(None, now), None);
         assert_eq!(kept_for(Some(Timestamp::MAX), now), None);
-        let deadlines = |end| Deadlines { idle: Some(end), absolute: None };
         let nearly = Timestamp::from_millis(now.as_millis() + 59_996);
-        assert_eq!(foreign_seconds(deadlines(nearly), now), Some(60));
-        assert_eq!(foreign_seconds(deadlines(now), now), Some(0));
-        assert_eq!(foreign_seconds(deadlines(Timestamp::MAX), now), None);
+        assert_eq!(foreign_seconds(Some(nearly), now), Some(60));
+        assert_eq!(foreign_seconds(Some(now), now), Some(0));
+        assert_eq!(foreign_seconds(Some(Timestamp::MAX), now), None);
     }
 }

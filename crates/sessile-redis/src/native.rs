@@ -23,10 +23,10 @@ macro_rules! script {
 pub(crate) use script;
 
 script!(CREATE = "index", "create");
-script!(UPDATE = "update");
-script!(UPDATE_LISTED = "index", "update_listed");
-script!(TOUCH = "touch");
-script!(REPLACE = "index", "replace");
+script!(UPDATE = "times", "update");
+script!(UPDATE_LISTED = "index", "times", "update_listed");
+script!(TOUCH = "times", "touch");
+script!(REPLACE = "index", "times", "replace");
 script!(DELETE = "index", "delete");
 script!(BY_SUBJECT = "index", "by_subject");
 script!(DELETE_BY_SUBJECT = "index", "delete_by_subject");
@@ -59,7 +59,7 @@ impl Native<'_> {
     pub(crate) fn listing(&self, record: &Record, now: Timestamp) -> Option<Listing> {
         let index = self.names.subject(record.subject.as_ref()?);
         // Activity moves the idle deadline without telling the index.
-        let end = record.deadlines.absolute;
+        let end = record.absolute;
         let kept = kept_for(end, now);
         let now = now.as_millis();
         let until = kept.map(|kept| now.saturating_add(kept).to_string()).unwrap_or_default();
@@ -90,7 +90,7 @@ impl Native<'_> {
         let (name, version, now) =
             (self.names.session(key), first_version(&RandomState::new()), now());
         let value = fitting(entry::live(record, version))?;
-        let kept = kept_for(record.deadlines.earliest(), now);
+        let kept = kept_for(record.ends(), now);
         let created = match self.listing(record, now) {
             None => {
                 let mut set = cmd("SET");
@@ -134,9 +134,9 @@ impl Native<'_> {
         let (name, now) = (self.names.session(key), now());
         let (expected, version) = counted(expected);
         let value = fitting(entry::live(record, version))?;
-        let kept = text(kept_for(record.deadlines.earliest(), now));
+        let kept = text(kept_for(record.ends(), now));
         let keys = [name.as_bytes()];
-        let head = [b"s1L", expected.as_slice()].concat();
+        let head = [b"s2L", expected.as_slice()].concat();
         let last = entry::end_of_subject(record).to_string();
         let arguments = [&head, &value, last.as_bytes(), kept.as_bytes()];
         let arguments = if kept.is_empty() { &arguments[..3] } else { &arguments };
@@ -170,13 +170,10 @@ impl Native<'_> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
-        let name = self.names.session(key);
-        let (seen, idle) = (millis(Some(seen)), idle.map(|idle| millis(Some(idle))));
+        let (name, seen) = (self.names.session(key), millis(Some(seen)));
         let (now, slack) = (now().as_millis().to_string(), SLACK.as_millis().to_string());
-        let idle = idle.as_ref().map_or(&[][..], |idle| idle);
-        let arguments = [&seen, idle, now.as_bytes(), slack.as_bytes()];
+        let arguments = [&seen[..], now.as_bytes(), slack.as_bytes()];
         let keys = [name.as_bytes()];
         touched(&self.server.script(&TOUCH, &keys, &arguments, Effect::Writes).await?)
     }
@@ -192,7 +189,7 @@ impl Native<'_> {
         let (old, new, now) = (self.names.session(old_key), self.names.session(new_key), now());
         let (expected, version) = (counted(expected).0, first_version(&RandomState::new()));
         let value = fitting(entry::live(record, version))?;
-        let kept = text(kept_for(record.deadlines.earliest(), now));
+        let kept = text(kept_for(record.ends(), now));
         let pointer = grace.map(|until| entry::moved(new_key, until)).unwrap_or_default();
         let (pointed, prefix) = (text(kept_for(grace, now)), self.prefix_length());
         let listing = self.listing(record, now);

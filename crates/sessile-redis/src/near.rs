@@ -271,8 +271,6 @@ impl Drop for Changing<'_> {
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
-    use sessile_core::Deadlines;
     use sessile_core::store::{Record, Version};
 
     use super::*;
@@ -291,16 +289,8 @@ mod tests {
     }
 
     fn entry(bytes: usize, user: Option<&str>) -> Entry {
-        let record = Record {
-            payload: Bytes::from(vec![b'x'; bytes]),
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            deadlines: Deadlines::default(),
-            permanent: false,
-            subject: user.and_then(Subject::new),
-        };
+        let subject = user.and_then(Subject::new);
+        let record = Record { subject, ..Record::new(vec![b'x'; bytes]) };
         Entry::Live(record, Version::Number(1))
     }
 

@@ -34,9 +34,9 @@ use crate::scan::has_moved;
 use crate::server::{Effect, Script, Server};
 
 script!(ENTER = "index", "enter");
-script!(UPDATE = "index", "spread_update");
+script!(UPDATE = "index", "times", "spread_update");
 script!(POINT = "index", "spread_point");
-script!(PROMOTE = "spread_promote");
+script!(PROMOTE = "times", "spread_promote");
 script!(TAKE_BACK = "spread_take_back");
 script!(END = "index", "spread_end");
 script!(DELETE = "index", "spread_delete");
@@ -79,7 +79,7 @@ impl Spread {
         };
         let moved = self.has_moved(&old, key).await?;
         if moved {
-            self.promote(key, version).await?;
+            self.promote(key, version, &[]).await?;
         }
         Ok((moved.then_some(Entry::Live(record, Version::Number(version))), 0))
     }
@@ -88,10 +88,12 @@ impl Spread {
         has_moved(&self.server, &self.names, old, new).await
     }
 
-    async fn promote(&self, key: &StoreKey, version: u64) -> Result<(), StoreError> {
+    /// Marks a session live that has moved; `seen` is when the old entry was last seen, where
+    /// that is known, as it is stored.
+    async fn promote(&self, key: &StoreKey, version: u64, seen: &[u8]) -> Result<(), StoreError> {
         let name = self.names.session(key);
         let (keys, version) = ([name.as_bytes()], version.to_be_bytes());
-        self.server.script(&PROMOTE, &keys, &[&version], Effect::Writes).await?;
+        self.server.script(&PROMOTE, &keys, &[&version, seen], Effect::Writes).await?;
         Ok(())
     }
 
@@ -151,7 +153,7 @@ impl Spread {
             (self.names.session(key), first_version(&RandomState::new()), now());
         let value = fitting(entry::live(record, version))?;
         self.enter(key, record, now).await?;
-        let kept = kept_for(record.deadlines.earliest(), now);
+        let kept = kept_for(record.ends(), now);
         Ok(match self.put_new(&name, &value, kept).await? {
             true => CreateOutcome::Created(Version::Number(version)),
             false => CreateOutcome::Exists,
@@ -167,7 +169,7 @@ impl Spread {
         let (name, now) = (self.names.session(key), now());
         let (expected, version) = counted(expected);
         let value = fitting(entry::live(record, version))?;
-        let kept = text(kept_for(record.deadlines.earliest(), now));
+        let kept = text(kept_for(record.ends(), now));
         let keys = [name.as_bytes()];
         let mut arguments = vec![expected.as_slice(), &value, kept.as_bytes()];
         let mut looked = false;
@@ -194,12 +196,11 @@ impl Spread {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
     ) -> Result<TouchOutcome, StoreError> {
-        match self.native().touch(key, seen, idle).await? {
+        match self.native().touch(key, seen).await? {
             // It may be pending, which a touch does not tell from gone.
             TouchOutcome::Gone if self.is_pending(key).await? && self.settled(key).await? => {
-                self.native().touch(key, seen, idle).await
+                self.native().touch(key, seen).await
             }
             outcome => Ok(outcome),
         }
@@ -238,7 +239,7 @@ impl Spread {
         let (old_name, new_name) = (self.names.session(old), self.names.session(new));
         let value = fitting(entry::pending(record, version, old))?;
         self.enter(new, record, now).await?;
-        let kept = kept_for(record.deadlines.earliest(), now);
+        let kept = kept_for(record.ends(), now);
         if !self.put_new(&new_name, &value, kept).await? {
             return self.is_there(old).await;
         }
@@ -257,30 +258,30 @@ impl Spread {
                     return Err(fault.into());
                 }
                 // Its answer was lost; told that it failed, nobody would find it by the old id.
-                Value::Int(2)
+                Value::BulkString(Vec::new())
             }
             Ok(answer) => answer,
         };
-        if number(&answer)? == PENDING && self.settled(old).await? {
+        if matches!(answer, Value::Int(PENDING)) && self.settled(old).await? {
             answer = self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await?;
         }
-        if number(&answer)? != 2 {
+        let Value::BulkString(seen) = answer else {
             let (keys, version) = ([new_name.as_bytes()], version.to_be_bytes());
             self.server.script(&TAKE_BACK, &keys, &[&version], Effect::Writes).await?;
             if number(&answer)? == PENDING {
                 return Ok(WriteOutcome::Gone);
             }
-        } else {
-            if self.promote(new, version).await.is_err() {
-                // It has moved all the same: whoever loads it marks it live.
-                tracing::warn!("a session that moved is marked live by its next reader");
-            }
-            if let Some(subject) = &record.subject {
-                // Where this fails, or the user was another, readers take it out.
-                let _ = self.forget(&self.names.subject(subject), &member(old)).await;
-            }
+            return outcome(&answer, || Version::Number(0));
+        };
+        if self.promote(new, version, &seen).await.is_err() {
+            // It has moved all the same: whoever loads it marks it live.
+            tracing::warn!("a session that moved is marked live by its next reader");
         }
-        outcome(&answer, || Version::Number(version))
+        if let Some(subject) = &record.subject {
+            // Where this fails, or the user was another, readers take it out.
+            let _ = self.forget(&self.names.subject(subject), &member(old)).await;
+        }
+        Ok(WriteOutcome::Written(Version::Number(version)))
     }
 
     async fn is_there(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {

@@ -1,5 +1,7 @@
 //! The store: one type for every layout and topology.
 
+use std::time::Duration;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,10 +149,14 @@ impl SessionStore for RedisStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let _changing = self.changing([Some(key), None]);
-        each!(self, kind => kind.touch(key, seen, idle).await)
+        match self.kind() {
+            Kind::Native(native) => native.touch(key, seen).await,
+            Kind::Spread(spread) => spread.touch(key, seen).await,
+            Kind::Foreign(foreign) => foreign.touch(key, seen, idle).await,
+        }
     }
 
     async fn replace(

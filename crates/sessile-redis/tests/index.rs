@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sessile_conformance::faults::record;
 use sessile_core::store::Record;
-use sessile_core::{Deadlines, SessionStore as _, StoreKey, Subject, Timestamp};
+use sessile_core::{SessionStore as _, StoreKey, Subject, Timestamp};
 use sessile_redis::{Options, RedisStore};
 use sessile_testbed::redis::{Redis, RedisCluster, RedisOptions};
 use sessile_testbed::wait_until;
@@ -23,8 +23,8 @@ fn ask(nodes: &[Redis], words: &[&str]) -> Option<i64> {
 async fn logins(url: &str, nodes: &[Redis]) {
     let store = RedisStore::connect(url, Options::default()).await.unwrap();
     let subject = Subject::new("alice").unwrap();
-    let deadlines = Deadlines { idle: Some(Timestamp::MAX), absolute: None };
-    let of_alice = Record { subject: Some(subject.clone()), deadlines, ..record(10) };
+    let (seen, idle) = (Some(Timestamp::from_secs(0)), Some(Duration::MAX));
+    let of_alice = Record { subject: Some(subject.clone()), seen, idle, ..record(10) };
     for number in 0..300_u16 {
         let [high, low] = number.to_be_bytes();
         let key = StoreKey::from_hash(std::array::from_fn(|at| [high, low][at % 2]));

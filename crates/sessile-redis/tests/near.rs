@@ -137,7 +137,7 @@ async fn a_logout_elsewhere(servers: &str) {
     assert!(near.load(&key).await.unwrap().is_none());
     let Pair { near, plain, key, record, .. } = pair(servers, None).await;
     plain.delete(&key).await.unwrap();
-    let touched = near.touch(&key, record.seen.unwrap(), record.deadlines.idle).await.unwrap();
+    let touched = near.touch(&key, record.seen.unwrap(), record.idle).await.unwrap();
     assert_eq!(touched, TouchOutcome::Gone);
     assert!(near.load(&key).await.unwrap().is_none());
 }

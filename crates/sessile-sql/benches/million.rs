@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use sessile_core::store::{Entry, Layout, Record};
-use sessile_core::{Deadlines, SessionStore as _, StoreKey, Timestamp};
+use sessile_core::{Lifetime, SessionStore as _, StoreKey, Timestamp};
 use sessile_sql::{Durability, Options, SqlStore};
 
 /// When these sessions end.
@@ -99,16 +99,8 @@ fn key(layout: Layout, number: u64) -> StoreKey {
 
 fn record(number: u64) -> Record {
     let start = Timestamp::from_secs(1_767_323_045);
-    Record {
-        payload: payload(number),
-        created: Some(start),
-        seen: Some(start),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(END), absolute: None },
-        permanent: true,
-        subject: None,
-    }
+    let lifetime = Lifetime { idle: Some(END.saturating_since(start)), absolute: None };
+    Record { permanent: true, ..Record::begun(payload(number), start, lifetime) }
 }
 
 /// Straight into the table, in one transaction, the rows that the store would write.
@@ -291,7 +283,7 @@ async fn longest_write(
     while !done.load(Ordering::SeqCst) {
         let mut live = record(turn);
         // These are not swept.
-        live.deadlines.idle = Some(Timestamp::from_secs(END.as_secs() + 100_000));
+        live.idle = live.idle.map(|span| span + Duration::from_secs(100_000));
         let started = Instant::now();
         store.create(&key(layout, first + turn), &live).await.unwrap();
         longest = longest.max(started.elapsed());

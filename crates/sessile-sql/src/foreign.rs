@@ -7,6 +7,8 @@
 mod sweeping;
 mod tables;
 
+use std::time::Duration;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 
@@ -15,7 +17,7 @@ use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, TouchOutcome, Version,
     WriteOutcome,
 };
-use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Timestamp};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use self::sweeping::START;
 use self::tables::Sql;
@@ -101,8 +103,8 @@ impl<D: Database> Foreign<D> {
         }
     }
 
-    fn end(deadlines: Deadlines) -> Param {
-        Param::Time(Some(deadlines.earliest().unwrap_or(NEVER)))
+    fn end(record: &Record) -> Param {
+        Param::Time(Some(record.ends().unwrap_or(NEVER)))
     }
 
     /// The data a version stands for; no row has those of any other kind.
@@ -130,12 +132,8 @@ impl<D: Database> Foreign<D> {
         };
         let payload = row.needed(payload)?;
         // Flask-Session takes a row without an expiry for one that has expired.
-        let idle = row.time()?.unwrap_or(Timestamp::from_millis(0));
-        let idle = Some(idle).filter(|end| *end < NEVER);
-        let deadlines = Deadlines { idle, absolute: None };
-        let (created, seen, rotated, authenticated, subject) = Default::default();
-        let permanent = false;
-        Ok(Record { payload, created, seen, rotated, authenticated, deadlines, permanent, subject })
+        let end = row.time()?.unwrap_or(Timestamp::from_millis(0));
+        Ok(Record::ending(payload, Some(end).filter(|end| *end < NEVER)))
     }
 
     pub(crate) async fn create(
@@ -143,7 +141,7 @@ impl<D: Database> Foreign<D> {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let params = vec![self.key(key)?, self.data(&record.payload)?, Self::end(record.deadlines)];
+        let params = vec![self.key(key)?, self.data(&record.payload)?, Self::end(record)];
         match self.database.change(&self.sql.create, params).await {
             Ok(_) => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
             Err(Refused::Taken) => Ok(CreateOutcome::Exists),
@@ -159,7 +157,7 @@ impl<D: Database> Foreign<D> {
     ) -> Result<WriteOutcome, StoreError> {
         let data = self.data(&record.payload)?;
         let Some(expected) = self.expected(expected) else { return self.refused(key).await };
-        let params = vec![self.key(key)?, expected, data, Self::end(record.deadlines)];
+        let params = vec![self.key(key)?, expected, data, Self::end(record)];
         match self.database.change_alone(&self.sql.update, params).await? {
             0 => self.refused(key).await,
             _ => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
@@ -175,10 +173,10 @@ impl<D: Database> Foreign<D> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let params =
-            vec![self.key(key)?, Param::Time(Some(seen)), Param::Time(Some(idle.unwrap_or(seen)))];
+        let later = idle.map_or(seen, |span| seen + span);
+        let params = vec![self.key(key)?, Param::Time(Some(seen)), Param::Time(Some(later))];
         Ok(match self.database.change_alone(&self.sql.touch, params).await? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
@@ -193,8 +191,7 @@ impl<D: Database> Foreign<D> {
         new_key: &StoreKey,
         record: &Record,
     ) -> Result<WriteOutcome, StoreError> {
-        let second =
-            vec![self.key(new_key)?, self.data(&record.payload)?, Self::end(record.deadlines)];
+        let second = vec![self.key(new_key)?, self.data(&record.payload)?, Self::end(record)];
         let Some(expected) = self.expected(expected).filter(|_| old_key != new_key) else {
             return self.refused(old_key).await;
         };

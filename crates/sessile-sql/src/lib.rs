@@ -28,6 +28,7 @@ mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+mod times;
 #[cfg(feature = "postgres")]
 mod tls;
 

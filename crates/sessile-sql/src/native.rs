@@ -5,6 +5,8 @@
 
 mod tables;
 
+use std::time::Duration;
+
 use std::hash::RandomState;
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
     Version, WriteOutcome, first_version,
 };
-use sessile_core::{Deadlines, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
 use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt};
@@ -74,8 +76,8 @@ impl<D: Database> Native<D> {
             millis(record.seen),
             millis(record.rotated),
             millis(record.authenticated),
-            millis(record.deadlines.idle),
-            millis(record.deadlines.absolute),
+            Param::Int(record.idle_millis()),
+            millis(record.absolute),
             Param::Bool(record.permanent),
             Param::Text(record.subject.as_ref().map(|subject| subject.as_str().to_owned())),
             Param::Bytes(Some(record.payload.clone())),
@@ -123,13 +125,9 @@ impl<D: Database> Native<D> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let params = vec![
-            self.key(key)?,
-            Param::Int(Some(seen.as_millis())),
-            Param::Int(idle.map(Timestamp::as_millis)),
-        ];
+        let params = vec![self.key(key)?, Param::Int(Some(seen.as_millis()))];
         Ok(match self.database.change_alone(&self.sql.touch, params).await? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
@@ -152,7 +150,7 @@ impl<D: Database> Native<D> {
         }
         let version = first_version(&RandomState::new()).cast_signed();
         let mut first = vec![self.key(old_key)?, Param::Int(Some(number(expected)))];
-        let second = self.row(new_key, version, record)?;
+        let mut second = self.row(new_key, version, record)?;
         let swap = match grace {
             Some(until) => {
                 first.extend([self.key(new_key)?, Param::Int(Some(until.as_millis()))]);
@@ -160,6 +158,15 @@ impl<D: Database> Native<D> {
             }
             None => &self.sql.move_at_once,
         };
+        if self.database.dialect().is_mysql() {
+            // Its statements share their parameters: the old key's come first.
+            first.truncate(2);
+            first.append(&mut second);
+            if let Some(until) = grace {
+                first.push(Param::Int(Some(until.as_millis())));
+            }
+            second = first.clone();
+        }
         let written = Version::Number(version.unsigned_abs());
         let swapped = match self.database.swap(swap, first, second).await {
             // It may have happened and the answer be lost: then nobody finds it by the old id.
@@ -277,7 +284,14 @@ fn record(row: &mut Row) -> Result<(StoreKey, i64, Record), StoreError> {
     let version = row.needed(version)?;
     let mut time = || Ok::<_, StoreError>(row.int()?.map(Timestamp::from_millis));
     let (created, seen, rotated, authenticated) = (time()?, time()?, time()?, time()?);
-    let deadlines = Deadlines { idle: time()?, absolute: time()? };
+    let idle = match row.int()? {
+        Some(millis) => {
+            let span = Record::idle_from_millis(millis);
+            Some(row.needed(span)?)
+        }
+        None => None,
+    };
+    let absolute = row.int()?.map(Timestamp::from_millis);
     let permanent = row.int()?;
     let permanent = row.needed(permanent)? != 0;
     let subject = match row.text()? {
@@ -289,9 +303,8 @@ fn record(row: &mut Row) -> Result<(StoreKey, i64, Record), StoreError> {
     };
     let payload = row.bytes()?;
     let payload = row.needed(payload)?;
-    let record =
-        Record { payload, created, seen, rotated, authenticated, deadlines, permanent, subject };
-    Ok((key, version, record))
+    let times = Record { created, seen, rotated, authenticated, ..Record::new(payload) };
+    Ok((key, version, Record { idle, absolute, permanent, subject, ..times }))
 }
 
 fn keyed(mut row: Row) -> Result<(StoreKey, Record), StoreError> {
@@ -302,7 +315,7 @@ fn entry(mut row: Row) -> Result<Entry, StoreError> {
     let (_, version, record) = record(&mut row)?;
     if let Some(to) = row.bytes()? {
         let to = <[u8; 32]>::try_from(&to[..]).ok();
-        let (to, until) = (row.needed(to)?, row.needed(record.deadlines.absolute)?);
+        let (to, until) = (row.needed(to)?, row.needed(record.absolute)?);
         return Ok(Entry::Moved { to: StoreKey::from_hash(to), until });
     }
     let version = u64::try_from(version).ok();

@@ -11,6 +11,8 @@ mod jobs;
 mod schema;
 pub(crate) mod statements;
 
+use std::time::Duration;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -147,10 +149,10 @@ impl Sqlite {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let key = key.clone();
-        self.write(move |db| db.touch(&key, seen, idle)).await
+        self.write(move |db| db.touch(&key, seen)).await
     }
 
     pub(crate) async fn replace(

@@ -1,5 +1,7 @@
 //! One type for every database and layout.
 
+use std::time::Duration;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -148,7 +150,7 @@ impl SessionStore for SqlStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         each!(self, backend => backend.touch(key, seen, idle).await)
     }

@@ -94,7 +94,7 @@ mod sessions_from_before {
             &self,
             key: &StoreKey,
             seen: Timestamp,
-            idle: Option<Timestamp>,
+            idle: Option<std::time::Duration>,
         ) -> Result<TouchOutcome, sessile_core::StoreError> {
             self.0.touch(key, seen, idle).await
         }

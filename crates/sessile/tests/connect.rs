@@ -160,16 +160,7 @@ async fn f21_sessions_that_expired_a_while_ago_are_removed_behind_the_requests()
     let key = |minutes: u8| sessile::StoreKey::from_hash([minutes; 32]);
     let ended = async |minutes: u8| {
         let end = sessile::Timestamp::from_secs((now - u64::from(minutes) * 60) as i64);
-        let record = Record {
-            payload: Default::default(),
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            deadlines: sessile::Deadlines { idle: Some(end), absolute: None },
-            permanent: false,
-            subject: None,
-        };
+        let record = Record::ending("", Some(end));
         store.create(&key(minutes), &record).await.unwrap();
     };
     // To a server whose clock is behind by less, this one still lives.
@@ -221,16 +212,8 @@ async fn r10_a_session_that_is_ended_by_a_key_of_before_is_ended_where_it_is() {
     let store = AnyStore::new(sessile::MemoryStore::new());
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() as i64;
     let later = Some(Timestamp::from_secs(now + 600));
-    let record = Record {
-        payload: engine.encode(&sessile::Map::new(), Timestamp::from_secs(now)).unwrap().into(),
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: sessile::Deadlines { idle: later, absolute: None },
-        permanent: false,
-        subject: None,
-    };
+    let payload = engine.encode(&sessile::Map::new(), Timestamp::from_secs(now)).unwrap();
+    let record = Record::ending(payload, later);
     let [old, new] = [1, 2].map(|number| StoreKey::from_hash([number; 32]));
     let CreateOutcome::Created(version) = store.create(&old, &record).await.unwrap() else {
         unreachable!("it is there already")

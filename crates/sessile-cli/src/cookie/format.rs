@@ -220,7 +220,7 @@ impl Reader {
 
 /// A record of ours, its deadlines looked at.
 fn opened(record: Record, max_age: Option<i64>, now: Timestamp) -> Result<Opened, Fault> {
-    if let Some(end) = record.deadlines.earliest().filter(|_| record.deadlines.passed(now)) {
+    if let Some(end) = record.ends().filter(|_| record.has_ended(now)) {
         let ago = say::relative(end, now);
         return Err(Fault::Expired(format!("the session ended {ago}, at {}", say::exact(end))));
     }
@@ -329,14 +329,5 @@ fn map(payload: Value) -> Result<Map, Failure> {
 fn record(data: Map, now: Timestamp) -> Result<Record, Failure> {
     let payload = native::encode_map(&data)
         .map_err(|error| Failure::usage(format!("the payload does not fit: {error}")))?;
-    Ok(Record {
-        payload: payload.into(),
-        created: Some(now),
-        seen: Some(now),
-        rotated: None,
-        authenticated: None,
-        deadlines: Lifetime::AAL2.deadlines(now, now),
-        permanent: false,
-        subject: None,
-    })
+    Ok(Record::begun(payload, now, Lifetime::AAL2))
 }

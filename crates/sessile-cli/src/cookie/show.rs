@@ -46,8 +46,8 @@ pub(super) fn everything(
             ("created", record.created),
             ("seen", record.seen),
             ("authenticated", record.authenticated),
-            ("ends_when_idle", record.deadlines.idle),
-            ("ends_at_the_latest", record.deadlines.absolute),
+            ("ends_when_idle", record.idle_deadline()),
+            ("ends_at_the_latest", record.absolute),
         ];
         for (name, moment) in moments {
             all.insert(name, moment.map_or(Value::Null, |at| say::exact(at).into()));
@@ -76,8 +76,8 @@ pub(super) fn facts(opened: &Opened, signature: Signature, now: Timestamp) -> St
         if let Some(at) = record.created {
             line += &format!("; began {}", say::relative(at, now));
         }
-        if let Some(at) = record.deadlines.earliest() {
-            let word = if record.deadlines.passed(now) { "ended" } else { "ends" };
+        if let Some(at) = record.ends() {
+            let word = if record.has_ended(now) { "ended" } else { "ends" };
             line += &format!("; {word} {}", say::relative(at, now));
         }
     }

@@ -221,8 +221,8 @@ async fn record(
         created => moment(record.created, now),
         seen => moment(record.seen, now),
         authenticated => moment(record.authenticated, now),
-        idle => moment(record.deadlines.idle, now),
-        absolute => moment(record.deadlines.absolute, now),
+        idle => moment(record.idle_deadline(), now),
+        absolute => moment(record.absolute, now),
     }))
 }
 

@@ -215,7 +215,7 @@ impl SessionStore for Broken {
         &self,
         _: &StoreKey,
         _: Timestamp,
-        _: Option<Timestamp>,
+        _: Option<std::time::Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         broken()
     }

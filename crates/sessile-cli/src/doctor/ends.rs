@@ -28,9 +28,7 @@ impl Ends {
     pub(super) fn look_at(&mut self, record: &Record) {
         let data = self.engine.decode(&record.payload);
         let own = data.is_none_or(|data| data.contains_key("_session_expiry"));
-        let (Some(end), Some(saved), false) =
-            (record.deadlines.earliest(), saved(&record.payload), own)
-        else {
+        let (Some(end), Some(saved), false) = (record.ends(), saved(&record.payload), own) else {
             return;
         };
         let wanted = (saved + self.age).as_millis();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use sessile::store::{CreateOutcome, Entry, Finding, Layout, Record, TouchOutcome, WriteOutcome};
 use sessile::{
-    AnyStore, Config, Deadlines, Engine, Map, SessionStore, StoreError, StoreKey, Timestamp,
+    AnyStore, Config, Engine, Lifetime, Map, SessionStore, StoreError, StoreKey, Timestamp,
 };
 
 use super::ends::Ends;
@@ -135,7 +135,7 @@ async fn life(
         return Ok(Some("a late change was not refused: of two changes at once one would be lost"));
     }
     let now = say::now();
-    let touched = store.touch(key, now, Some(now + LIFE)).await.map_err(text)?;
+    let touched = store.touch(key, now, Some(LIFE)).await.map_err(text)?;
     if touched != TouchOutcome::Touched {
         return Ok(Some("a live entry could not be renewed"));
     }
@@ -148,16 +148,7 @@ async fn life(
 }
 
 fn entry(payload: Vec<u8>, now: Timestamp) -> Record {
-    Record {
-        payload: payload.into(),
-        created: Some(now),
-        seen: Some(now),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(now + LIFE), absolute: None },
-        permanent: false,
-        subject: None,
-    }
+    Record::begun(payload, now, Lifetime { idle: Some(LIFE), absolute: None })
 }
 
 /// What the first thousand entries say.
@@ -185,7 +176,7 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
         for (_, record) in &page.entries {
             seen += 1;
             bytes += record.payload.len() as u64;
-            ended += u64::from(record.deadlines.passed(now));
+            ended += u64::from(record.has_ended(now));
             ends.iter_mut().for_each(|ends| ends.look_at(record));
         }
         all = page.next.is_none();

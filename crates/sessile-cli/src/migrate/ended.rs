@@ -48,7 +48,7 @@ pub(super) async fn in_both(
         for (key, record) in page.entries {
             looked += 1;
             let Some(moved) = left.get(&key.handle().to_string()) else { continue };
-            if job.mover.written_since(&record, *moved) || record.deadlines.passed(say::now()) {
+            if job.mover.written_since(&record, *moved) || record.has_ended(say::now()) {
                 continue;
             }
             if !job.dry_run {

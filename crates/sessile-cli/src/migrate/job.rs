@@ -114,7 +114,7 @@ impl Job {
             // Written by the try before, which failed afterwards.
             return self.created(key, record, &new_key, new, version).await;
         }
-        if !self.mover.is_newer(record, &theirs) || same && theirs.deadlines == new.deadlines {
+        if !self.mover.is_newer(record, &theirs) || same && theirs.deadlines() == new.deadlines() {
             return Ok(Outcome::Kept.into());
         }
         if self.dry_run {
@@ -144,7 +144,7 @@ impl Job {
     ) -> Result<Done, StoreError> {
         let now = say::now();
         match self.from.load(key).await? {
-            Some(Entry::Live(current, _)) if !current.deadlines.passed(now) => {
+            Some(Entry::Live(current, _)) if !current.has_ended(now) => {
                 if current.payload != record.payload
                     && let Moved::To(_, changed) = self.mover.convert(key, &current, now)
                 {

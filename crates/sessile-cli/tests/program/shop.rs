@@ -5,8 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 use sessile::store::{CreateOutcome, Entry, Record};
 use sessile::{
-    AnyStore, Config, Deadlines, Engine, Map, SessionStore as _, Settings, StoreKey, Subject,
-    Timestamp,
+    AnyStore, Config, Engine, Map, SessionStore as _, Settings, StoreKey, Subject, Timestamp,
 };
 
 use super::{Ran, sessile};
@@ -49,14 +48,10 @@ impl Shop {
             data.insert("_auth_user_id", user);
         }
         Record {
-            payload: self.engine.encode(&data, now()).unwrap().into(),
             created: native.then(now),
             seen: native.then(now),
-            rotated: None,
-            authenticated: None,
-            deadlines: Deadlines { idle: Some(ends), absolute: None },
-            permanent: false,
             subject: native.then(|| Subject::new(user)).flatten(),
+            ..Record::ending(self.engine.encode(&data, now()).unwrap(), Some(ends))
         }
     }
 

@@ -59,7 +59,7 @@ pub async fn a_dropped_update_happened_or_not<O: Open>(suite: &Suite<O>) -> Case
         let mut after = suite.record("4,5");
         after.permanent = false;
         after.subject = Some(suite.subject("cut off")?);
-        after.deadlines.idle = None;
+        after.idle = None;
         let ended = polled(store.update(&key, &after, &version), polls).await.transpose()?;
         let (found, _) = live(store.load(&key).await?, "a cut-off update")?;
         if ended.is_some() || found.payload == after.payload {
@@ -82,14 +82,12 @@ pub async fn a_dropped_touch_happened_or_not<O: Open>(suite: &Suite<O>) -> CaseR
         let key = suite.key();
         let before = suite.record("1");
         suite.create(&store, &key, &before).await?;
-        let seen = now();
-        let idle = before.deadlines.idle.map(|idle| idle + Duration::from_secs(60));
+        let seen = now() + Duration::from_secs(60);
         let mut after = before.clone();
-        after.seen = Some(seen);
-        after.deadlines.idle = idle;
-        let ended = polled(store.touch(&key, seen, idle), polls).await.transpose()?;
+        after.see(Some(seen));
+        let ended = polled(store.touch(&key, seen, before.idle), polls).await.transpose()?;
         let (found, _) = live(store.load(&key).await?, "a cut-off touch")?;
-        let moved = suite.same_moment(found.deadlines.idle, idle);
+        let moved = suite.same_moment(found.ends(), after.ends());
         if ended.is_some() || moved {
             suite.same(&found, &after, "after the touch")?;
         } else {

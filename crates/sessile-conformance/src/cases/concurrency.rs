@@ -134,7 +134,7 @@ pub async fn a_logout_among_writers_is_final<O: Open>(suite: &Suite<O>) -> CaseR
                     let Some(Entry::Live(_, version)) = store.load(&key).await? else { break };
                     tokio::task::yield_now().await;
                     store.update(&key, &late, &version).await?;
-                    store.touch(&key, now(), late.deadlines.idle).await?;
+                    store.touch(&key, now(), late.idle).await?;
                 }
                 Ok::<_, Failure>(())
             }));
@@ -157,8 +157,7 @@ pub async fn touch_does_not_disturb_an_update<O: Open>(suite: &Suite<O>) -> Case
     let mut record = suite.record("before");
     suite.create(&store, &key, &record).await?;
     let (_, version) = live(store.load(&key).await?, "before the touch")?;
-    let later = record.deadlines.idle.map(|idle| idle + std::time::Duration::from_secs(5));
-    let touched = store.touch(&key, now(), later).await?;
+    let touched = store.touch(&key, now(), record.idle).await?;
     ensure_eq!(touched, TouchOutcome::Touched, "touch");
     record.payload = "after".into();
     let outcome = store.update(&key, &record, &version).await?;
@@ -176,7 +175,7 @@ pub async fn touches_among_updates_lose_nothing<O: Open>(suite: &Suite<O>) -> Ca
         let (key, same) = (key.clone(), key.clone());
         tasks.push(tokio::spawn(async move { add_number(&*one, &key, number).await }));
         tasks.push(tokio::spawn(async move {
-            let touched = other.touch(&same, now(), record.deadlines.idle).await?;
+            let touched = other.touch(&same, now(), record.idle).await?;
             ensure_eq!(touched, TouchOutcome::Touched, "touch among updates");
             Ok(())
         }));

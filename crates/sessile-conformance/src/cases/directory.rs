@@ -79,7 +79,7 @@ pub async fn listing_follows_every_write<O: Open>(suite: &Suite<O>) -> CaseResul
         ensure_eq!(keys_of(directory, &one).await?.len(), of_one, "{step}: sessions of one");
         ensure_eq!(keys_of(directory, &two).await?.len(), of_two, "{step}: sessions of two");
     }
-    store.touch(&key, now(), record.deadlines.idle).await?;
+    store.touch(&key, now(), record.idle).await?;
     ensure_eq!(keys_of(directory, &one).await?.len(), 1, "after a touch");
     let grace = suite.can().grace.then(|| now() + Duration::from_secs(60));
     let moved = store.replace(&key, &version, &new, &record, grace).await?;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sessile_core::store::{Entry, TouchOutcome, Version, WriteOutcome};
-use sessile_core::{Deadlines, SessionStore, StoreKey, Timestamp};
+use sessile_core::{SessionStore, StoreKey, Timestamp};
 
 use crate::check::{ensure, ensure_eq, needs};
-use crate::suite::now;
+use crate::suite::{ending, now};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 /// `update`, `touch` and `replace` must answer `Gone`, and bring nothing back.
@@ -20,7 +20,7 @@ async fn all_gone<O: Open>(
     let late = suite.record("late");
     let updated = store.update(key, &late, version).await?;
     ensure_eq!(updated, WriteOutcome::Gone, "update");
-    let touched = store.touch(key, now(), late.deadlines.idle).await?;
+    let touched = store.touch(key, now(), late.idle).await?;
     ensure_eq!(touched, TouchOutcome::Gone, "touch");
     let other = suite.key();
     for grace in [None, Some(now() + Duration::from_secs(60))] {
@@ -99,7 +99,7 @@ pub async fn nothing_writes_to_a_swept_session<O: Open>(suite: &Suite<O>) -> Cas
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("expiring");
     let end = Timestamp::from_secs(1_000_000);
-    record.deadlines = Deadlines { idle: Some(end), absolute: None };
+    ending(&mut record, Some(end), None);
     let version = suite.create(&store, &key, &record).await?;
     let Some(sweep) = store.as_sweep() else {
         return Err(Failure("the store says it sweeps, but has no sweeper".into()));

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sessile_core::store::{Sweep, TouchOutcome, WriteOutcome};
-use sessile_core::{Deadlines, SessionStore, StoreError, Timestamp};
+use sessile_core::{SessionStore, StoreError, Timestamp};
 
 use crate::check::{ensure, ensure_eq, live, needs};
-use crate::suite::now;
+use crate::suite::{ending, now};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 /// Either, both, none; with milliseconds; far away.
@@ -19,10 +19,10 @@ pub async fn deadlines_come_back_exactly<O: Open>(suite: &Suite<O>) -> CaseResul
     for (idle, absolute) in all {
         let key = suite.key();
         let mut record = suite.record("with deadlines");
-        record.deadlines = Deadlines { idle, absolute };
+        ending(&mut record, idle, absolute);
         let version = suite.create(&store, &key, &record).await?;
         suite.same(&live(store.load(&key).await?, "created")?.0, &record, "created")?;
-        record.deadlines = Deadlines { idle: absolute, absolute: idle };
+        ending(&mut record, absolute, idle);
         let outcome = store.update(&key, &record, &version).await?;
         ensure!(matches!(outcome, WriteOutcome::Written(_)), "update answered {outcome:?}");
         suite.same(&live(store.load(&key).await?, "updated")?.0, &record, "updated")?;
@@ -35,21 +35,18 @@ pub async fn touch_moves_forward_only<O: Open>(suite: &Suite<O>) -> CaseResult {
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("renewed");
     suite.create(&store, &key, &record).await?;
-    let (seen, idle) = (now(), record.deadlines.idle.unwrap_or(Timestamp::MAX));
-    let minute = Duration::from_secs(60);
-    let earlier = Timestamp::from_millis(idle.as_millis() - 60_000);
-    let long_ago = Timestamp::from_secs(1_000_000);
-    record.seen = Some(seen);
-    for (step, seen, given, wanted) in [
-        ("later", seen, Some(idle + minute), idle + minute),
-        ("earlier", seen, Some(earlier), idle + minute),
-        ("the same", seen, Some(idle + minute), idle + minute),
-        ("later again, seen earlier", long_ago, Some(idle + minute * 2), idle + minute * 2),
-        ("no deadline", long_ago, None, idle + minute * 2),
+    let (now, minute) = (now(), Duration::from_secs(60));
+    for (step, seen, span) in [
+        ("later", now + minute, record.idle),
+        ("earlier", now, record.idle),
+        ("the same", now + minute, record.idle),
+        ("later again", now + minute * 2, record.idle),
+        ("long ago", Timestamp::from_secs(1_000_000), record.idle),
+        ("no span", Timestamp::from_secs(1_000_000), None),
     ] {
-        let touched = store.touch(&key, seen, given).await?;
+        let touched = store.touch(&key, seen, span).await?;
         ensure_eq!(touched, TouchOutcome::Touched, "touch with {step}");
-        record.deadlines.idle = Some(wanted);
+        record.see(Some(seen));
         suite.same(&live(store.load(&key).await?, step)?.0, &record, step)?;
     }
     Ok(Verdict::Passed)
@@ -62,20 +59,18 @@ pub async fn a_touch_that_comes_too_late_revives_nothing<O: Open>(suite: &Suite<
     let store = suite.open().await?;
     let end = now() + Duration::from_secs(600);
     let later = Some(end + Duration::from_secs(600));
-    for deadlines in [
-        Deadlines { idle: Some(end), absolute: None },
-        Deadlines { idle: Some(end), absolute: later },
-        Deadlines { idle: later, absolute: Some(end) },
-        Deadlines { idle: None, absolute: Some(end) },
-    ] {
+    for (idle, absolute) in
+        [(Some(end), None), (Some(end), later), (later, Some(end)), (None, Some(end))]
+    {
         let (key, mut record) = (suite.key(), suite.record("read in time"));
-        record.deadlines = deadlines;
+        ending(&mut record, idle, absolute);
+        let deadlines = record.deadlines();
         suite.create(&store, &key, &record).await?;
-        let touched = store.touch(&key, end, later).await?;
+        let touched = store.touch(&key, end, record.idle).await?;
         ensure_eq!(touched, TouchOutcome::Gone, "touch at the end, {deadlines:?}");
         suite.same(&live(store.load(&key).await?, "too late")?.0, &record, "too late")?;
         let before = Timestamp::from_millis(end.as_millis() - 1);
-        let touched = store.touch(&key, before, deadlines.idle).await?;
+        let touched = store.touch(&key, before, record.idle).await?;
         ensure_eq!(touched, TouchOutcome::Touched, "touch before the end, {deadlines:?}");
     }
     Ok(Verdict::Passed)
@@ -86,15 +81,14 @@ pub async fn touch_leaves_everything_else<O: Open>(suite: &Suite<O>) -> CaseResu
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("data");
     record.subject = Some(suite.subject("renewing")?);
-    record.deadlines.absolute = record.deadlines.idle.map(|idle| idle + Duration::from_secs(1));
+    record.absolute = record.idle_deadline().map(|idle| idle + Duration::from_secs(1));
     let version = suite.create(&store, &key, &record).await?;
-    let (seen, idle) = (now(), now() + Duration::from_secs(7200));
-    store.touch(&key, seen, Some(idle)).await?;
-    record.seen = Some(seen);
-    record.deadlines.idle = Some(idle);
+    let seen = now() + Duration::from_secs(1800);
+    store.touch(&key, seen, record.idle).await?;
+    record.see(Some(seen));
     if !suite.can().two_deadlines {
         // The earlier was kept, as the one there is, and that one has moved.
-        record.deadlines.absolute = None;
+        record.absolute = None;
     }
     let (found, after) = live(store.load(&key).await?, "touched")?;
     suite.same(&found, &record, "touched")?;
@@ -109,11 +103,11 @@ pub async fn touch_invents_no_idle_deadline<O: Open>(suite: &Suite<O>) -> CaseRe
     needs!(suite, two_deadlines);
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("without");
-    record.deadlines.idle = None;
+    record.idle = None;
     record.seen = None;
     suite.create(&store, &key, &record).await?;
     let seen = now();
-    store.touch(&key, seen, Some(seen + Duration::from_secs(60))).await?;
+    store.touch(&key, seen, Some(Duration::from_secs(60))).await?;
     record.seen = Some(seen);
     suite.same(&live(store.load(&key).await?, "touched")?.0, &record, "touched")?;
     Ok(Verdict::Passed)
@@ -160,9 +154,9 @@ pub async fn sweep_removes_only_what_has_passed<O: Open>(suite: &Suite<O>) -> Ca
         (live_long, live_long, false),
     ] {
         let (key, mut record) = (suite.key(), suite.record("to sweep"));
-        record.deadlines = Deadlines { idle, absolute };
+        ending(&mut record, idle, absolute);
         suite.create(&store, &key, &record).await?;
-        if ends { &mut passed } else { &mut kept }.push((key, record.deadlines));
+        if ends { &mut passed } else { &mut kept }.push((key, record.deadlines()));
     }
     let removed = sweep_all(sweeper(&store)?, THEN).await?;
     ensure!(removed >= passed.len(), "swept {removed}, of {} that have passed", passed.len());
@@ -201,7 +195,7 @@ pub async fn sweep_is_bounded<O: Open>(suite: &Suite<O>) -> CaseResult {
     let mut keys = Vec::new();
     for _ in 0..10 {
         let (key, mut record) = (suite.key(), suite.record("to sweep"));
-        record.deadlines = Deadlines { idle: Some(THEN), absolute: None };
+        ending(&mut record, Some(THEN), None);
         suite.create(&store, &key, &record).await?;
         keys.push(key);
     }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use sessile_core::store::{CreateOutcome, Entry, Version, WriteOutcome};
-use sessile_core::{Deadlines, SessionStore as _, Timestamp};
+use sessile_core::{SessionStore as _, Timestamp};
 
 use crate::check::{ensure, ensure_eq, live, needs};
-use crate::suite::now;
+use crate::suite::{ending, now};
 use crate::{CaseResult, Open, Suite, Verdict};
 
 /// Loading what is not there is no error.
@@ -46,7 +46,7 @@ pub async fn create_never_overwrites_an_expired_entry<O: Open>(suite: &Suite<O>)
     needs!(suite, sweep); // a backend that forgets by itself may have forgotten
     let (store, key) = (suite.open().await?, suite.key());
     let mut record = suite.record("long ago");
-    record.deadlines = Deadlines { idle: None, absolute: Some(Timestamp::from_secs(1_000_000)) };
+    ending(&mut record, None, Some(Timestamp::from_secs(1_000_000)));
     suite.create(&store, &key, &record).await?;
     let again = store.create(&key, &suite.record("now")).await?;
     ensure_eq!(again, CreateOutcome::Exists, "create on an expired entry's key");
@@ -81,7 +81,7 @@ pub async fn update_stores_the_whole_record<O: Open>(suite: &Suite<O>) -> CaseRe
     after.rotated = None;
     after.authenticated = None;
     after.permanent = false;
-    after.deadlines.absolute = None;
+    after.absolute = None;
     let WriteOutcome::Written(second) = store.update(&key, &after, &first).await? else {
         return Err(crate::Failure("update of the loaded version was refused".into()));
     };
@@ -90,7 +90,6 @@ pub async fn update_stores_the_whole_record<O: Open>(suite: &Suite<O>) -> CaseRe
     suite.same(&found, &after, "after update")?;
     ensure_eq!(version, second, "the version loaded and the one update named");
     after.subject = None;
-    after.seen = before.seen;
     let outcome = store.update(&key, &after, &second).await?;
     ensure!(matches!(outcome, WriteOutcome::Written(_)), "the second update answered {outcome:?}");
     let (found, _) = live(store.load(&key).await?, "after the second update")?;

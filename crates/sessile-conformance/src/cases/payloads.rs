@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use sessile_core::SessionStore as _;
-use sessile_core::store::WriteOutcome;
+use sessile_core::store::{Record, WriteOutcome};
 
 use crate::check::{ensure, live, needs};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
@@ -13,7 +13,8 @@ async fn survives<O: Open>(suite: &Suite<O>, payload: Bytes, what: &str) -> Resu
     let record = suite.record(payload);
     let created = suite.create(&store, &key, &record).await?;
     suite.same(&live(store.load(&key).await?, what)?.0, &record, what)?;
-    let outcome = store.update(&key, &suite.record("x"), &created).await?;
+    let short = Record { payload: "x".into(), ..record.clone() };
+    let outcome = store.update(&key, &short, &created).await?;
     let WriteOutcome::Written(second) = outcome else {
         return Err(Failure(format!("{what}: update to a short one answered {outcome:?}")));
     };

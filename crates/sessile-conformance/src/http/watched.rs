@@ -1,5 +1,7 @@
 //! A store that counts what it is asked and fails when told to.
 
+use std::time::Duration;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
@@ -112,7 +114,7 @@ impl SessionStore for Watched {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.note(Call::Touch)?;
         self.inner.touch(key, seen, idle).await

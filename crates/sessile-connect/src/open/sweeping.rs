@@ -98,7 +98,7 @@ impl SessionStore for Swept {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.store.store.touch(key, seen, idle).await
     }

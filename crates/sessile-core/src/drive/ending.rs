@@ -8,7 +8,6 @@ use super::{MAX_TRIES, World};
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
-use crate::expiry::Deadlines;
 use crate::id::StoreKey;
 use crate::native::CLOCK_LEEWAY;
 use crate::store::{
@@ -58,8 +57,8 @@ pub(super) async fn end_known<S: SessionStore>(
             },
         };
         // Expired by a conditional write: from here on no other write or move succeeds.
-        let deadlines = Deadlines { idle: None, absolute: Some(world.now()) };
-        let ended = Record { payload: Bytes::new(), deadlines, subject: None, ..record };
+        let absolute = Some(world.now());
+        let ended = Record { payload: Bytes::new(), absolute, subject: None, ..record };
         if let WriteOutcome::Written(_) = store.update(&key, &ended, &version).await? {
             if let Err(error) = store.delete(&key).await {
                 tracing::warn!(%error, "an ended session's record was left to the sweeper");
@@ -88,7 +87,7 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     };
     let mut sessions = directory.by_subject(subject).await?;
     let now = world.now();
-    sessions.retain(|(_, record)| !record.deadlines.passed(now));
+    sessions.retain(|(_, record)| !record.has_ended(now));
     // A clock that went back leaves sessions that began later than now. They count as the oldest,
     // or every login until then would end itself; clocks of servers side by side differ by less.
     let age = |key: &StoreKey, record: &Record| {

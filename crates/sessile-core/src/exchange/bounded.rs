@@ -84,7 +84,7 @@ impl SessionStore for Bounded {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.within(self.store.touch(key, seen, idle)).await
     }

@@ -82,7 +82,7 @@ impl Sessions {
     pub async fn of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, StoreError> {
         let entries = self.directory()?.by_subject(subject).await?;
         let now = self.app.now();
-        let live = entries.into_iter().filter(|(_, record)| !record.deadlines.passed(now));
+        let live = entries.into_iter().filter(|(_, record)| !record.has_ended(now));
         Ok(live.map(|(key, record)| self.describe(&key, record)).collect())
     }
 
@@ -146,13 +146,13 @@ impl Sessions {
 
     fn describe(&self, key: &StoreKey, record: Record) -> SessionInfo {
         SessionInfo {
+            deadlines: record.deadlines(),
             handle: key.handle(),
             data: self.app.engine().decode(&record.payload).unwrap_or_default(),
             subject: record.subject,
             created: record.created,
             seen: record.seen,
             authenticated: record.authenticated,
-            deadlines: record.deadlines,
             permanent: record.permanent,
         }
     }

@@ -6,14 +6,14 @@ use bytes::{Buf as _, Bytes};
 
 use super::DecodeError::{self, Malformed};
 use super::wire::{Reader, push_bytes, push_signed, push_varint};
-use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
 use crate::store::{Entry, Record, Version};
 use sessile_formats::Timestamp;
 
-const RECORD_VERSION: u8 = 1;
+const RECORD_VERSION: u8 = 2;
 const ENTRY_VERSION: u8 = 1;
 
+const IDLE: u8 = 1 << 5;
 const PERMANENT: u8 = 1 << 6;
 const SUBJECT: u8 = 1 << 7;
 
@@ -31,7 +31,7 @@ pub fn created_ahead_of(record: &Record, now: Timestamp) -> bool {
     record.created.is_some_and(|created| created > now + CLOCK_LEEWAY)
 }
 
-/// The record as bytes: version, flags, times, subject, payload.
+/// The record as bytes: version, flags, times, idle span, subject, payload.
 pub fn encode_record(record: &Record) -> Vec<u8> {
     let mut out = Vec::with_capacity(record_bytes(record));
     push_record(&mut out, record);
@@ -46,17 +46,15 @@ pub(super) fn record_bytes(record: &Record) -> usize {
 
 pub(super) fn push_record(out: &mut Vec<u8>, record: &Record) {
     out.push(RECORD_VERSION);
-    let times = [
-        record.created,
-        record.seen,
-        record.rotated,
-        record.authenticated,
-        record.deadlines.idle,
-        record.deadlines.absolute,
-    ];
+    let times =
+        [record.created, record.seen, record.rotated, record.authenticated, record.absolute];
     let mut flags = 0;
     for (bit, time) in times.iter().enumerate() {
         flags |= u8::from(time.is_some()) << bit;
+    }
+    let idle = record.idle_millis();
+    if idle.is_some() {
+        flags |= IDLE;
     }
     if record.permanent {
         flags |= PERMANENT;
@@ -70,6 +68,9 @@ pub(super) fn push_record(out: &mut Vec<u8>, record: &Record) {
     for time in times.into_iter().flatten().map(Timestamp::as_millis) {
         push_signed(out, time.wrapping_sub(base.unwrap_or(0)));
         base.get_or_insert(time);
+    }
+    if let Some(idle) = idle {
+        push_varint(out, idle.unsigned_abs());
     }
     if let Some(subject) = &record.subject {
         push_bytes(out, subject.as_str().as_bytes());
@@ -87,7 +88,7 @@ pub fn decode_record(mut record: Bytes) -> Result<Record, DecodeError> {
     let mut reader = Reader::new(&record);
     reader.version(RECORD_VERSION)?;
     let flags = reader.byte()?;
-    let mut times = [None; 6];
+    let mut times = [None; 5];
     let mut base: Option<i64> = None;
     for (bit, time) in times.iter_mut().enumerate() {
         if flags & (1 << bit) != 0 {
@@ -96,6 +97,12 @@ pub fn decode_record(mut record: Bytes) -> Result<Record, DecodeError> {
             *time = Some(Timestamp::from_millis(millis));
         }
     }
+    let idle = if flags & IDLE != 0 {
+        let millis = i64::try_from(reader.varint()?).map_err(|_| Malformed)?;
+        Record::idle_from_millis(millis)
+    } else {
+        None
+    };
     let subject = if flags & SUBJECT != 0 {
         let len = reader.varint()?;
         Some(Subject::new(reader.text(len)?).ok_or(Malformed)?)
@@ -104,14 +111,15 @@ pub fn decode_record(mut record: Bytes) -> Result<Record, DecodeError> {
     };
     let header = record.len() - reader.rest().len();
     record.advance(header);
-    let [created, seen, rotated, authenticated, idle, absolute] = times;
+    let [created, seen, rotated, authenticated, absolute] = times;
     Ok(Record {
         payload: record,
         created,
         seen,
         rotated,
         authenticated,
-        deadlines: Deadlines { idle, absolute },
+        idle,
+        absolute,
         permanent: flags & PERMANENT != 0,
         subject,
     })

@@ -28,14 +28,11 @@ pub const NONCE_BYTES: usize = 24;
 /// ```
 /// use bytes::Bytes;
 /// use sessile_core::native::SealedCookie;
-/// use sessile_core::{Deadlines, KeyRing, SecretKey, store::Record};
+/// use sessile_core::{KeyRing, SecretKey, store::Record};
 ///
 /// let ring = KeyRing::from(SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94")?);
 /// let cookies = SealedCookie::new(&ring, "__Host-id", "shop");
-/// # let record = Record {
-/// #     payload: Bytes::from_static(b"\x01\x00"), created: None, seen: None, rotated: None,
-/// #     authenticated: None, deadlines: Deadlines::default(), permanent: false, subject: None,
-/// # };
+/// # let record = Record::new(Bytes::from_static(b"\x01\x00"));
 /// # let nonce = [7; 24];
 /// let value = cookies.encode(&record, &nonce)?;
 /// assert!(cookies.decode(value.as_bytes())? == record);

@@ -32,18 +32,12 @@ impl Terms {
         self.remembered.absolute.unwrap_or(Duration::MAX)
     }
 
-    /// When a session that is saved now ends; `base` is its record until now.
-    pub(crate) fn deadlines(
-        &self,
-        state: &State,
-        base: Option<&Record>,
-        now: Timestamp,
-    ) -> Deadlines {
+    /// How long a session that is saved now lives; `base` is its record until now.
+    pub(crate) fn limits(&self, state: &State, base: Option<&Record>, now: Timestamp) -> Limits {
         if state.dialect != Dialect::Native {
-            let expiry = dialect::django_age(state.dialect, &state.data, now);
-            return Deadlines {
-                idle: Some(expiry.unwrap_or(now + self.foreign_age())),
-                absolute: None,
+            return match dialect::django_age(state.dialect, &state.data, now) {
+                None => Limits { idle: Some(self.foreign_age()), absolute: None },
+                moment => Limits { idle: None, absolute: moment },
             };
         }
         let logs_in = state.changes.rotation == Some(Rotation::LogIn);
@@ -54,53 +48,31 @@ impl Terms {
                 let cap = self.remembered.absolute;
                 let idle = lifetime.idle.unwrap_or_default();
                 let absolute = lifetime.absolute.or(cap.map(|cap| cap.max(idle)));
-                Lifetime { absolute, ..lifetime }.deadlines(now, now)
+                Limits::chosen(Lifetime { absolute, ..lifetime }, base.filter(|_| !logs_in), now)
             }
-            (Some(Choice::Until(moment)), _) => Deadlines { idle: None, absolute: Some(moment) },
-            (Some(Choice::Default | Choice::Permanent), _) => configured.deadlines(now, now),
+            (Some(Choice::Until(moment)), _) => Limits { idle: None, absolute: Some(moment) },
+            (Some(Choice::Default | Choice::Permanent), _) => {
+                Limits::chosen(configured, base.filter(|_| !logs_in), now)
+            }
             // A login proves anew who is there, so both limits count from it.
-            (None, Some(_)) if logs_in => configured.deadlines(now, now),
-            (None, Some(record)) => self.renewed(state.dialect, record, now),
-            (None, None) => configured.deadlines(now, now),
+            (None, Some(_)) if logs_in => Limits::from_now(configured, now),
+            (None, Some(record)) => Limits { idle: record.idle, absolute: record.absolute },
+            (None, None) => Limits::from_now(configured, now),
         }
     }
 
-    /// A record's deadlines after activity.
-    pub(crate) fn renewed(&self, dialect: Dialect, record: &Record, now: Timestamp) -> Deadlines {
-        let idle = self.renewed_idle(dialect, record, now);
-        Deadlines { idle, absolute: record.deadlines.absolute }
+    /// How long activity now lets the session live, where the layout keeps no span.
+    pub(crate) fn renewal(&self, dialect: Dialect, record: &Record) -> Option<Duration> {
+        if dialect == Dialect::Native { record.idle } else { Some(self.foreign_age()) }
     }
 
-    /// The idle deadline after activity: as far ahead as it was when it was last set.
-    pub(crate) fn renewed_idle(
-        &self,
-        dialect: Dialect,
-        record: &Record,
-        now: Timestamp,
-    ) -> Option<Timestamp> {
-        if dialect != Dialect::Native {
-            return Some(now + self.foreign_age());
-        }
-        let idle = record.deadlines.idle?;
-        Some(match record.seen {
-            Some(seen) => idle.max(now + idle.saturating_since(seen)),
-            None => idle,
-        })
-    }
-
-    /// How long the browser keeps the cookie of a session that ends at `deadlines`.
-    pub(crate) fn keep(
-        &self,
-        state: &State,
-        permanent: bool,
-        deadlines: Deadlines,
-        now: Timestamp,
-    ) -> Keep {
+    /// How long the browser keeps the cookie of a session.
+    pub(crate) fn keep(&self, state: &State, record: &Record, now: Timestamp) -> Keep {
         let secs =
             |span: Duration| Keep::Seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
         match state.dialect {
-            Dialect::Native => match deadlines.earliest() {
-                Some(end) if permanent => secs(end.saturating_since(now)),
+            Dialect::Native => match record.ends() {
+                Some(end) if record.permanent => secs(end.saturating_since(now)),
                 _ => Keep::Session,
             },
             Dialect::Flask | Dialect::FlaskSession if state.permanent() => secs(self.foreign_age()),
@@ -111,6 +83,37 @@ impl Terms {
             Dialect::Starlette if self.at_browser_close => Keep::Session,
             Dialect::Starlette => secs(self.foreign_age()),
         }
+    }
+}
+
+/// How long a session that is saved lives: what its record says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) idle: Option<Duration>,
+    pub(crate) absolute: Option<Timestamp>,
+}
+
+impl Limits {
+    fn from_now(lifetime: Lifetime, now: Timestamp) -> Self {
+        Self { idle: lifetime.idle, absolute: lifetime.absolute.map(|span| now + span) }
+    }
+
+    /// As `lifetime` says from now on, but in all no longer than it says from where the session
+    /// began, or its user logged in, unless the session had longer already. So to choose the
+    /// same again and again prolongs nothing.
+    fn chosen(lifetime: Lifetime, base: Option<&Record>, now: Timestamp) -> Self {
+        let mut limits = Self::from_now(lifetime, now);
+        if let (Some(absolute), Some(span), Some(base)) = (limits.absolute, lifetime.absolute, base)
+            && let Some(began) = base.authenticated.max(base.created)
+            && let Some(most) = base.absolute.map(|had| had.max(began + span))
+        {
+            limits.absolute = Some(absolute.min(most));
+        }
+        limits
+    }
+
+    fn end(self, seen: Timestamp) -> Option<Timestamp> {
+        Deadlines { idle: self.idle.map(|span| seen + span), absolute: self.absolute }.earliest()
     }
 }
 
@@ -202,10 +205,10 @@ impl State {
             return None;
         }
         let record = self.origin.record().filter(|_| !self.changes.ended);
-        let stored = record.filter(|_| !self.changes.any()).map(|record| record.deadlines);
+        let stored = record.filter(|_| !self.changes.any()).map(Record::ends);
         // The foreign formats that live in cookies have no room for an end.
-        let said = stored.filter(|it| self.dialect == Dialect::Native || it.earliest().is_some());
-        said.unwrap_or_else(|| self.terms.deadlines(self, record, self.opened)).earliest()
+        let said = stored.filter(|end| self.dialect == Dialect::Native || end.is_some());
+        said.unwrap_or_else(|| self.terms.limits(self, record, self.opened).end(self.opened))
     }
 
     fn django_age(&self) -> Option<i64> {

@@ -9,14 +9,17 @@ use crate::store::Record;
 use sessile_formats::Timestamp;
 
 impl Engine {
-    /// The record to store: what stays, what changed, deadlines moved on.
+    /// The record to store: what stays, what changed, activity written down.
+    ///
+    /// `seen` does not go backward, even where this machine's clock is behind the one that
+    /// wrote it last; the stores see to the same where two write at once.
     pub(super) fn record(&self, state: &State, payload: Bytes, now: Timestamp) -> Record {
         let base = state.origin.record().filter(|_| !state.changes.ended);
         let logs_in = state.changes.rotation == Some(Rotation::LogIn);
-        Record {
-            payload,
+        let limits = self.terms().limits(state, base, now);
+        let mut record = Record {
             created: Some(base.and_then(|record| record.created).unwrap_or(now)),
-            seen: Some(now),
+            seen: base.and_then(|record| record.seen),
             rotated: match self.rotation(state, now) {
                 Some(_) => Some(now),
                 None => base.and_then(|record| record.rotated),
@@ -25,10 +28,14 @@ impl Engine {
                 true => Some(now),
                 false => base.and_then(|record| record.authenticated),
             },
-            deadlines: self.terms().deadlines(state, base, now),
+            idle: limits.idle,
+            absolute: limits.absolute,
             permanent: state.permanent(),
             subject: state.subject(),
-        }
+            payload,
+        };
+        record.see(Some(now));
+        record
     }
 
     pub(super) fn grace(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
@@ -38,6 +45,6 @@ impl Engine {
 
     /// How long the browser keeps the cookie.
     pub(super) fn keep(&self, state: &State, record: &Record, now: Timestamp) -> Keep {
-        self.terms().keep(state, record.permanent, record.deadlines, now)
+        self.terms().keep(state, record, now)
     }
 }

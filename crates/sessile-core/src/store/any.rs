@@ -62,7 +62,7 @@ trait DynStore: Send + Sync {
         &'a self,
         key: &'a StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>>;
     fn replace<'a>(
         &'a self,
@@ -105,7 +105,7 @@ impl<S: SessionStore> DynStore for S {
         &'a self,
         key: &'a StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> BoxFuture<'a, Result<TouchOutcome, StoreError>> {
         Box::pin(SessionStore::touch(self, key, seen, idle))
     }
@@ -164,7 +164,7 @@ impl SessionStore for AnyStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         each!(self, touch(key, seen, idle))
     }

@@ -157,12 +157,12 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let suspicion = self.front.suspect(key);
         let outcome = self.back.touch(key, seen, idle).await?;
         let known = match outcome {
-            TouchOutcome::Touched => self.front.touch(key, seen, idle).await,
+            TouchOutcome::Touched => self.front.touch(key, seen).await,
             TouchOutcome::Gone => self.front.mark(key).await,
         };
         if known {

@@ -134,9 +134,9 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
         if of_old(&version) != *expected {
             return Ok(Move::Refused(WriteOutcome::Conflict));
         }
-        let CreateOutcome::Created(version) =
-            self.new.create(key, record.unwrap_or(&found)).await?
-        else {
+        let mut moved = record.unwrap_or(&found).clone();
+        moved.see(found.seen);
+        let CreateOutcome::Created(version) = self.new.create(key, &moved).await? else {
             return Ok(Move::Refused(self.refused(key).await?));
         };
         let slow = self.now() >= before + self.options.mark_for / 2;
@@ -152,19 +152,8 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
 
     /// Whatever is in the new store under a key gives way to a mark.
     async fn mark(&self, key: &StoreKey) -> Result<(), StoreError> {
-        let mark = Record {
-            payload: self.options.mark.clone(),
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            deadlines: crate::expiry::Deadlines {
-                idle: Some(self.now() + self.options.mark_for),
-                absolute: None,
-            },
-            permanent: false,
-            subject: None,
-        };
+        let until = self.now() + self.options.mark_for;
+        let mark = Record::ending(self.options.mark.clone(), Some(until));
         loop {
             self.new.delete(key).await?;
             if let CreateOutcome::Created(_) = self.new.create(key, &mark).await? {
@@ -232,7 +221,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         match self.new.load(key).await? {
             Some(Entry::Live(record, _)) if self.is_mark(&record) => return Ok(TouchOutcome::Gone),

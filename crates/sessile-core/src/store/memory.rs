@@ -192,13 +192,16 @@ impl SessionStore for MemoryStore {
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
         let mut shard = self.0.lock(key);
+        let mut record = record.clone();
         match shard.get(key) {
-            Some(Content::Live(live)) if number(expected) == Some(live.version) => {}
+            Some(Content::Live(live)) if number(expected) == Some(live.version) => {
+                record.see(live.record.seen);
+            }
             Some(Content::Live(_)) => return Ok(WriteOutcome::Conflict),
             Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
         }
         let version = self.0.next_version();
-        shard.change(key, Content::Live(Live { record: record.clone(), version }));
+        shard.change(key, Content::Live(Live { record, version }));
         Ok(WriteOutcome::Written(Version::Number(version)))
     }
 
@@ -206,9 +209,9 @@ impl SessionStore for MemoryStore {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let touched = self.0.lock(key).touch(key, seen, idle);
+        let touched = self.0.lock(key).touch(key, seen);
         Ok(if touched { TouchOutcome::Touched } else { TouchOutcome::Gone })
     }
 
@@ -231,15 +234,18 @@ impl SessionStore for MemoryStore {
             Some(second) if old_at < new_at => (first.get(old_key), second.get(new_key).is_some()),
             Some(second) => (second.get(old_key), first.get(new_key).is_some()),
         };
+        let mut record = record.clone();
         match old {
-            Some(Content::Live(live)) if number(expected) == Some(live.version) && !new_taken => {}
+            Some(Content::Live(live)) if number(expected) == Some(live.version) && !new_taken => {
+                record.see(live.record.seen);
+            }
             Some(Content::Live(_)) => return Ok(WriteOutcome::Conflict),
             Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
         }
         // Without a pointer there are as many entries after as before.
         let reserved = if grace.is_some() { inner.reserve()? } else { Reserved::Room };
         let version = inner.next_version();
-        let new = Content::Live(Live { record: record.clone(), version });
+        let new = Content::Live(Live { record, version });
         let (old_shard, new_shard) = match &mut second {
             None => (&mut *first, None),
             Some(second) if old_at < new_at => (&mut *first, Some(&mut **second)),

@@ -34,7 +34,7 @@ impl SessionStore for NoStore {
         &self,
         _key: &StoreKey,
         _seen: Timestamp,
-        _idle: Option<Timestamp>,
+        _idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         refused()
     }

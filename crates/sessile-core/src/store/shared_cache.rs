@@ -90,7 +90,7 @@ impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.back.touch(key, seen, idle).await
     }

@@ -156,7 +156,7 @@ impl Ledger {
         let (data, subject) = self.replay(request, Data::new(), None);
         self.check(request, record, data.clone(), subject.clone());
         let line = self.lines.len();
-        let deadlines = record.deadlines;
+        let deadlines = record.deadlines();
         self.lines.push(Line { current: key.clone(), data, subject, deadlines, ended: false });
         assert!(self.by_key.insert(key.as_bytes().to_vec(), line).is_none(), "an id twice");
     }
@@ -177,11 +177,7 @@ impl Ledger {
     pub(crate) fn updated(&mut self, request: usize, key: &StoreKey, record: &Record) {
         if record.payload.is_empty() {
             // The mark that ends a session; no session of ours is encoded in no bytes.
-            assert!(
-                record.deadlines.passed(self.decided(request)),
-                "{}: not ended",
-                self.at(request)
-            );
+            assert!(record.has_ended(self.decided(request)), "{}: not ended", self.at(request));
             let line = self.by_key[key.as_bytes()];
             self.lines[line].ended = true;
             return;
@@ -196,7 +192,7 @@ impl Ledger {
         self.check(request, record, data.clone(), subject.clone());
         let effects = &self.requests[&request].effects;
         let chosen = |effect: &Effect| matches!(effect, Effect::Lifetime | Effect::LogIn { .. });
-        let (before, after) = (self.lines[line].deadlines, record.deadlines);
+        let (before, after) = (self.lines[line].deadlines, record.deadlines());
         if !effects.iter().any(chosen) {
             assert_eq!(before.absolute, after.absolute, "{}: absolute deadline", self.at(request));
         }
@@ -204,14 +200,14 @@ impl Ledger {
         (line.data, line.subject, line.deadlines) = (data, subject, after);
     }
 
-    pub(crate) fn touched(&mut self, request: usize, key: &StoreKey, idle: Option<Timestamp>) {
+    pub(crate) fn touched(&mut self, request: usize, key: &StoreKey, until: Option<Timestamp>) {
         if self.lines[self.by_key[key.as_bytes()]].ended {
             // Decided on before the end: no harm, since the record's deadline has passed.
             return;
         }
         let line = self.alive(request, key);
         let deadlines = &mut self.lines[line].deadlines;
-        deadlines.idle = deadlines.idle.map(|before| before.max(idle.unwrap_or(before)));
+        deadlines.idle = deadlines.idle.map(|before| before.max(until.unwrap_or(before)));
     }
 
     /// Invariant 5: the one successor; and after a login the ids before it are dead.

@@ -1,5 +1,7 @@
 //! A memory store that waits before every call, fails at times, and tells the ledger of each write.
 
+use std::time::Duration;
+
 use sessile_core::store::{
     CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError, StoreErrorKind,
     TouchOutcome, Version, WriteOutcome,
@@ -84,12 +86,14 @@ impl SessionStore for Watched {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.turn().await?;
         let outcome = self.inner.touch(key, seen, idle).await?;
         if outcome == TouchOutcome::Touched {
-            self.tell(|scene, request| scene.ledger.touched(request, key, idle))?;
+            self.tell(|scene, request| {
+                scene.ledger.touched(request, key, idle.map(|span| seen + span))
+            })?;
         }
         Ok(outcome)
     }

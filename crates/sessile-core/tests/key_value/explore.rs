@@ -12,7 +12,7 @@ use sessile_core::store::{
     CreateOutcome, Directory as _, Record, SessionStore as _, Sweep as _, TouchOutcome, Version,
     WriteOutcome,
 };
-use sessile_core::{Deadlines, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 use crate::checks::{Seen, check_end, check_step, check_sweeps, shape};
 use crate::values::{Contents, Values};
@@ -109,14 +109,12 @@ fn subject() -> Subject {
 
 pub(crate) fn record(payload: impl Into<String>) -> Record {
     Record {
-        payload: payload.into().into(),
         created: Some(Timestamp::from_secs(999_000)),
         seen: Some(Timestamp::from_secs(999_900)),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines { idle: Some(NOW + HOUR), absolute: Some(NOW + HOUR * 24) },
-        permanent: false,
+        idle: Some(HOUR),
+        absolute: Some(NOW + HOUR * 24),
         subject: Some(subject()),
+        ..Record::new(payload.into())
     }
 }
 
@@ -184,7 +182,7 @@ async fn act(
         }
         Do::Touch => {
             let seen = touched(client);
-            Answer::Touch(store.touch(&key(0), seen, Some(seen + HOUR)).await?)
+            Answer::Touch(store.touch(&key(0), seen, Some(HOUR)).await?)
         }
         Do::End => {
             rotation::end(store, &key(0), Whose::default()).await?;

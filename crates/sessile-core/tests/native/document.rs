@@ -1,7 +1,5 @@
 //! The example in docs/native-format.md. Its bytes were worked out apart from this crate.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
@@ -11,7 +9,7 @@ use sessile_core::native::{
     encode_moved, encode_record,
 };
 use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{Deadlines, KeyRing, Map, SecretKey, StoreKey, Subject, Timestamp, Value};
+use sessile_core::{KeyRing, Lifetime, Map, SecretKey, StoreKey, Subject, Timestamp, Value};
 use sha2::Sha256;
 
 const DOCUMENT: &str = include_str!("../../../../docs/native-format.md");
@@ -35,19 +33,8 @@ fn session() -> Map {
 
 fn record() -> Record {
     let begun = Timestamp::from_secs(1_767_323_045);
-    Record {
-        payload: encode_map(&session()).unwrap().into(),
-        created: Some(begun),
-        seen: Some(begun),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines {
-            idle: Some(begun + Duration::from_secs(3600)),
-            absolute: Some(begun + Duration::from_secs(86_400)),
-        },
-        permanent: false,
-        subject: Subject::new("42"),
-    }
+    let record = Record::begun(encode_map(&session()).unwrap(), begun, Lifetime::AAL2);
+    Record { subject: Subject::new("42"), ..record }
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! Values, records and bytes from a small deterministic generator.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sessile_core::store::Record;
-use sessile_core::{DateTime, Deadlines, Map, Subject, Timestamp, Value};
+use sessile_core::{DateTime, Map, Subject, Timestamp, Value};
 use time::{Date, PrimitiveDateTime, Time, UtcOffset};
 
 /// SplitMix64: every seed gives the same sequence on every machine.
@@ -149,7 +151,8 @@ impl Source {
             seen: self.moment(),
             rotated: self.moment(),
             authenticated: self.moment(),
-            deadlines: Deadlines { idle: self.moment(), absolute: self.moment() },
+            idle: self.chance().then(|| Duration::from_millis(self.next() >> (1 + self.below(40)))),
+            absolute: self.moment(),
             permanent: self.chance(),
             subject: Subject::new(name),
         }

@@ -6,25 +6,13 @@ use sessile_core::native::{
     encode_live, encode_moved, encode_record,
 };
 use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{Deadlines, SessionId, StoreKey, Timestamp};
+use sessile_core::{Lifetime, SessionId, StoreKey, Timestamp};
 
 use crate::generate::Source;
 
 fn typical() -> Record {
     let now = Timestamp::from_secs(1_767_323_045);
-    Record {
-        payload: Bytes::from_static(b"\x01\x00"),
-        created: Some(now),
-        seen: Some(now),
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines {
-            idle: Some(now + Duration::from_secs(3600)),
-            absolute: Some(now + Duration::from_secs(86_400)),
-        },
-        permanent: false,
-        subject: None,
-    }
+    Record::begun(Bytes::from_static(b"\x01\x00"), now, Lifetime::AAL2)
 }
 
 #[test]
@@ -97,8 +85,11 @@ fn f23_truncated_headers_and_garbage_are_malformed_and_newer_ones_newer() {
     assert_eq!(decode_entry(longer), Err(DecodeError::Malformed));
     for version in 2..=31 {
         let newer = Bytes::from(vec![version, 0xff, 0xff]);
-        assert!(decode_record(newer.clone()) == Err(DecodeError::Newer));
         assert_eq!(decode_entry(newer.clone()), Err(DecodeError::Newer));
+        if version == 2 {
+            continue; // today's record
+        }
+        assert!(decode_record(newer.clone()) == Err(DecodeError::Newer));
         // A newer record in an entry whose own form has not changed.
         let inside = Bytes::from([&[1, 0, 9][..], &newer].concat());
         assert_eq!(decode_entry(inside), Err(DecodeError::Newer));

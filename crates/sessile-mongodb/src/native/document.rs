@@ -3,10 +3,12 @@
 //! | field | of a session | of a pointer |
 //! |---|---|---|
 //! | `_id` | the key as text | the same |
-//! | `format` | 1 | 1 |
+//! | `format` | 2 | 2 |
 //! | `version` | a counter that starts anywhere | absent |
 //! | `created`, `seen`, `rotated`, `authenticated` | when known | absent |
-//! | `idle`, `absolute` | its deadlines, if any; TTL indexes go by them | `absolute`: its end |
+//! | `idle` | how many milliseconds it lives without activity, if that is limited | absent |
+//! | `idle_until` | the deadline that `seen` and `idle` make, if any; a TTL index goes by it | absent |
+//! | `absolute` | its absolute deadline, if any; a TTL index goes by it | its end |
 //! | `permanent`, `payload` | always | absent |
 //! | `subject` | if any | absent |
 //! | `from` | while it replaces that key: see `rotation.rs` | absent |
@@ -17,16 +19,16 @@ use bytes::Bytes;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, doc};
 use sessile_core::store::{Record, Version};
-use sessile_core::{Deadlines, StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
 
 use crate::fault::bad_entry;
 
 /// Documents of a later release have another number and are left alone.
-pub(super) const FORMAT: i32 = 1;
+pub(super) const FORMAT: i32 = 2;
 
 /// What a session's document may lack.
 const OPTIONAL: [&str; 7] =
-    ["created", "seen", "rotated", "authenticated", "idle", "absolute", "subject"];
+    ["created", "rotated", "authenticated", "idle", "idle_until", "absolute", "subject"];
 
 /// A document that was found.
 pub(super) enum Found {
@@ -73,26 +75,48 @@ pub(super) fn fields(record: &Record, version: i64) -> Document {
     put("seen", record.seen.map(date));
     put("rotated", record.rotated.map(date));
     put("authenticated", record.authenticated.map(date));
-    put("idle", record.deadlines.idle.map(date));
-    put("absolute", record.deadlines.absolute.map(date));
+    put("idle", record.idle_millis().map(Bson::Int64));
+    put("absolute", record.absolute.map(date));
+    put("idle_until", record.idle_deadline().map(date));
     put("subject", record.subject.as_ref().map(|it| it.as_str().into()));
     fields
 }
 
-/// The change of a session's document into this record.
+/// The change of a session's document into this record; `seen` does not go backward.
 pub(super) fn change(record: &Record, version: i64) -> Document {
-    let set = fields(record, version);
+    let mut set = fields(record, version);
+    let seen = set.remove("seen");
     let mut unset = Document::new();
     for name in OPTIONAL.iter().filter(|name| !set.contains_key(**name)) {
         unset.insert(*name, "");
     }
-    update(set, unset)
+    let mut change = update(set, unset);
+    if let Some(seen) = seen {
+        change.insert("$max", doc! { "seen": seen });
+    }
+    change
+}
+
+/// The change of a session's document when it was seen: `record` is what it is then.
+pub(super) fn renewal(record: &Record) -> Document {
+    let mut later = Document::new();
+    if let Some(seen) = record.seen {
+        later.insert("seen", date(seen));
+    }
+    if let Some(end) = record.idle_deadline() {
+        later.insert("idle_until", date(end));
+    }
+    if later.is_empty() {
+        Document::new()
+    } else {
+        doc! { "$max": later }
+    }
 }
 
 /// The change of a session's document into a pointer, a dead one if it ends never or at once.
 pub(super) fn point(to: &StoreKey, until: Option<Timestamp>, dead: bool) -> Document {
     let mut set = doc! { "to": to.to_text() };
-    let mut unset = doc! { "version": "", "permanent": "", "payload": "", "from": "" };
+    let mut unset = doc! { "version": "", "permanent": "", "payload": "", "from": "", "seen": "" };
     for name in OPTIONAL {
         unset.insert(name, "");
     }
@@ -145,10 +169,12 @@ pub(super) fn read(document: &RawDocument) -> Result<Found, StoreError> {
         seen: time(document, "seen")?,
         rotated: time(document, "rotated")?,
         authenticated: time(document, "authenticated")?,
-        deadlines: Deadlines {
-            idle: time(document, "idle")?,
-            absolute: time(document, "absolute")?,
+        idle: match get(document, "idle")? {
+            None => None,
+            Some(RawBsonRef::Int64(millis)) if millis >= 0 => Record::idle_from_millis(millis),
+            Some(_) => return Err(bad_entry("idle")),
         },
+        absolute: time(document, "absolute")?,
         permanent,
         subject,
     };

@@ -19,7 +19,7 @@ use mongodb::bson::doc;
 use sessile_core::store::{Record, WriteOutcome, first_version};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
-use super::document::{fields, point, text, version};
+use super::document::{fields, point, renewal, text, time, version};
 use super::{Native, at_version, of};
 use crate::calls::Inserted;
 
@@ -41,20 +41,25 @@ impl Native {
         }
         let pending = doc! { "_id": new.to_text(), "from": old.to_text() };
         // Should its deletion fail, a dead pointer goes when the session would.
-        let until = grace.or(record.deadlines.earliest());
+        let until = grace.or(record.ends());
         let pointer = point(new, until, grace.is_none());
-        let moved = match self.0.update(at_version(old, expected), pointer).await {
-            Ok(moved) => moved,
+        let mut sure = doc! { "$unset": { "from": "" } };
+        match self.0.exchange(at_version(old, expected), pointer).await {
+            Ok(Some(before)) => {
+                let mut record = record.clone();
+                record.see(time(&before, "seen").unwrap_or_default());
+                sure.extend(renewal(&record));
+            }
             // It may have been done and the answer lost: then nobody finds the session
             // but by the new key.
-            Err(_) if self.points(old.to_text(), new).await? => true,
+            Err(_) if self.points(old.to_text(), new).await? => {}
             Err(error) => return Err(error),
-        };
-        if !moved {
-            self.0.delete_one(pending).await?;
-            return self.refused(old).await;
+            Ok(None) => {
+                self.0.delete_one(pending).await?;
+                return self.refused(old).await;
+            }
         }
-        if let Err(error) = self.0.update(pending, doc! { "$unset": { "from": "" } }).await {
+        if let Err(error) = self.0.update(pending, sure).await {
             // It has moved all the same: whoever loads it makes it sure.
             tracing::warn!(%error, "a session that moved is made sure by its next reader");
         } else if grace.is_none() {

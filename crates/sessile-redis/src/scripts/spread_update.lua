@@ -2,9 +2,9 @@
 -- 0 gone, 1 conflict, 2 written, 3 not ours, 4 not listed yet, 5 pending
 local h = redis.call('GETRANGE', KEYS[1], 0, 260)
 local kind = string.sub(h, 1, 3)
-if kind == 's1P' then return 5 end
-if kind ~= 's1L' then
-  if h == '' or kind == 's1M' or kind == 's1T' then return 0 end
+if kind == 's2P' then return 5 end
+if kind ~= 's2L' then
+  if h == '' or kind == 's2M' or kind == 's2T' then return 0 end
   return 3
 end
 if string.sub(h, 4, 11) ~= ARGV[1] then return 1 end
@@ -14,5 +14,5 @@ if not ARGV[4] then
     return 4
   end
 end
-put(KEYS[1], ARGV[2], ARGV[3])
+put(KEYS[1], later(ARGV[2], ARGV[3], h))
 return 2

@@ -8,10 +8,12 @@ if string.sub(h, 1, 11) == ARGV[1] then
   elseif string.sub(h, 61) ~= string.sub(v, 61, #h) or string.sub(h, 20, 27) ~= string.sub(v, 20, 27) then
     return 6
   end
-  if ARGV[4] then redis.call('SET', KEYS[1], v, 'PX', ARGV[4]) else redis.call('SET', KEYS[1], v) end
+  local ttl
+  v, ttl = later(v, ARGV[4], h)
+  if ttl then redis.call('SET', KEYS[1], v, 'PX', ttl) else redis.call('SET', KEYS[1], v) end
   return 2
 end
 local kind = string.sub(h, 1, 3)
-if kind == 's1L' then return 1 end
-if h == '' or kind == 's1M' or kind == 's1T' or kind == 's1P' then return 0 end
+if kind == 's2L' then return 1 end
+if h == '' or kind == 's2M' or kind == 's2T' or kind == 's2P' then return 0 end
 return 3

@@ -2,8 +2,8 @@
 -- 0 gone, 1 conflict, 2 written, 3 not ours
 local h = redis.call('GETRANGE', KEYS[1], 0, 260)
 local kind = string.sub(h, 1, 3)
-if kind ~= 's1L' then
-  if h == '' or kind == 's1M' or kind == 's1T' or kind == 's1P' then return 0 end
+if kind ~= 's2L' then
+  if h == '' or kind == 's2M' or kind == 's2T' or kind == 's2P' then return 0 end
   return 3
 end
 if string.sub(h, 4, 11) ~= ARGV[1] then return 1 end
@@ -18,5 +18,5 @@ if old ~= '' or KEYS[2] then
     enter(KEYS[2], member, ARGV[6], ARGV[5], ARGV[7], string.sub(KEYS[1], 1, ARGV[4]))
   end
 end
-put(KEYS[1], ARGV[2], ARGV[3])
+put(KEYS[1], later(ARGV[2], ARGV[3], h))
 return 2

@@ -2,6 +2,7 @@
 
 use crate::Options;
 use crate::server::{Dialect, Kind, Making, Statement, Swap, Versioned};
+use crate::times::{IDLE_END, later};
 
 /// The newest version of the table this release knows.
 pub(super) const KNOWN: i64 = 1;
@@ -23,8 +24,11 @@ pub(super) struct Sql {
     pub(super) scan: Statement,
 }
 
-const COLUMNS: &str = "id_hash, version, created, seen, rotated, authenticated, idle_until, \
+const COLUMNS: &str = "id_hash, version, created, seen, rotated, authenticated, idle_span, \
                        absolute_until, permanent, subject, payload";
+
+/// Its place among the columns.
+const SEEN: usize = 3;
 
 const KINDS: [Kind; 11] = [
     Kind::Bytes,
@@ -46,8 +50,8 @@ impl Sql {
         let reading = |sql: String| Statement::new(dialect, &sql, &KINDS);
         let live = "id_hash = ?1 AND version = ?2 AND moved_to IS NULL";
         let point = format!(
-            "UPDATE {table} SET version = version + 1, created = NULL, seen = NULL, \
-             rotated = NULL, authenticated = NULL, idle_until = NULL, absolute_until = ?4, \
+            "UPDATE {table} SET version = version + 1, created = NULL, \
+             rotated = NULL, authenticated = NULL, idle_span = NULL, absolute_until = ?4, \
              permanent = FALSE, subject = NULL, moved_to = ?3, payload = '' WHERE {live}"
         );
         let remove = format!("DELETE FROM {table} WHERE {live}");
@@ -61,11 +65,29 @@ impl Sql {
         let both = |step: &str, params: usize| {
             dialect.is_postgres().then(|| {
                 statement(format!(
-                    "WITH old AS ({step} RETURNING 1) INSERT INTO {table} ({COLUMNS}) \
-                     SELECT {} FROM old",
+                    "WITH old AS ({step} RETURNING seen AS last_seen) \
+                     INSERT INTO {table} ({COLUMNS}) SELECT {} FROM old",
                     typed(params + 1)
                 ))
             })
+        };
+        // Where the database has no such statement the old row is locked and copied from
+        // first, which the new one's `seen` needs; ?3 and on are the new row, ?14 the grace.
+        let copied = format!(
+            "INSERT INTO {table} ({COLUMNS}) SELECT ?3, ?4, ?5, {}, ?7, ?8, ?9, ?10, ?11, ?12, ?13 \
+             FROM {table} WHERE {live} FOR UPDATE",
+            later("seen", "?6")
+        );
+        let pointed = point.replace("?4", "?14");
+        let swap = |step: String, params: usize, after: String| match dialect.is_postgres() {
+            true => Swap {
+                both: both(&step, params),
+                first: statement(step),
+                second: statement(insert.clone()),
+            },
+            false => {
+                Swap { both: None, first: statement(copied.clone()), second: statement(after) }
+            }
         };
         let mut loaded = KINDS.to_vec();
         loaded.push(Kind::Bytes);
@@ -83,9 +105,10 @@ impl Sql {
             load: Statement::new(dialect, &load, &loaded),
             create: statement(insert.clone()),
             update: statement(format!(
-                "UPDATE {table} SET version = version + 1, created = ?3, seen = ?4, rotated = ?5, \
-                 authenticated = ?6, idle_until = ?7, absolute_until = ?8, permanent = ?9, \
-                 subject = ?10, payload = ?11 WHERE {live}"
+                "UPDATE {table} SET version = version + 1, created = ?3, seen = {}, rotated = ?5, \
+                 authenticated = ?6, idle_span = ?7, absolute_until = ?8, permanent = ?9, \
+                 subject = ?10, payload = ?11 WHERE {live}",
+                later("seen", "?4")
             )),
             is_live: Statement::new(
                 dialect,
@@ -93,21 +116,12 @@ impl Sql {
                 &[Kind::Int],
             ),
             touch: statement(format!(
-                "UPDATE {table} SET seen = CASE WHEN seen > ?2 THEN seen ELSE ?2 END, \
-                 idle_until = CASE WHEN ?3 > idle_until THEN ?3 ELSE idle_until END \
-                 WHERE id_hash = ?1 AND moved_to IS NULL \
-                 AND (expires_at IS NULL OR expires_at > ?2)"
+                "UPDATE {table} SET seen = {} WHERE id_hash = ?1 AND moved_to IS NULL \
+                 AND (expires_at IS NULL OR expires_at > ?2)",
+                later("seen", "?2")
             )),
-            point: Swap {
-                both: both(&point, 4),
-                first: statement(point),
-                second: statement(insert.clone()),
-            },
-            move_at_once: Swap {
-                both: both(&remove, 2),
-                first: statement(remove),
-                second: statement(insert),
-            },
+            point: swap(point, 4, pointed),
+            move_at_once: swap(remove.clone(), 2, remove),
             delete: statement(format!("DELETE FROM {table} WHERE id_hash = ?1")),
             sweep: statement(sweep),
             by_subject: reading(format!(
@@ -131,9 +145,13 @@ impl Sql {
     }
 }
 
-/// The places of a row's values with their types, where PostgreSQL cannot infer them.
+/// The places of a row's values with their types, where PostgreSQL cannot infer them. `seen`
+/// is not earlier than the old row's.
 fn typed(first: usize) -> String {
     let kinds = KINDS.iter().enumerate().map(|(place, kind)| {
+        if place == SEEN {
+            return later("last_seen", &format!("?{}::bigint", first + place));
+        }
         let kind = match kind {
             Kind::Int => "bigint",
             Kind::Bool => "boolean",
@@ -145,7 +163,7 @@ fn typed(first: usize) -> String {
     kinds.collect::<Vec<_>>().join(", ")
 }
 
-/// Times are milliseconds since 1970. A row with `moved_to` is a pointer, and
+/// Times are milliseconds since 1970, `idle_span` is milliseconds after `seen`. A row with `moved_to` is a pointer, and
 /// `absolute_until` its end.
 pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
     let table = options.quoted_table(dialect);
@@ -159,10 +177,10 @@ pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
                 id_hash BINARY(32) NOT NULL PRIMARY KEY,
                 version BIGINT NOT NULL,
                 created BIGINT, seen BIGINT, rotated BIGINT, authenticated BIGINT,
-                idle_until BIGINT, absolute_until BIGINT,
+                idle_span BIGINT, absolute_until BIGINT,
                 expires_at BIGINT GENERATED ALWAYS AS (
-                    LEAST(COALESCE(idle_until, absolute_until),
-                          COALESCE(absolute_until, idle_until))
+                    LEAST(COALESCE({IDLE_END}, absolute_until),
+                          COALESCE(absolute_until, {IDLE_END}))
                 ) STORED,
                 permanent BOOLEAN NOT NULL,
                 subject VARBINARY(200),
@@ -179,9 +197,9 @@ pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
                     id_hash BYTEA NOT NULL PRIMARY KEY,
                     version BIGINT NOT NULL,
                     created BIGINT, seen BIGINT, rotated BIGINT, authenticated BIGINT,
-                    idle_until BIGINT, absolute_until BIGINT,
+                    idle_span BIGINT, absolute_until BIGINT,
                     expires_at BIGINT
-                        GENERATED ALWAYS AS (LEAST(idle_until, absolute_until)) STORED,
+                        GENERATED ALWAYS AS (LEAST({IDLE_END}, absolute_until)) STORED,
                     permanent BOOLEAN NOT NULL,
                     subject TEXT,
                     moved_to BYTEA,

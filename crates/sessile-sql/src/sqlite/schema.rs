@@ -6,6 +6,7 @@ use super::fault::Fault;
 use crate::Options;
 use crate::foreign::ddl;
 use crate::server::Dialect;
+use crate::times::IDLE_END;
 
 /// The newest version of the table this release knows.
 pub(super) const KNOWN: i64 = 1;
@@ -82,7 +83,7 @@ pub(super) fn foreign(
     made.and(ended).map_err(Fault::from)
 }
 
-/// Times are milliseconds since 1970. A hash is a BLOB key, foreign keys are
+/// Times are milliseconds since 1970, `idle_span` is milliseconds after `seen`. A hash is a BLOB key, foreign keys are
 /// TEXT. A row with `moved_to` is a pointer, and `absolute_until` its end.
 fn statements(table: &str) -> String {
     format!(
@@ -97,10 +98,10 @@ fn statements(table: &str) -> String {
             seen INTEGER,
             rotated INTEGER,
             authenticated INTEGER,
-            idle_until INTEGER,
+            idle_span INTEGER,
             absolute_until INTEGER,
             expires_at INTEGER GENERATED ALWAYS AS (
-                min(coalesce(idle_until, absolute_until), coalesce(absolute_until, idle_until))
+                min(coalesce({IDLE_END}, absolute_until), coalesce(absolute_until, {IDLE_END}))
             ) VIRTUAL,
             permanent INTEGER NOT NULL,
             subject TEXT,

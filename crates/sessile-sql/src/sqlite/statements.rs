@@ -8,7 +8,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, ToSql};
 use sessile_core::store::{
     CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
-use sessile_core::{Deadlines, StoreKey, Subject, Timestamp};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 /// The statements for one table, written once.
 pub(super) struct Sql {
@@ -16,6 +16,7 @@ pub(super) struct Sql {
     create: String,
     update: String,
     is_live: String,
+    seen: String,
     touch: String,
     point: String,
     remove: String,
@@ -26,7 +27,9 @@ pub(super) struct Sql {
     iterate: String,
 }
 
-const COLUMNS: &str = "key, version, created, seen, rotated, authenticated, idle_until, \
+use crate::times::later;
+
+const COLUMNS: &str = "key, version, created, seen, rotated, authenticated, idle_span, \
                        absolute_until, permanent, subject, payload";
 
 impl Sql {
@@ -40,19 +43,21 @@ impl Sql {
                  ON CONFLICT (key) DO NOTHING"
             ),
             update: format!(
-                "UPDATE {table} SET version = version + 1, created = ?3, seen = ?4, rotated = ?5,
-                 authenticated = ?6, idle_until = ?7, absolute_until = ?8, permanent = ?9,
-                 subject = ?10, payload = ?11 WHERE {live}"
+                "UPDATE {table} SET version = version + 1, created = ?3, seen = {}, rotated = ?5,
+                 authenticated = ?6, idle_span = ?7, absolute_until = ?8, permanent = ?9,
+                 subject = ?10, payload = ?11 WHERE {live}",
+                later("seen", "?4")
             ),
             is_live: format!("SELECT 1 FROM {table} WHERE key = ?1 AND moved_to IS NULL"),
+            seen: format!("SELECT seen FROM {table} WHERE key = ?1"),
             touch: format!(
-                "UPDATE {table} SET seen = max(coalesce(seen, ?2), ?2),
-                 idle_until = max(idle_until, coalesce(?3, idle_until))
-                 WHERE key = ?1 AND moved_to IS NULL AND (expires_at IS NULL OR expires_at > ?2)"
+                "UPDATE {table} SET seen = {}
+                 WHERE key = ?1 AND moved_to IS NULL AND (expires_at IS NULL OR expires_at > ?2)",
+                later("seen", "?2")
             ),
             point: format!(
                 "UPDATE {table} SET version = version + 1, created = NULL, seen = NULL,
-                 rotated = NULL, authenticated = NULL, idle_until = NULL, absolute_until = ?4,
+                 rotated = NULL, authenticated = NULL, idle_span = NULL, absolute_until = ?4,
                  permanent = 0, subject = NULL, moved_to = ?3, payload = x'' WHERE {live}"
             ),
             remove: format!("DELETE FROM {table} WHERE {live}"),
@@ -140,8 +145,8 @@ impl Db<'_> {
             millis(record.seen),
             millis(record.rotated),
             millis(record.authenticated),
-            millis(record.deadlines.idle),
-            millis(record.deadlines.absolute),
+            record.idle_millis(),
+            millis(record.absolute),
             record.permanent,
             record.subject.as_ref().map(Subject::as_str),
             &record.payload[..],
@@ -154,13 +159,8 @@ impl Db<'_> {
         Ok(if live { WriteOutcome::Conflict } else { WriteOutcome::Gone })
     }
 
-    pub(super) fn touch(
-        &self,
-        key: &StoreKey,
-        seen: Timestamp,
-        idle: Option<Timestamp>,
-    ) -> rusqlite::Result<TouchOutcome> {
-        let parameters = (Key(key), seen.as_millis(), millis(idle));
+    pub(super) fn touch(&self, key: &StoreKey, seen: Timestamp) -> rusqlite::Result<TouchOutcome> {
+        let parameters = (Key(key), seen.as_millis());
         Ok(match self.prepare(&self.sql.touch)?.execute(parameters)? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
@@ -178,6 +178,8 @@ impl Db<'_> {
         // A new key that is taken undoes the first step, not what others
         // have written in the same transaction.
         self.connection.execute_batch("SAVEPOINT replace_one")?;
+        let last_seen = self.prepare(&self.sql.seen)?.query_row([Key(old)], |row| row.get(0));
+        let last_seen = last_seen.optional()?.flatten().map(Timestamp::from_millis);
         let moved = match grace {
             Some(until) => self.prepare(&self.sql.point)?.execute((
                 Key(old),
@@ -192,7 +194,9 @@ impl Db<'_> {
             if moved == 0 {
                 return self.refused(old);
             }
-            Ok(match self.create(new, record)? {
+            let mut record = record.clone();
+            record.see(last_seen);
+            Ok(match self.create(new, &record)? {
                 CreateOutcome::Created(version) => WriteOutcome::Written(version),
                 CreateOutcome::Exists => WriteOutcome::Conflict,
             })
@@ -288,6 +292,12 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         }
         other => return Err(wrong(9, other.data_type())),
     };
+    let idle = match row.get::<_, Option<i64>>(6)? {
+        Some(millis) => {
+            Some(Record::idle_from_millis(millis).ok_or_else(|| wrong(6, Type::Integer))?)
+        }
+        None => None,
+    };
     let payload = row.get_ref(10)?;
     let payload = payload.as_blob().map_err(|_| wrong(10, payload.data_type()))?;
     Ok(Record {
@@ -296,7 +306,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         seen: time(3)?,
         rotated: time(4)?,
         authenticated: time(5)?,
-        deadlines: Deadlines { idle: time(6)?, absolute: time(7)? },
+        idle,
+        absolute: time(7)?,
         permanent: row.get(8)?,
         subject,
     })

@@ -63,7 +63,7 @@ impl SessionStore for Hanging {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         self.through(self.inner.touch(key, seen, idle)).await
     }

@@ -8,7 +8,7 @@
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{Begun, Deadlines, Engine, Loaded, Session, StoreOp, Timestamp};
+use sessile_core::{Begun, Engine, Loaded, Session, StoreOp, Timestamp};
 
 use super::super::input::{Input, missing};
 use super::super::{Answer, Raised};
@@ -115,16 +115,7 @@ fn open(
 }
 
 fn record(payload: Bytes) -> Record {
-    Record {
-        payload,
-        created: None,
-        seen: None,
-        rotated: None,
-        authenticated: None,
-        deadlines: Deadlines::default(),
-        permanent: false,
-        subject: None,
-    }
+    Record::new(payload)
 }
 
 /// New ids: byte i of the n-th, counted from 1, is i + n.

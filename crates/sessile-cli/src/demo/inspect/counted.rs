@@ -1,5 +1,7 @@
 //! A store that notes each call to it.
 
+use std::time::Duration;
+
 use sessile::store::{
     BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome,
     Version, WriteOutcome,
@@ -58,7 +60,7 @@ impl SessionStore for Counted {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         came("touch", self.0.touch(key, seen, idle).await, |outcome| match outcome {
             TouchOutcome::Gone => "the session is gone",

@@ -129,7 +129,7 @@ impl<F: SessionStore> Front<F> {
         match Kept::from_record(&record) {
             Some(Kept { until, what: What::Session(record, version) })
                 if self.counts(until, now)
-                    && !record.deadlines.passed(now)
+                    && !record.has_ended(now)
                     && !self.suspects.holds(key, now) =>
             {
                 Found::Live(record, version)
@@ -197,6 +197,7 @@ impl<F: SessionStore> Front<F> {
         let settled = self.is_settled(record, before);
         let followed = self.change(key, |found| {
             let now = self.now();
+            let mut record = record.clone();
             let fits = match &found {
                 // Of an id this young nobody has put anything there.
                 None if !settled => return None,
@@ -205,11 +206,14 @@ impl<F: SessionStore> Front<F> {
                 // clock that is ahead it may be over, and about to be filled.
                 Some(Kept { until, what: What::Mark }) if now < *until => false,
                 Some(Kept { what: What::Mark, .. }) => true,
-                Some(Kept { what: What::Session(_, found), .. }) => found == expected,
+                Some(Kept { what: What::Session(there, found), .. }) => {
+                    record.see(there.seen);
+                    found == expected
+                }
             };
             // An update this slow may be older than a mark that came and went.
             Some(if fits && settled && !self.is_late(before) {
-                self.session(record, version, before)
+                self.session(&record, version, before)
             } else {
                 Kept { until: now + self.span(), what: What::Mark }.into_record()
             })
@@ -219,19 +223,12 @@ impl<F: SessionStore> Front<F> {
     }
 
     /// After a renewal in the back: the same in what is there, with no longer lease.
-    pub(super) async fn touch(
-        &self,
-        key: &StoreKey,
-        seen: Timestamp,
-        idle: Option<Timestamp>,
-    ) -> bool {
+    pub(super) async fn touch(&self, key: &StoreKey, seen: Timestamp) -> bool {
         let touch = |found: Option<Kept>| {
             let Kept { until, what: What::Session(mut record, version) } = found? else {
                 return None;
             };
-            record.seen = record.seen.max(Some(seen));
-            let kept = record.deadlines.idle;
-            record.deadlines.idle = kept.map(|kept| kept.max(idle.unwrap_or(kept)));
+            record.see(Some(seen));
             Some(Kept { until, what: What::Session(record, version) }.into_record())
         };
         self.change(key, touch).await

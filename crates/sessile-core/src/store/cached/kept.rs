@@ -9,7 +9,6 @@
 
 use bytes::{Buf as _, Bytes};
 
-use crate::expiry::Deadlines;
 use crate::native::{decode_entry, encode_entry};
 use crate::store::{Entry, Record, Version};
 use sessile_formats::Timestamp;
@@ -38,17 +37,8 @@ impl Kept {
         if let What::Session(record, version) = self.what {
             payload.extend(encode_entry(&Entry::Live(record, version)));
         }
-        Record {
-            payload: payload.into(),
-            created: None,
-            seen: None,
-            rotated: None,
-            authenticated: None,
-            // The front may forget it then; whether it counts is read from `until`.
-            deadlines: Deadlines { idle: Some(self.until), absolute: None },
-            permanent: false,
-            subject: None,
-        }
+        // The front may forget it then; whether it counts is read from `until`.
+        Record::ending(payload, Some(self.until))
     }
 
     /// `None` if it is none of ours: whatever it is, it is not believed.

@@ -91,7 +91,6 @@ fn key(value: &mut Bytes) -> Option<StoreKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::expiry::Deadlines;
     use crate::id::Subject;
 
     fn record() -> Record {
@@ -102,7 +101,8 @@ mod tests {
             seen: at(-2),
             rotated: None,
             authenticated: at(i64::MAX),
-            deadlines: Deadlines { idle: at(5), absolute: None },
+            idle: Some(std::time::Duration::from_millis(5)),
+            absolute: None,
             permanent: true,
             subject: Subject::new("Zoë"),
         }

@@ -71,7 +71,7 @@ impl<K: KeyValue> KeyValueStore<K> {
     async fn swept(&self, key: &StoreKey, now: Timestamp) -> Result<bool, StoreError> {
         let Some((found, stamp)) = self.find(key).await? else { return Ok(false) };
         match found {
-            Stored::Live(record, _) if record.deadlines.passed(now) => {}
+            Stored::Live(record, _) if record.has_ended(now) => {}
             Stored::Moved(pointer) if now >= pointer.until => {
                 rotation::complete(self, key, &pointer.to).await?;
             }
@@ -81,7 +81,7 @@ impl<K: KeyValue> KeyValueStore<K> {
                     Some((Stored::Moved(pointer), _)) => pointer.to == *key,
                     Some((Stored::Unreadable, _)) | None => false,
                 };
-                if is_possible && !record.deadlines.passed(now) {
+                if is_possible && !record.has_ended(now) {
                     return Ok(false);
                 }
             }

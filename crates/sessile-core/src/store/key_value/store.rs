@@ -70,7 +70,7 @@ impl<K: KeyValue> KeyValueStore<K> {
     ) -> Result<Option<Stamp>, StoreError> {
         let change = self.fresh(expected.map_or(key.as_bytes(), Stamp::as_bytes));
         let value = envelope::live(record, number, change);
-        self.put(key, expected, value, record.deadlines.earliest()).await
+        self.put(key, expected, value, record.ends()).await
     }
 
     /// What a write from an unknown version answers.
@@ -157,7 +157,7 @@ impl<K: KeyValue> Entries for KeyValueStore<K> {
     ) -> Result<Option<Stamp>, StoreError> {
         let ((_, key), (from, _)) = (hash::<K>(key)?, hash::<K>(from)?);
         let value = envelope::unseen(record, number, self.fresh(key.as_bytes()), from);
-        self.put(&key, None, value, record.deadlines.earliest()).await
+        self.put(&key, None, value, record.ends()).await
     }
 
     async fn point(
@@ -246,7 +246,7 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
         &self,
         key: &StoreKey,
         seen: Timestamp,
-        idle: Option<Timestamp>,
+        _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let Some(key_name) = name(key) else { return Ok(TouchOutcome::Gone) };
         for _ in 0..MAX_TRIES {
@@ -254,12 +254,10 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
             else {
                 return Ok(TouchOutcome::Gone);
             };
-            if record.deadlines.passed(seen) {
+            if record.has_ended(seen) {
                 return Ok(TouchOutcome::Gone);
             }
-            record.seen = record.seen.max(Some(seen));
-            record.deadlines.idle =
-                record.deadlines.idle.map(|kept| kept.max(idle.unwrap_or(kept)));
+            record.see(Some(seen));
             if self.put_live(&key_name, Some(&stamp), &record, number).await?.is_some() {
                 return Ok(TouchOutcome::Touched);
             }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasher, DefaultHasher, Hasher, RandomState};
 
-use crate::expiry::Deadlines;
 use crate::id::{StoreKey, Subject};
 use crate::store::Record;
 use sessile_formats::Timestamp;
@@ -22,14 +21,14 @@ impl Content {
     /// When it ends; never is last.
     fn end(&self) -> Timestamp {
         match self {
-            Self::Live(live) => live.record.deadlines.earliest().unwrap_or(Timestamp::MAX),
+            Self::Live(live) => live.record.ends().unwrap_or(Timestamp::MAX),
             Self::Moved { until, .. } => *until,
         }
     }
 
     fn passed(&self, now: Timestamp) -> bool {
         match self {
-            Self::Live(live) => live.record.deadlines.passed(now),
+            Self::Live(live) => live.record.has_ended(now),
             Self::Moved { until, .. } => now >= *until,
         }
     }
@@ -103,22 +102,14 @@ impl Shard {
     }
 
     /// Whether there was a live one.
-    pub(super) fn touch(
-        &mut self,
-        key: &StoreKey,
-        seen: Timestamp,
-        idle: Option<Timestamp>,
-    ) -> bool {
+    pub(super) fn touch(&mut self, key: &StoreKey, seen: Timestamp) -> bool {
         let Some(Content::Live(live)) = self.entries.get_mut(key) else { return false };
-        if live.record.deadlines.passed(seen) {
+        if live.record.has_ended(seen) {
             return false;
         }
-        let before = live.record.deadlines.earliest();
-        live.record.seen = live.record.seen.max(Some(seen));
-        // No idle deadline is later than any, so it is not replaced by one.
-        let Deadlines { idle: Some(stored), .. } = &mut live.record.deadlines else { return true };
-        *stored = (*stored).max(idle.unwrap_or(*stored));
-        let after = live.record.deadlines.earliest();
+        let before = live.record.ends();
+        live.record.see(Some(seen));
+        let after = live.record.ends();
         if before != after {
             self.by_end.remove(&(before.unwrap_or(Timestamp::MAX), key.clone()));
             self.by_end.insert((after.unwrap_or(Timestamp::MAX), key.clone()));

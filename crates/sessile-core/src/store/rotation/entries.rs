@@ -54,7 +54,7 @@ impl Pointer {
         let now = record.seen.max(record.rotated).max(record.authenticated).max(record.created);
         let until = grace.or(now.map(|now| now + IN_FLIGHT)).unwrap_or(Timestamp::MAX);
         let longest = until + POINTER_KEPT;
-        let kept = record.deadlines.earliest().unwrap_or(longest).clamp(until, longest);
+        let kept = record.ends().unwrap_or(longest).clamp(until, longest);
         Self { to: to.clone(), followed: grace.is_some(), until, kept }
     }
 }
