@@ -18,7 +18,7 @@ pub use crate::env::from_env;
 #[cfg(feature = "toml")]
 pub use crate::env::from_toml;
 pub use crate::error::ConnectError;
-pub use crate::open::{connect, connect_store};
+pub use crate::open::{connect, connect_store, swept};
 pub use crate::runtime::{TokioRuntime, system_time};
 pub use crate::settings::{
     CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,

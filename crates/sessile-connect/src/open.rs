@@ -12,6 +12,7 @@ mod sweeping;
 use sessile_core::store::NoStore;
 use sessile_core::{AnyStore, Config, Engine, MemoryStore};
 
+pub use self::sweeping::swept;
 use crate::{ConnectError, Settings, StoreChoice};
 
 /// The engine and the store that settings ask for.
@@ -36,7 +37,7 @@ pub async fn connect(settings: Settings) -> Result<(Engine, AnyStore), ConnectEr
 /// As for [`connect`].
 pub async fn connect_store(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
     let store = open(choice, config).await?;
-    Ok(sweeping::in_background(store, config))
+    Ok(swept(store, config))
 }
 
 async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {

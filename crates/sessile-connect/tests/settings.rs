@@ -100,15 +100,8 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_STORE_FAILURE" => ("read_as_anonymous", &[]),
         "SESSION_ENDED_MEANWHILE" => ("keep_response", &[]),
         "SESSION_FORMER_IDS" => ("django", &[]),
-        "SESSION_AUDIENCE" => ("shop", &[]),
-        "SESSION_COOKIE_CHUNKS" => (
-            "2",
-            &[
-                ("SESSION_TYPE", "cookie"),
-                ("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED", "true"),
-                ("SECRET_KEY", "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94"),
-            ],
-        ),
+        "SESSION_AUDIENCE" => ("shop", HELD),
+        "SESSION_COOKIE_CHUNKS" => ("2", HELD),
         "PERMANENT_SESSION_LIFETIME"
         | "SESSION_COOKIE_AGE"
         | "SESSION_IDLE_TIMEOUT"
@@ -121,6 +114,13 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         _ => ("flip", &[]),
     }
 }
+
+/// Native sessions that are kept in the cookie.
+const HELD: &[(&str, &str)] = &[
+    ("SESSION_TYPE", "cookie"),
+    ("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED", "true"),
+    ("SECRET_KEY", "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94"),
+];
 
 /// Settings whose effect the tests below show.
 const SHOWN_ELSEWHERE: &[&str] = &[

@@ -223,64 +223,24 @@ impl Config {
 
     /// Flask's signed cookies, with Flask's defaults.
     pub fn flask(keys: KeyRing) -> Self {
-        Self {
-            profile: Profile::Flask,
-            storage: Storage::SignedCookie,
-            keys: Some(keys),
-            ..Self::flask_defaults()
-        }
+        Self { keys: Some(keys), ..Profile::Flask.defaults() }
     }
 
     /// Flask-Session's stored sessions, with its defaults. Keys are needed with
     /// [`use_signer`](Self::use_signer) only.
     pub fn flask_session(keys: Option<KeyRing>) -> Self {
-        Self {
-            profile: Profile::FlaskSession,
-            storage: Storage::Store,
-            keys,
-            grace: Duration::ZERO,
-            ..Self::flask_defaults()
-        }
-    }
-
-    fn flask_defaults() -> Self {
-        Self {
-            cookie: CookieSettings::flask(),
-            permanent_lifetime: age(31 * DAY),
-            save_on_server_error: true,
-            no_store: false,
-            ..Self::native()
-        }
+        Self { keys, ..Profile::FlaskSession.defaults() }
     }
 
     /// Django's stored sessions, with its defaults; set [`storage`](Self::storage)
     /// for `signed_cookies`.
     pub fn django(keys: KeyRing) -> Self {
-        Self {
-            profile: Profile::Django,
-            keys: Some(keys),
-            cookie: CookieSettings::django(),
-            permanent_lifetime: age(14 * DAY),
-            grace: Duration::ZERO,
-            refresh_each_request: false,
-            key_prefix: String::new(),
-            no_store: false,
-            ..Self::native()
-        }
+        Self { keys: Some(keys), ..Profile::Django.defaults() }
     }
 
     /// Starlette's signed cookies, with its defaults.
     pub fn starlette(keys: KeyRing) -> Self {
-        Self {
-            profile: Profile::Starlette,
-            storage: Storage::SignedCookie,
-            keys: Some(keys),
-            cookie: CookieSettings::starlette(),
-            permanent_lifetime: age(14 * DAY),
-            save_on_server_error: true,
-            no_store: false,
-            ..Self::native()
-        }
+        Self { keys: Some(keys), ..Profile::Starlette.defaults() }
     }
 
     /// As this configuration, but usable on plain `http://localhost`: the
@@ -294,6 +254,48 @@ impl Config {
             }
         }
         self
+    }
+}
+
+impl Profile {
+    /// The profile's own settings, without a key.
+    fn defaults(self) -> Config {
+        let foreign = Config {
+            profile: self,
+            save_on_server_error: true,
+            no_store: false,
+            ..Config::native()
+        };
+        match self {
+            Self::Native => Config::native(),
+            Self::Flask => Config {
+                storage: Storage::SignedCookie,
+                cookie: CookieSettings::flask(),
+                permanent_lifetime: age(31 * DAY),
+                ..foreign
+            },
+            Self::FlaskSession => Config {
+                cookie: CookieSettings::flask(),
+                permanent_lifetime: age(31 * DAY),
+                grace: Duration::ZERO,
+                ..foreign
+            },
+            Self::Django => Config {
+                cookie: CookieSettings::django(),
+                permanent_lifetime: age(14 * DAY),
+                grace: Duration::ZERO,
+                refresh_each_request: false,
+                key_prefix: String::new(),
+                save_on_server_error: false,
+                ..foreign
+            },
+            Self::Starlette => Config {
+                storage: Storage::SignedCookie,
+                cookie: CookieSettings::starlette(),
+                permanent_lifetime: age(14 * DAY),
+                ..foreign
+            },
+        }
     }
 }
 
@@ -315,6 +317,15 @@ pub enum ConfigError {
     NotRevocable,
     /// The native profile's cookie lacks `Secure`, and nobody said that this is for development.
     NotSecure,
+    /// A field was changed that changes nothing in this profile, or where its sessions are kept.
+    NoEffect {
+        /// The field of [`Config`].
+        setting: &'static str,
+        /// The profile.
+        profile: Profile,
+        /// Where sessions are kept.
+        storage: Storage,
+    },
     /// A setting is out of its range.
     OutOfRange {
         /// The setting.
@@ -342,6 +353,11 @@ impl fmt::Display for ConfigError {
             Self::NotSecure => f.write_str(
                 "the session cookie would travel without TLS (SESSION_COOKIE_SECURE is false); \
                  for plain http on localhost use development mode",
+            ),
+            Self::NoEffect { setting, profile, storage } => write!(
+                f,
+                "Config::{setting} was changed and has no effect in the profile {profile:?} with \
+                 sessions kept in {storage:?}; leave it as it is"
             ),
             Self::OutOfRange { setting, takes } => write!(f, "{setting} takes {takes}"),
         }

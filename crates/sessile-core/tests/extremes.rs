@@ -9,7 +9,8 @@ use std::time::Duration;
 use fake::{Fake, START, done};
 use sessile_core::drive;
 use sessile_core::{
-    Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, SecretKey, Session, Storage, Timestamp,
+    Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, Profile, SecretKey, Session, Storage,
+    Timestamp,
 };
 
 fn configs() -> Vec<Config> {
@@ -33,14 +34,21 @@ fn configs() -> Vec<Config> {
     ];
     for long in configs.clone() {
         let lifetime = Lifetime { idle: Some(Duration::MAX), absolute: Some(Duration::MAX) };
-        configs.push(Config {
-            lifetime,
-            permanent_lifetime: lifetime,
-            grace: Duration::MAX,
-            rotate_after: Some(Duration::ZERO),
-            renew_after: Some(Duration::ZERO),
-            refresh_each_request: true,
-            ..long
+        configs.push(match long.profile {
+            Profile::Native => Config {
+                lifetime,
+                permanent_lifetime: lifetime,
+                grace: Duration::MAX,
+                rotate_after: Some(Duration::ZERO),
+                renew_after: Some(Duration::ZERO),
+                ..long
+            },
+            profile => Config {
+                permanent_lifetime: Lifetime { idle: None, ..lifetime },
+                grace: Duration::MAX,
+                refresh_each_request: profile != Profile::Starlette || long.refresh_each_request,
+                ..long
+            },
         });
     }
     configs

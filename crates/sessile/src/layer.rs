@@ -36,7 +36,8 @@ impl SessionLayer {
     ///
     /// [`ConfigError`] when the settings do not go together.
     pub fn new(config: Config, store: impl SessionStore) -> Result<Self, ConfigError> {
-        Self::with_engine(Engine::new(config)?, AnyStore::new(store))
+        let store = sessile_connect::swept(AnyStore::new(store), &config);
+        Self::with_engine(Engine::new(config)?, store)
     }
 
     /// Sessions carried whole by their cookie, signed or encrypted.

@@ -165,9 +165,21 @@ async fn f21_sessions_that_expired_a_while_ago_are_removed_behind_the_requests()
     };
     // To a server whose clock is behind by less, this one still lives.
     ended(5).await;
-    for (name, value) in [("SESSION_SWEEP_EVERY", "0.002"), ("SESSION_CLEANUP_N_REQUESTS", "2")] {
+    let ways = [("SESSION_SWEEP_EVERY", "0.002"), ("SESSION_CLEANUP_N_REQUESTS", "2")];
+    // A layer that is given its configuration in code follows it, too.
+    for ((name, value), in_code) in
+        ways.map(|way| [(way, false), (way, true)]).into_iter().flatten()
+    {
         ended(11).await;
-        let swept = SessionLayer::connect(settings.clone().with(name, value)).await.unwrap();
+        let settings = settings.clone().with(name, value);
+        let swept = match in_code {
+            true => {
+                let (config, _) = settings.into_config().unwrap();
+                let store = sessile::sql::SqlStore::connect(&url, Default::default()).await;
+                SessionLayer::new(config, store.unwrap()).unwrap()
+            }
+            false => SessionLayer::connect(settings).await.unwrap(),
+        };
         let emptied = async {
             while store.load(&key(11)).await.unwrap().is_some() {
                 if name == "SESSION_CLEANUP_N_REQUESTS" {

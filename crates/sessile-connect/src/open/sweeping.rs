@@ -13,27 +13,33 @@ use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timesta
 
 use crate::runtime::TokioRuntime;
 
-/// The store, swept for as long as it is in use; as it was where the settings
-/// do not ask for that or it forgets by itself.
-pub(super) fn in_background(store: AnyStore, config: &Config) -> AnyStore {
+/// The store, swept for as long as it is in use; as it was where the configuration does not ask
+/// for that or it forgets by itself. Sweeping begins at once within a tokio runtime, else with the
+/// first request.
+pub fn swept(store: AnyStore, config: &Config) -> AnyStore {
     let wanted = config.sweep_every.is_some() || config.cleanup_n_requests.is_some();
     if !wanted || store.as_sweep().is_none() {
         return store;
     }
     let swept = Swept {
         store: Arc::new(Sweepable { store, under_way: AtomicBool::new(false) }),
+        period: config.sweep_every,
+        started: AtomicBool::new(false),
         per_requests: config.cleanup_n_requests.map_or(u32::MAX, |requests| requests.get()),
         requests: AtomicU32::new(0),
     };
-    if let Some(period) = config.sweep_every {
-        tokio::spawn(sweep_every(period, Arc::downgrade(&swept.store)));
+    if tokio::runtime::Handle::try_current().is_ok() {
+        swept.start();
     }
     AnyStore::new(swept)
 }
 
-/// A store that is swept once in so many requests.
+/// A store that is swept once in so many requests, or once a period.
 struct Swept {
     store: Arc<Sweepable>,
+    period: Option<Duration>,
+    /// Whether the sweeps of each period have begun.
+    started: AtomicBool,
     per_requests: u32,
     requests: AtomicU32,
 }
@@ -44,7 +50,16 @@ struct Sweepable {
 }
 
 impl Swept {
+    fn start(&self) {
+        if let Some(period) = self.period
+            && !self.started.swap(true, Ordering::AcqRel)
+        {
+            tokio::spawn(sweep_every(period, Arc::downgrade(&self.store)));
+        }
+    }
+
     fn count(&self) {
+        self.start();
         // Where it wraps the distance is once another one.
         let before = self.requests.fetch_add(1, Ordering::Relaxed);
         if before % self.per_requests == self.per_requests - 1 {

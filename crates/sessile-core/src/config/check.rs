@@ -13,6 +13,10 @@ impl Config {
         use Storage::*;
         self.check_storage()?;
         self.transport.check(self)?;
+        if let Some(setting) = self.without_effect() {
+            let (profile, storage) = (self.profile, self.storage);
+            return Err(ConfigError::NoEffect { setting, profile, storage });
+        }
         let native = self.profile == Native;
         if native && self.storage != Store && !self.cookie_sessions_cannot_be_revoked {
             return Err(ConfigError::NotRevocable);
@@ -68,6 +72,76 @@ impl Config {
         }
         CookieTemplate::new(self.cookie.clone())?;
         Ok(())
+    }
+
+    /// The first field that was changed and changes nothing, in this profile or where the
+    /// sessions are kept.
+    fn without_effect(&self) -> Option<&'static str> {
+        use Profile::*;
+        let usual = self.profile.defaults();
+        let stored = self.storage == Storage::Store;
+        let held = self.profile == Native && !stored;
+        let of = |profiles: &[Profile]| profiles.contains(&self.profile);
+        let fields = [
+            ("lifetime", self.lifetime != usual.lifetime, of(&[Native])),
+            ("permanent_lifetime.idle", self.permanent_lifetime.idle.is_some(), of(&[Native])),
+            ("renew_after", self.renew_after.is_some(), of(&[Native])),
+            ("rotate_after", self.rotate_after.is_some(), of(&[Native])),
+            ("audience (SESSION_AUDIENCE)", !self.audience.is_empty(), held),
+            ("former_ids", self.former_ids.is_some(), of(&[Native])),
+            (
+                "refresh_each_request",
+                self.refresh_each_request != usual.refresh_each_request,
+                of(&[Flask, FlaskSession, Django]),
+            ),
+            ("expire_at_browser_close", self.expire_at_browser_close, of(&[Django, Starlette])),
+            ("session_permanent", !self.session_permanent, of(&[FlaskSession])),
+            ("use_signer", self.use_signer, of(&[FlaskSession])),
+            ("id_length", self.id_length != usual.id_length, of(&[FlaskSession])),
+            ("key_prefix", self.key_prefix != usual.key_prefix, of(&[FlaskSession, Django])),
+            (
+                "serialization_format",
+                self.serialization_format != usual.serialization_format,
+                of(&[FlaskSession]),
+            ),
+            (
+                "save_on_server_error",
+                self.save_on_server_error != usual.save_on_server_error,
+                of(&[Native]),
+            ),
+            (
+                "store_timeout (SESSION_STORE_TIMEOUT)",
+                self.store_timeout != usual.store_timeout,
+                stored,
+            ),
+            ("sweep_every (SESSION_SWEEP_EVERY)", self.sweep_every.is_some(), stored),
+            (
+                "cleanup_n_requests (SESSION_CLEANUP_N_REQUESTS)",
+                self.cleanup_n_requests.is_some(),
+                stored,
+            ),
+            (
+                "sessions_per_subject (SESSION_LIMIT_PER_USER)",
+                self.sessions_per_subject.is_some(),
+                stored,
+            ),
+            (
+                "store_failure (SESSION_STORE_FAILURE)",
+                self.store_failure != usual.store_failure,
+                stored,
+            ),
+            (
+                "ended_meanwhile (SESSION_ENDED_MEANWHILE)",
+                self.ended_meanwhile != usual.ended_meanwhile,
+                stored,
+            ),
+            (
+                "cookie_sessions_cannot_be_revoked",
+                self.cookie_sessions_cannot_be_revoked,
+                of(&[Native]),
+            ),
+        ];
+        fields.into_iter().find(|(_, changed, counts)| *changed && !counts).map(|(name, ..)| name)
     }
 
     /// Whether the profile can keep its sessions there.
