@@ -3,7 +3,8 @@
 use std::future::Future;
 use std::path::PathBuf;
 
-use sessile::{AnyStore, Config, MemoryStore, Settings, SettingsError, StoreChoice};
+use sessile::{AnyStore, Config, MemoryStore, Settings, SettingsError};
+use sessile_connect::StoreChoice;
 
 use crate::args::{Profile, StoreArgs};
 use crate::outcome::Failure;
@@ -130,7 +131,7 @@ pub(crate) fn refused(option: &str, given: bool, error: &SettingsError) -> Failu
 
 async fn connect(config: Config, choice: StoreChoice) -> Result<Place, Failure> {
     let name = name(&choice);
-    let store = sessile::connect_store(choice, &config)
+    let store = sessile_connect::connect_store(choice, &config)
         .await
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     Ok(Place { store, config, name })

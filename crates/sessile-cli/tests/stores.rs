@@ -188,7 +188,8 @@ async fn sessions_move_between_stores_and_layouts_and_what_ended_stays_ended() {
     let said = json(&first);
     assert_eq!(said["moved"].as_u64(), Some(1199), "{said} {}", first.err);
     assert_eq!(said["verified"], said["moved"]);
-    let hashed = |number: u32| sessile::SessionId::foreign(format!("{number:0>32}")).store_key();
+    let hashed =
+        |number: u32| sessile_core::SessionId::foreign(format!("{number:0>32}")).store_key();
     assert_eq!(new.at(&hashed(5)).await.as_deref(), Some("old"));
     assert_eq!(new.at(&hashed(9)).await, None);
     let Some(Entry::Live(record, _)) = new.store.load(&hashed(5)).await.unwrap() else { panic!() };

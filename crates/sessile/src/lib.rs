@@ -75,14 +75,18 @@ pub use manage::{Sessions, end_session};
 #[doc(no_inline)]
 pub use sessile_connect::from_toml;
 #[doc(no_inline)]
-pub use sessile_connect::{
-    ConnectError, CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue,
-    Settings, SettingsError, StoreChoice, StoreUrl, connect_store, from_env,
-};
+pub use sessile_connect::{ConnectError, SettingValue, Settings, SettingsError, from_env};
 #[doc(no_inline)]
 pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};
 #[doc(no_inline)]
-pub use sessile_core::*;
+pub use sessile_core::{
+    AnyStore, BadHandle, BigInt, Config, ConfigError, Cookie, CookieError, CookieSettings,
+    DateTime, Deadlines, EndedMeanwhile, Engine, Event, EventKind, Expiry, FlashedMessage, Handle,
+    KeyRing, Lifetime, MIN_KEY_BYTES, Map, MemoryStore, Profile, SUBJECT_MAX_BYTES, SameSite,
+    SecretKey, SessionError, SessionStore, Storage, StoreError, StoreErrorKind, StoreFailure,
+    StoreKey, Subject, Timestamp, Transport, Value, ValueError, WeakKey, Wtf8, from_value, map,
+    store, to_value,
+};
 #[cfg(feature = "file")]
 #[doc(no_inline)]
 pub use sessile_file as file;

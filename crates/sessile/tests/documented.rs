@@ -9,7 +9,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use axum::routing::{get, post};
-use sessile::{Config, Csrf, CsrfLayer, MemoryStore, Session, SessionLayer, Settings, StoreChoice};
+use sessile::{Config, Csrf, CsrfLayer, MemoryStore, Session, SessionLayer, Settings};
+use sessile_connect::StoreChoice;
 use tower::ServiceExt as _;
 
 const DOCUMENT: &str = include_str!("../../../docs/limits.md");
@@ -58,11 +59,11 @@ fn in_code(section: &str, config: &Config) -> Vec<String> {
             format!("{} bytes", config.max_bytes),
             format!(
                 "{} bytes",
-                sessile::cookie::MAX_NAME_AND_VALUE * usize::from(config.cookie_chunks)
+                sessile_core::cookie::MAX_NAME_AND_VALUE * usize::from(config.cookie_chunks)
             ),
             format!("{} bytes", sessile::SUBJECT_MAX_BYTES),
-            format!("{} bytes", sessile::cookie::MAX_COOKIE_HEADER),
-            sessile::drive::MAX_TRIES.to_string(),
+            format!("{} bytes", sessile_core::cookie::MAX_COOKIE_HEADER),
+            sessile_core::drive::MAX_TRIES.to_string(),
             format!("{} bytes", sessile_core::csrf::FORM_LIMIT),
         ],
     }

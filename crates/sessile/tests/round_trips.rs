@@ -11,8 +11,9 @@
 
 use std::time::Duration;
 
-use sessile::{Settings, connect_store};
+use sessile::Settings;
 use sessile_conformance::http::{Browser, Clock, Reply, Stage};
+use sessile_connect::connect_store;
 use sessile_testbed::proxy::Proxy;
 
 /// The servers, by the variables in which `cargo xtask servers` tells where they are; what the

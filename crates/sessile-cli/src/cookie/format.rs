@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use sessile::native::{self, SealedCookie, SignedCookie, TokenError};
 use sessile::store::Record;
 use sessile::{KeyRing, Lifetime, Map, SecretKey, Timestamp, Value};
+use sessile_core::native::{self, SealedCookie, SignedCookie, TokenError};
 use sessile_formats::base64;
 use sessile_formats::django::{self, SESSION_SALT, SigningError, b62_decode};
 use sessile_formats::error::BadData;

@@ -3,13 +3,13 @@
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use minijinja::{Value as Shown, context};
-use sessile::cookie::{self, Pick};
 use sessile::csrf::native;
 use sessile::store::{Entry, Version};
 use sessile::{
     CookieSettings, Failure, SameSite, Session, SessionStore as _, StoreError, StoreKey, Timestamp,
     Value,
 };
+use sessile_core::cookie::{self, Pick};
 use sessile_formats::base64;
 use sessile_formats::flask::TaggedJson;
 use sessile_formats::itsdangerous::{Codec as _, bytes_to_int};

@@ -8,8 +8,9 @@ use sessile::sql::{self, SqlStore};
 use sessile::store::NoStore;
 use sessile::{
     AnyStore, Config, CookieSettings, CsrfLayer, Engine, KeyRing, MemoryStore, Profile, SecretKey,
-    SessionStore as _, Settings, Storage, StoreChoice,
+    SessionStore as _, Settings, Storage,
 };
+use sessile_connect::StoreChoice;
 
 use super::guard;
 use crate::args::{Demo, DemoStore, Rules, StoreKind};
@@ -184,7 +185,7 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
         _ => Kind::Encrypted,
     };
     let place = place(&choice);
-    let store = sessile::connect_store(choice, &config).await.map_err(Failure::usage)?;
+    let store = sessile_connect::connect_store(choice, &config).await.map_err(Failure::usage)?;
     if store.as_directory().is_some() {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }

@@ -6,8 +6,9 @@ mod show;
 
 use std::time::Instant;
 
+use sessile::SessionStore as _;
 use sessile::store::{Finding, Level};
-use sessile::{SessionStore as _, StoreChoice};
+use sessile_connect::StoreChoice;
 
 use crate::args::Doctor;
 use crate::outcome::{Failure, print};
@@ -38,7 +39,9 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
     let opened = match &new {
         // Opening would make it.
         Some(path) if options.read_only => Err(nothing_at(path)),
-        _ => sessile::connect_store(choice, &config).await.map_err(|error| error.to_string()),
+        _ => {
+            sessile_connect::connect_store(choice, &config).await.map_err(|error| error.to_string())
+        }
     };
     match opened {
         Ok(store) => {

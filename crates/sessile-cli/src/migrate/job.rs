@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sessile::moving::{Moved, Mover};
 use sessile::store::{CreateOutcome, Entry, Record, Version, WriteOutcome};
 use sessile::{AnyStore, SessionStore as _, StoreError, StoreErrorKind, StoreKey};
+use sessile_core::moving::{Moved, Mover};
 
 use super::counts::Outcome;
 use crate::say;

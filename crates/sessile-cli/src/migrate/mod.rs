@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::json;
-use sessile::moving::Mover;
 use sessile::store::{Cursor, Page, Scan};
 use sessile::{SessionStore as _, StoreError};
+use sessile_core::moving::Mover;
 use tokio::task::JoinSet;
 
 use self::counts::{Counts, Outcome};

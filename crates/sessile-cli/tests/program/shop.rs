@@ -21,7 +21,7 @@ pub(crate) async fn shop(pairs: &[(&str, &str)]) -> Shop {
     let mut settings = Settings::new();
     pairs.iter().for_each(|(name, value)| settings.set(*name, *value));
     let (config, choice) = settings.into_config().unwrap();
-    let store = sessile::connect_store(choice, &config).await.unwrap();
+    let store = sessile_connect::connect_store(choice, &config).await.unwrap();
     Shop { store, engine: Engine::new(config.clone()).unwrap(), config }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use http::{HeaderValue, Method, Request, header};
-use sessile::cookie::MAX_NAME_AND_VALUE;
 use sessile::{Config, ConfigError, Engine, Storage};
 use sessile_conformance::http::app::InMemory;
 use sessile_conformance::http::{Browser, Site as _, Stage};
+use sessile_core::cookie::MAX_NAME_AND_VALUE;
 
 use crate::support::{HELD, OTHER_SECRET, SECRET, held, stage};
 

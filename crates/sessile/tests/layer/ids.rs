@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use sessile::drive::{self, World};
 use sessile::store::{CreateOutcome, Entry};
-use sessile::{
-    CommitError, Config, Engine, Event, MemoryStore, RandomError, SessionId, SessionStore,
-    Timestamp,
-};
+use sessile::{Config, Engine, Event, MemoryStore, SessionStore, Timestamp};
+use sessile_core::drive::{self, World};
+use sessile_core::{CommitError, RandomError, SessionId};
 
 /// A world whose random bytes are the test's.
 struct Dice<F>(F);

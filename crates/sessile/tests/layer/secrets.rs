@@ -101,7 +101,7 @@ fn inside(shown: &mut String) -> Vec<String> {
     let wrong = core.try_get::<u32>("password").unwrap_err();
     core.seal();
     core.insert("late", MARKER);
-    let id = sessile::SessionId::from_random(&[3; 24]);
+    let id = sessile_core::SessionId::from_random(&[3; 24]);
     let key = id.store_key();
     let store = StoreError::new("memory", StoreErrorKind::Full);
     let failure = Failure::from(store);
