@@ -21,12 +21,12 @@ mod args;
 mod cookie;
 mod demo;
 mod doctor;
+mod human;
 mod keys;
 mod migrate;
+mod open_store;
 mod outcome;
-mod place;
 mod progress;
-mod say;
 mod sessions;
 mod sweep;
 

@@ -60,7 +60,7 @@ fn line(what: &str, done: u64, of: Option<u64>, elapsed: Duration) -> String {
         0 => String::new(),
         _ => {
             let secs = (of.saturating_sub(done)) as f64 / rate;
-            format!(" · {} left", crate::say::span(Duration::from_secs_f64(secs.min(1e9))))
+            format!(" · {} left", crate::human::span(Duration::from_secs_f64(secs.min(1e9))))
         }
     };
     format!(

@@ -5,10 +5,10 @@ use sessile::store::{Cursor, Record};
 use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject, end_session};
 
 use crate::args::{End, List};
+use crate::human;
+use crate::open_store::{Directions, OpenStore, no_list, wait_for};
 use crate::outcome::{Failure, print};
-use crate::place::{Directions, Place, no_list, wait_for};
 use crate::progress::{Progress, counted};
-use crate::say;
 
 /// Entries asked for at a time.
 const PAGE: usize = 500;
@@ -93,11 +93,11 @@ struct Found {
 
 /// Live sessions, one more than `limit` if there are; of one user where one is named.
 async fn find(
-    place: &Place,
+    place: &OpenStore,
     subject: Option<&Subject>,
     limit: usize,
 ) -> Result<Vec<Found>, Failure> {
-    let now = say::now();
+    let now = human::now();
     let live = |(_, record): &(StoreKey, Record)| !record.has_ended(now);
     if let (Some(subject), Some(directory)) = (subject, place.store.as_directory()) {
         let entries = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
@@ -127,11 +127,11 @@ async fn find(
     }
 }
 
-fn engine(place: &Place) -> Result<Engine, Failure> {
+fn engine(place: &OpenStore) -> Result<Engine, Failure> {
     Engine::new(place.config.clone()).map_err(Failure::usage)
 }
 
-async fn page(place: &Place, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {
+async fn page(place: &OpenStore, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {
     let scan = place
         .store
         .as_scan()
@@ -139,7 +139,7 @@ async fn page(place: &Place, after: Option<&Cursor>) -> Result<sessile::store::P
     scan.scan(after, PAGE).await.map_err(|error| store(place, error))
 }
 
-fn store(place: &Place, error: StoreError) -> Failure {
+fn store(place: &OpenStore, error: StoreError) -> Failure {
     Failure::usage(format!("{}: {error}", place.name))
 }
 
@@ -155,8 +155,8 @@ fn row(handle: &str, user: &str, began: &str, seen: &str, ends: &str) -> String 
 
 impl Found {
     fn row(&self) -> String {
-        let now = say::now();
-        let at = |moment: Option<_>| moment.map_or("-".to_owned(), |at| say::relative(at, now));
+        let now = human::now();
+        let at = |moment: Option<_>| moment.map_or("-".to_owned(), |at| human::relative(at, now));
         let user = self.subject.as_ref().map_or("-", |subject| subject.as_str());
         let Record { created, seen, .. } = &self.record;
         let handle = self.key.handle().to_string();
@@ -164,7 +164,7 @@ impl Found {
     }
 
     fn json(&self) -> String {
-        let at = |moment: Option<_>| moment.map(say::exact);
+        let at = |moment: Option<_>| moment.map(human::exact);
         let Record { created, seen, authenticated, permanent, payload, .. } = &self.record;
         json!({
             "session": self.key.handle().to_string(),

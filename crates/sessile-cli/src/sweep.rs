@@ -4,10 +4,10 @@ use serde_json::json;
 use sessile::SessionStore as _;
 
 use crate::args::Sweep;
+use crate::human;
+use crate::open_store::{Directions, wait_for};
 use crate::outcome::{Failure, print};
-use crate::place::{Directions, wait_for};
 use crate::progress::{Progress, counted};
-use crate::say;
 
 pub(crate) fn run(options: &Sweep) -> Result<(), Failure> {
     wait_for(sweep(options))
@@ -23,7 +23,7 @@ async fn sweep(options: &Sweep) -> Result<(), Failure> {
         });
     };
     let batch = usize::try_from(options.batch).unwrap_or(usize::MAX);
-    let now = options.now.unwrap_or_else(say::now);
+    let now = options.now.unwrap_or_else(human::now);
     let mut progress = Progress::new(options.json);
     let mut removed = 0u64;
     loop {

@@ -7,11 +7,11 @@
 mod csrf;
 mod duration;
 mod error;
-mod given;
 mod keys;
 mod lifetime;
 mod names;
 mod read;
+mod reader;
 mod store;
 #[cfg(feature = "toml")]
 mod toml;

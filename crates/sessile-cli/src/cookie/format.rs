@@ -17,9 +17,9 @@ use sessile_formats::json::{self, Style};
 use sessile_formats::starlette::{StarletteCookie, StarletteLoadError};
 
 use crate::args::{Format, How};
+use crate::human;
 use crate::keys;
 use crate::outcome::Failure;
-use crate::say;
 
 /// The native cookie's name unless told otherwise.
 const NATIVE_NAME: &str = "__Host-id";
@@ -221,8 +221,8 @@ impl Reader {
 /// A record of ours, its deadlines looked at.
 fn opened(record: Record, max_age: Option<i64>, now: Timestamp) -> Result<Opened, Fault> {
     if let Some(end) = record.ends().filter(|_| record.has_ended(now)) {
-        let ago = say::relative(end, now);
-        return Err(Fault::Expired(format!("the session ended {ago}, at {}", say::exact(end))));
+        let ago = human::relative(end, now);
+        return Err(Fault::Expired(format!("the session ended {ago}, at {}", human::exact(end))));
     }
     if native::created_ahead_of(&record, now) {
         return Err(Fault::Expired("the session begins in the future".into()));

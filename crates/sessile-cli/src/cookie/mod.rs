@@ -12,9 +12,9 @@ use sessile_formats::itsdangerous::Codec as _;
 
 use self::format::{Opened, Reader};
 use crate::args::{CookieCommand, Decode, Encode, Format, How, Reading, Verify};
+use crate::human;
 use crate::keys;
 use crate::outcome::{Failure, print, remark};
-use crate::say;
 
 /// More than any cookie or payload that is read here.
 const INPUT_MAX: u64 = 1 << 20;
@@ -28,7 +28,7 @@ pub(crate) fn run(command: &CookieCommand) -> Result<(), Failure> {
 }
 
 fn decode(options: &Decode) -> Result<(), Failure> {
-    let now = options.reading.now.unwrap_or_else(say::now);
+    let now = options.reading.now.unwrap_or_else(human::now);
     let format = options.reading.how.format;
     let (opened, signature) = if options.unverified {
         check_options(&options.reading.how)?;
@@ -47,7 +47,7 @@ fn decode(options: &Decode) -> Result<(), Failure> {
 }
 
 fn verify(options: &Verify) -> Result<(), Failure> {
-    let now = options.reading.now.unwrap_or_else(say::now);
+    let now = options.reading.now.unwrap_or_else(human::now);
     let (opened, key) = open(&options.reading, now)?;
     print(&format!("{}\n", show::facts(&opened, Signature::Good(key), now)))
 }
@@ -67,7 +67,7 @@ fn encode(options: &Encode) -> Result<(), Failure> {
             .loads(text.as_bytes())
             .map_err(|error| Failure::usage(format!("the payload is not JSON: {error}")))?
     };
-    let now = options.now.unwrap_or_else(say::now);
+    let now = options.now.unwrap_or_else(human::now);
     let value = Reader::new(how, &keys)?.write(payload, now)?;
     print(&format!("{value}\n"))
 }

@@ -7,8 +7,8 @@ use sessile_formats::itsdangerous::Codec as _;
 use super::format::Opened;
 use super::{Signature, WhichKey};
 use crate::args::Format;
+use crate::human;
 use crate::outcome::Failure;
-use crate::say;
 
 /// The payload alone. An id is text, everything else JSON.
 pub(super) fn payload(format: Format, opened: &Opened) -> Result<String, Failure> {
@@ -38,7 +38,7 @@ pub(super) fn everything(
         }
     }
     if let Some(at) = opened.signed_at {
-        all.insert("signed_at", say::exact(at));
+        all.insert("signed_at", human::exact(at));
         all.insert("age_seconds", now.as_secs().saturating_sub(at.as_secs()));
     }
     if let Some(record) = &opened.record {
@@ -50,7 +50,7 @@ pub(super) fn everything(
             ("ends_at_the_latest", record.absolute),
         ];
         for (name, moment) in moments {
-            all.insert(name, moment.map_or(Value::Null, |at| say::exact(at).into()));
+            all.insert(name, moment.map_or(Value::Null, |at| human::exact(at).into()));
         }
         let subject = record.subject.as_ref();
         all.insert("subject", subject.map_or(Value::Null, |it| it.as_str().into()));
@@ -70,15 +70,15 @@ pub(super) fn facts(opened: &Opened, signature: Signature, now: Timestamp) -> St
         }
     };
     if let Some(at) = opened.signed_at {
-        line += &format!("; signed {}, {}", say::exact(at), say::relative(at, now));
+        line += &format!("; signed {}, {}", human::exact(at), human::relative(at, now));
     }
     if let Some(record) = &opened.record {
         if let Some(at) = record.created {
-            line += &format!("; began {}", say::relative(at, now));
+            line += &format!("; began {}", human::relative(at, now));
         }
         if let Some(at) = record.ends() {
             let word = if record.has_ended(now) { "ended" } else { "ends" };
-            line += &format!("; {word} {}", say::relative(at, now));
+            line += &format!("; {word} {}", human::relative(at, now));
         }
     }
     line

@@ -8,7 +8,7 @@ use minijinja::context;
 use serde::Deserialize;
 
 use super::view::View;
-use crate::say;
+use crate::human;
 
 /// Users with a password of their own. Shown on the page: this is a demo.
 const USERS: [(&str, &str); 3] = [("ada", "engine"), ("grace", "compiler"), ("alan", "machine")];
@@ -69,7 +69,7 @@ pub(crate) async fn log_in(view: View, headers: HeaderMap, Form(form): Form<LogI
     }
     if view.site.kind.is_stored() {
         let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-        session.insert("device", say::browser(agent.unwrap_or_default()));
+        session.insert("device", human::browser(agent.unwrap_or_default()));
     }
     let text = match view.site.kind.is_stored() {
         true => "You are logged in. Your session got a new id; your cart came along.",

@@ -9,14 +9,14 @@ use sessile::{Failure, SessionInfo, SessionStore as _, Sessions, Timestamp};
 use super::account;
 use super::setup::SESSIONS_PER_USER;
 use super::view::View;
-use crate::say;
+use crate::human;
 
 pub(crate) async fn list(view: View, sessions: Sessions) -> Result<Response, Failure> {
     let session = &view.session;
     let mut rows = Vec::new();
     let listed = view.site.store.as_directory().is_some();
     if let (true, Some(subject)) = (listed, session.subject()) {
-        let now = say::now();
+        let now = human::now();
         let current = session.handle();
         let mut found = sessions.of(&subject).await?;
         // This one first.
@@ -43,7 +43,7 @@ fn row(info: &SessionInfo, current: bool, now: Timestamp) -> Value {
 
 /// A moment in words, and exactly.
 pub(crate) fn moment(moment: Option<Timestamp>, now: Timestamp) -> Option<Value> {
-    moment.map(|at| context! { words => say::relative(at, now), exact => say::exact(at) })
+    moment.map(|at| context! { words => human::relative(at, now), exact => human::exact(at) })
 }
 
 #[derive(Deserialize)]

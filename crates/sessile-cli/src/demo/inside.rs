@@ -18,7 +18,7 @@ use super::devices::moment;
 use super::setup::Kind;
 use super::site::Site;
 use super::view::View;
-use crate::say;
+use crate::human;
 
 /// A signature or id is shown only this far, so that a picture of the page is no login.
 const GLIMPSE: usize = 6;
@@ -31,7 +31,7 @@ pub(crate) async fn show(view: View, headers: HeaderMap) -> Result<Response, Fai
     let sent = headers.get_all(header::COOKIE).iter().map(|value| value.as_bytes());
     let value = cookie::find(sent, &site.cookie_name, Pick::First).text();
     let value = value.filter(|value| !value.is_empty());
-    let now = say::now();
+    let now = human::now();
     let more = context! {
         cookie_name => site.cookie_name.as_str(),
         parts => value.map(|value| parts(site.kind, value, now)),
@@ -62,7 +62,7 @@ fn parts(kind: Kind, value: &str, now: Timestamp) -> Vec<Shown> {
             let (signature, stamp) = (fields.next(), fields.next());
             let payload = fields.next().unwrap_or_default();
             let signed = stamp.and_then(signed_at).map(|at| {
-                format!("When it was signed: {}, {}.", say::exact(at), say::relative(at, now))
+                format!("When it was signed: {}, {}.", human::exact(at), human::relative(at, now))
             });
             let packed = if payload.starts_with('.') { "Compressed JSON" } else { "JSON" };
             vec![

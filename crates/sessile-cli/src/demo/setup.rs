@@ -15,7 +15,7 @@ use sessile_connect::StoreChoice;
 use super::guard;
 use crate::args::{Demo, DemoStore, Rules, StoreKind};
 use crate::outcome::Failure;
-use crate::{keys, place};
+use crate::{keys, open_store};
 
 /// A user's oldest session ends when there are more than this.
 pub(crate) const SESSIONS_PER_USER: usize = 5;
@@ -178,7 +178,7 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
     }
     let read = settings.into_config();
     let (mut config, choice) =
-        read.map_err(|error| place::refused("--store", url.is_some(), &error))?;
+        read.map_err(|error| open_store::refused("--store", url.is_some(), &error))?;
     let kind = match config.storage {
         Storage::Store => Kind::Stored,
         Storage::SignedCookie => Kind::Signed,

@@ -142,13 +142,13 @@ impl Site {
 }
 
 async fn home(view: View) -> Response {
-    let span = |secs| crate::say::span(Duration::from_secs(secs));
+    let span = |secs| crate::human::span(Duration::from_secs(secs));
     let more = context! {
         new => view.session.is_new(),
         closes => view.session.get_expire_at_browser_close(),
         lasts => view.session.get_expiry_age().and_then(|secs| u64::try_from(secs).ok()).map(span),
         // The other profiles have one limit only, which `lasts` is.
-        idle => view.site.idle.filter(|_| view.site.hashed).map(crate::say::span),
+        idle => view.site.idle.filter(|_| view.site.hashed).map(crate::human::span),
     };
     view.page("home.html", more).await
 }

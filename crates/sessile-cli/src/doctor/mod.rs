@@ -11,9 +11,9 @@ use sessile::store::{Finding, Level};
 use sessile_connect::StoreChoice;
 
 use crate::args::Doctor;
+use crate::human;
+use crate::open_store::{Directions, absent, layout, name, nothing_at, wait_for};
 use crate::outcome::{Failure, print};
-use crate::place::{Directions, absent, layout, name, nothing_at, wait_for};
-use crate::say;
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
     wait_for(examine(options))
@@ -58,7 +58,7 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
             }
             findings.extend(probe::entries(&store, &config).await);
             if let Some(store) = store.as_diagnose() {
-                match store.diagnose(&say::now).await {
+                match store.diagnose(&human::now).await {
                     Ok(more) => findings.extend(more),
                     Err(error) => findings.push(
                         Finding::bad("the store itself", error.to_string())

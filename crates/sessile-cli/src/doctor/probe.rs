@@ -9,7 +9,7 @@ use sessile::{
 
 use super::ends::Ends;
 use crate::progress::number;
-use crate::{keys, say};
+use crate::{human, keys};
 
 /// Reads whose times are compared.
 const READS: usize = 20;
@@ -115,8 +115,8 @@ async fn life(
     let record = |word: &str| -> Result<Record, String> {
         let mut data = Map::new();
         data.insert("sessile doctor", word);
-        let payload = engine.encode(&data, say::now()).map_err(|error| error.to_string())?;
-        Ok(entry(payload, say::now()))
+        let payload = engine.encode(&data, human::now()).map_err(|error| error.to_string())?;
+        Ok(entry(payload, human::now()))
     };
     let (first, second) = (record("one")?, record("two")?);
     let CreateOutcome::Created(version) = store.create(key, &first).await.map_err(text)? else {
@@ -134,7 +134,7 @@ async fn life(
     if store.update(key, &first, &version).await.map_err(text)? != WriteOutcome::Conflict {
         return Ok(Some("a late change was not refused: of two changes at once one would be lost"));
     }
-    let now = say::now();
+    let now = human::now();
     let touched = store.touch(key, now, Some(LIFE)).await.map_err(text)?;
     if touched != TouchOutcome::Touched {
         return Ok(Some("a live entry could not be renewed"));
@@ -172,7 +172,7 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
                 return vec![Finding::warning(CHECK, error.to_string()).advise(advice)];
             }
         };
-        let now = say::now();
+        let now = human::now();
         for (_, record) in &page.entries {
             seen += 1;
             bytes += record.payload.len() as u64;

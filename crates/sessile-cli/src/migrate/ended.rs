@@ -6,9 +6,9 @@ use sessile::store::Cursor;
 use sessile::{SessionStore as _, StoreError, Timestamp};
 
 use super::job::Job;
+use crate::human;
 use crate::outcome::remark;
 use crate::progress::{Progress, counted};
-use crate::say;
 
 /// Sessions read at a time.
 const PAGE: usize = 500;
@@ -48,7 +48,7 @@ pub(super) async fn in_both(
         for (key, record) in page.entries {
             looked += 1;
             let Some(moved) = left.get(&key.handle().to_string()) else { continue };
-            if job.mover.written_since(&record, *moved) || record.has_ended(say::now()) {
+            if job.mover.written_since(&record, *moved) || record.has_ended(human::now()) {
                 continue;
             }
             if !job.dry_run {

@@ -7,7 +7,7 @@ use sessile::{AnyStore, SessionStore as _, StoreError, StoreErrorKind, StoreKey}
 use sessile_core::moving::{Moved, Mover};
 
 use super::counts::Outcome;
-use crate::say;
+use crate::human;
 
 /// Both sides, and how the one becomes the other.
 pub(super) struct Job {
@@ -84,7 +84,7 @@ impl Job {
         moved_before: bool,
         written: &mut Option<String>,
     ) -> Result<Done, StoreError> {
-        let (new_key, new) = match self.mover.convert(key, record, say::now()) {
+        let (new_key, new) = match self.mover.convert(key, record, human::now()) {
             Moved::To(key, record) => (key, record),
             Moved::Expired => return Ok(Outcome::Expired.into()),
             Moved::Unreadable => return Ok(Outcome::Unreadable.into()),
@@ -142,7 +142,7 @@ impl Job {
         mut new: Record,
         version: Version,
     ) -> Result<Done, StoreError> {
-        let now = say::now();
+        let now = human::now();
         match self.from.load(key).await? {
             Some(Entry::Live(current, _)) if !current.has_ended(now) => {
                 if current.payload != record.payload

@@ -18,8 +18,8 @@ use self::counts::{Counts, Outcome};
 use self::job::{Done, Job, Tried};
 use self::state::State;
 use crate::args::Migrate;
+use crate::open_store::{Directions, LEAVE, OpenStore, layout, no_list, wait_for};
 use crate::outcome::{Failure, print, remark};
-use crate::place::{Directions, LEAVE, Place, layout, no_list, wait_for};
 use crate::progress::{Progress, counted};
 
 /// Sessions read at a time.
@@ -121,13 +121,13 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
     }
 }
 
-fn described(place: &Place) -> String {
+fn described(place: &OpenStore) -> String {
     format!("{}, {}", place.name, layout(&place.config))
 }
 
 /// How many there are, so that the bar has an end.
 async fn count(
-    place: &Place,
+    place: &OpenStore,
     scan: &dyn Scan,
     mut after: Option<Cursor>,
     progress: &mut Progress,
@@ -182,7 +182,12 @@ async fn pass_on(
     }
 }
 
-fn stopped(progress: &mut Progress, place: &Place, error: &StoreError, counts: &Counts) -> Failure {
+fn stopped(
+    progress: &mut Progress,
+    place: &OpenStore,
+    error: &StoreError,
+    counts: &Counts,
+) -> Failure {
     progress.end();
     Failure::usage(format!(
         "{}: {error}\nStopped after {}. Nothing is lost: run the same command again to go on.",

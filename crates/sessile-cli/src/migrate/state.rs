@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use sessile::Timestamp;
 use sessile::store::Cursor;
 
+use crate::human;
 use crate::outcome::Failure;
-use crate::say;
 
 /// What a state file remembers.
 pub(super) struct State {
@@ -137,7 +137,7 @@ impl State {
     /// Remembers a session that was moved. At once: else a run that is stopped would forget
     /// those of its last page, and the next one bring back whoever has logged out since.
     pub(super) fn moved(&mut self, handle: String) -> Result<(), Failure> {
-        let at = say::now();
+        let at = human::now();
         let moved = vec![handle];
         let line = Line { moved, at: at.as_millis(), next: None, within: true };
         self.write(&line)?;
@@ -148,7 +148,7 @@ impl State {
     /// Remembers that a page is done, and makes it last.
     pub(super) fn page(&mut self, next: Option<&Cursor>) -> Result<(), Failure> {
         let next = next.map(|cursor| hex(cursor.as_bytes()));
-        let at = say::now().as_millis();
+        let at = human::now().as_millis();
         self.write(&Line { moved: Vec::new(), at, next, within: false })?;
         let Some(file) = &mut self.file else { return Ok(()) };
         file.sync_data().map_err(|error| failed(&self.path, &error))

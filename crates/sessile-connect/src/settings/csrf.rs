@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::error::SettingsError;
-use super::given::{Given, count, domain, is_none, list, same_site, span, text};
 use super::names::Setting;
+use super::reader::{Reader, count, domain, is_none, list, same_site, span, text};
 use super::{SettingValue, keys, read};
 use sessile_core::Profile;
 use sessile_core::cookie::CookieSettings;
@@ -154,26 +154,26 @@ const SHARED: &[&str] =
     &["SECRET_KEY", "SESSION_ALLOW_WEAK_KEY", "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_NAME"];
 
 pub(super) fn config(entries: Vec<(String, SettingValue)>) -> Result<CsrfConfig, SettingsError> {
-    let mut given = Given::new(entries)?;
-    let session = given.choice("SESSION_PROFILE", read::PROFILES)?.unwrap_or(Profile::Native);
-    let named = given.choice("CSRF_PROFILE", PROFILES)?;
+    let mut reader = Reader::new(entries)?;
+    let session = reader.choice("SESSION_PROFILE", read::PROFILES)?.unwrap_or(Profile::Native);
+    let named = reader.choice("CSRF_PROFILE", PROFILES)?;
     let profile = named.unwrap_or_else(|| CsrfProfile::of(session));
-    given.retain(|setting| setting.is_csrf() || SHARED.contains(&setting.name));
-    given.check_csrf_profile(profile)?;
+    reader.retain(|setting| setting.is_csrf() || SHARED.contains(&setting.name));
+    reader.check_csrf_profile(profile)?;
     let above_zero = |value: &SettingValue| count(value).filter(|bytes| *bytes > 0);
-    let form_limit = given.take("CSRF_FORM_LIMIT", above_zero)?;
-    let exempt_routes = given.take("CSRF_EXEMPT_ROUTES", |value| {
+    let form_limit = reader.take("CSRF_FORM_LIMIT", above_zero)?;
+    let exempt_routes = reader.take("CSRF_EXEMPT_ROUTES", |value| {
         let routes = list(value, ',')?;
         routes.iter().all(|route| route.starts_with('/')).then_some(routes)
     })?;
-    let meta_name = given.some_text("WTF_CSRF_META_NAME")?;
+    let meta_name = reader.some_text("WTF_CSRF_META_NAME")?;
     let rules = match profile {
-        CsrfProfile::Native => CsrfRules::Native(native(&mut given)?),
+        CsrfProfile::Native => CsrfRules::Native(native(&mut reader)?),
         CsrfProfile::FlaskWtf => {
-            let rules = wtf(&mut given)?;
-            CsrfRules::FlaskWtf(rules, wtf_key(&mut given)?)
+            let rules = wtf(&mut reader)?;
+            CsrfRules::FlaskWtf(rules, wtf_key(&mut reader)?)
         }
-        CsrfProfile::Django => django(&mut given, session)?,
+        CsrfProfile::Django => django(&mut reader, session)?,
     };
     Ok(CsrfConfig {
         rules,
@@ -183,26 +183,26 @@ pub(super) fn config(entries: Vec<(String, SettingValue)>) -> Result<CsrfConfig,
     })
 }
 
-fn native(given: &mut Given) -> Result<native::Rules, SettingsError> {
-    let trusting = given.take("CSRF_TRUSTED_ORIGINS", |value| {
+fn native(reader: &mut Reader) -> Result<native::Rules, SettingsError> {
+    let trusting = reader.take("CSRF_TRUSTED_ORIGINS", |value| {
         let origins = list(value, ',')?;
         origins.iter().try_fold(native::Rules::default(), |rules, origin| rules.trust(origin).ok())
     })?;
     let mut rules = trusting.unwrap_or_default();
-    if given.flag("CSRF_ACCEPT_WITHOUT_ORIGIN")?.unwrap_or(false) {
+    if reader.flag("CSRF_ACCEPT_WITHOUT_ORIGIN")?.unwrap_or(false) {
         rules = rules.accept_without_origin();
     }
-    if given.flag("CSRF_ACCEPT_WITHOUT_TOKEN")?.unwrap_or(false) {
+    if reader.flag("CSRF_ACCEPT_WITHOUT_TOKEN")?.unwrap_or(false) {
         rules = rules.accept_without_token();
     }
     Ok(rules)
 }
 
-fn wtf(given: &mut Given) -> Result<flask_wtf::Rules, SettingsError> {
+fn wtf(reader: &mut Reader) -> Result<flask_wtf::Rules, SettingsError> {
     let mut rules = flask_wtf::Rules::default();
-    read::set(&mut rules.enabled, given.flag("WTF_CSRF_ENABLED")?);
-    read::set(&mut rules.check_default, given.flag("WTF_CSRF_CHECK_DEFAULT")?);
-    let methods = given.take("WTF_CSRF_METHODS", |value| {
+    read::set(&mut rules.enabled, reader.flag("WTF_CSRF_ENABLED")?);
+    read::set(&mut rules.check_default, reader.flag("WTF_CSRF_CHECK_DEFAULT")?);
+    let methods = reader.take("WTF_CSRF_METHODS", |value| {
         let methods = list(value, ',')?;
         // Flask compares letter by letter: another spelling would switch the check off.
         let fits = |method: &String| method.bytes().all(|byte| byte.is_ascii_uppercase());
@@ -211,35 +211,35 @@ fn wtf(given: &mut Given) -> Result<flask_wtf::Rules, SettingsError> {
         (some && methods.iter().all(fits)).then_some(methods)
     })?;
     read::set(&mut rules.methods, methods);
-    read::set(&mut rules.field_name, given.some_text("WTF_CSRF_FIELD_NAME")?);
-    let headers = given.take("WTF_CSRF_HEADERS", |value| {
+    read::set(&mut rules.field_name, reader.some_text("WTF_CSRF_FIELD_NAME")?);
+    let headers = reader.take("WTF_CSRF_HEADERS", |value| {
         let headers = list(value, ',')?;
         let fits = |name: &String| is_header(name) && !name.eq_ignore_ascii_case("cookie");
         headers.iter().all(fits).then_some(headers)
     })?;
     read::set(&mut rules.headers, headers);
-    let limit = given.take("WTF_CSRF_TIME_LIMIT", |value| match is_none(value) {
+    let limit = reader.take("WTF_CSRF_TIME_LIMIT", |value| match is_none(value) {
         true => Some(None),
         // Ages are whole seconds: a fraction more is no more.
         false => i64::try_from(span(value)?.as_secs()).ok().map(Some),
     })?;
     read::set(&mut rules.time_limit, limit);
-    read::set(&mut rules.ssl_strict, given.flag("WTF_CSRF_SSL_STRICT")?);
+    read::set(&mut rules.ssl_strict, reader.flag("WTF_CSRF_SSL_STRICT")?);
     Ok(rules)
 }
 
 /// `WTF_CSRF_SECRET_KEY`, else `SECRET_KEY`; Flask-WTF tries no older keys.
-fn wtf_key(given: &mut Given) -> Result<SecretKey, SettingsError> {
+fn wtf_key(reader: &mut Reader) -> Result<SecretKey, SettingsError> {
     const OWN: &str = "WTF_CSRF_SECRET_KEY";
-    keys::first(given, [OWN, "SECRET_KEY"])?.ok_or(SettingsError::Missing {
+    keys::first(reader, [OWN, "SECRET_KEY"])?.ok_or(SettingsError::Missing {
         setting: OWN,
         because: "it signs the tokens, or SECRET_KEY does, which is not set either",
     })
 }
 
-fn django(given: &mut Given, session: Profile) -> Result<CsrfRules, SettingsError> {
-    let cookie = django_cookie(given)?;
-    let taken = given.text("SESSION_COOKIE_NAME")?.unwrap_or_else(|| match session {
+fn django(reader: &mut Reader, session: Profile) -> Result<CsrfRules, SettingsError> {
+    let cookie = django_cookie(reader)?;
+    let taken = reader.text("SESSION_COOKIE_NAME")?.unwrap_or_else(|| match session {
         Profile::Native => CookieSettings::native().name,
         Profile::Flask | Profile::FlaskSession => CookieSettings::flask().name,
         Profile::Django => CookieSettings::django().name,
@@ -252,14 +252,14 @@ fn django(given: &mut Given, session: Profile) -> Result<CsrfRules, SettingsErro
             because: "each would take the other's place in the browser; give it another name",
         });
     }
-    let trusting = given.take("CSRF_TRUSTED_ORIGINS", |value| {
+    let trusting = reader.take("CSRF_TRUSTED_ORIGINS", |value| {
         let origins = list(value, ',')?;
         // Django takes others, too, and they agree with nothing that browsers send.
         origins.iter().all(|origin| is_trusted_origin(origin)).then_some(())?;
         django::Rules::default().with_trusted_origins(origins).ok()
     })?;
     let mut rules = trusting.unwrap_or_default();
-    let header = given.take("CSRF_HEADER_NAME", |value| {
+    let header = reader.take("CSRF_HEADER_NAME", |value| {
         let meta = text(value)?;
         let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
         let named = rules.clone().with_header_name(meta);
@@ -270,10 +270,10 @@ fn django(given: &mut Given, session: Profile) -> Result<CsrfRules, SettingsErro
     if let Some(header) = header {
         rules = rules.with_header_name(&header);
     }
-    read::set(&mut rules.use_sessions, given.flag("CSRF_USE_SESSIONS")?);
-    let session_domain = domain(given, "SESSION_COOKIE_DOMAIN")?.flatten();
+    read::set(&mut rules.use_sessions, reader.flag("CSRF_USE_SESSIONS")?);
+    let session_domain = domain(reader, "SESSION_COOKIE_DOMAIN")?.flatten();
     rules.cookie_domain = if rules.use_sessions { session_domain } else { cookie.domain.clone() };
-    let hosts = given.take("ALLOWED_HOSTS", |value| {
+    let hosts = reader.take("ALLOWED_HOSTS", |value| {
         let hosts = list(value, ',')?;
         hosts.iter().all(|host| django::is_host_pattern(host)).then_some(hosts)
     })?;
@@ -285,19 +285,19 @@ fn django(given: &mut Given, session: Profile) -> Result<CsrfRules, SettingsErro
     Ok(CsrfRules::Django(rules, cookie))
 }
 
-fn django_cookie(given: &mut Given) -> Result<DjangoCookie, SettingsError> {
+fn django_cookie(reader: &mut Reader) -> Result<DjangoCookie, SettingsError> {
     let mut cookie = DjangoCookie::default();
-    read::set(&mut cookie.name, given.text("CSRF_COOKIE_NAME")?);
-    let age = given.take("CSRF_COOKIE_AGE", |value| match is_none(value) {
+    read::set(&mut cookie.name, reader.text("CSRF_COOKIE_NAME")?);
+    let age = reader.take("CSRF_COOKIE_AGE", |value| match is_none(value) {
         true => Some(None),
         false => i64::try_from(span(value)?.as_secs()).ok().filter(|age| *age > 0).map(Some),
     })?;
     read::set(&mut cookie.age, age);
-    read::set(&mut cookie.domain, domain(given, "CSRF_COOKIE_DOMAIN")?);
-    read::set(&mut cookie.path, given.text("CSRF_COOKIE_PATH")?);
-    read::set(&mut cookie.secure, given.flag("CSRF_COOKIE_SECURE")?);
-    read::set(&mut cookie.http_only, given.flag("CSRF_COOKIE_HTTPONLY")?);
-    read::set(&mut cookie.same_site, same_site(given, "CSRF_COOKIE_SAMESITE")?);
+    read::set(&mut cookie.domain, domain(reader, "CSRF_COOKIE_DOMAIN")?);
+    read::set(&mut cookie.path, reader.text("CSRF_COOKIE_PATH")?);
+    read::set(&mut cookie.secure, reader.flag("CSRF_COOKIE_SECURE")?);
+    read::set(&mut cookie.http_only, reader.flag("CSRF_COOKIE_HTTPONLY")?);
+    read::set(&mut cookie.same_site, same_site(reader, "CSRF_COOKIE_SAMESITE")?);
     cookie.check().map_err(SettingsError::CsrfCookie)?;
     Ok(cookie)
 }

@@ -1,17 +1,17 @@
 //! `SECRET_KEY` and its fallbacks.
 
 use super::error::SettingsError;
-use super::given::{Given, list};
+use super::reader::{Reader, list};
 use sessile_formats::{KeyRing, SecretKey};
 
 const ALLOW_WEAK: &str = "SESSION_ALLOW_WEAK_KEY";
 const FALLBACKS: &str = "SECRET_KEY_FALLBACKS";
 
-pub(super) fn ring(given: &mut Given) -> Result<Option<KeyRing>, SettingsError> {
-    let allow_weak = given.flag(ALLOW_WEAK)?.unwrap_or(false);
-    let newest = given.text("SECRET_KEY")?;
+pub(super) fn ring(reader: &mut Reader) -> Result<Option<KeyRing>, SettingsError> {
+    let allow_weak = reader.flag(ALLOW_WEAK)?.unwrap_or(false);
+    let newest = reader.text("SECRET_KEY")?;
     // A comma may be part of a key.
-    let older = given.take(FALLBACKS, |value| list(value, '\n'))?.unwrap_or_default();
+    let older = reader.take(FALLBACKS, |value| list(value, '\n'))?.unwrap_or_default();
     let Some(newest) = newest else {
         return match older.is_empty() {
             true => Ok(None),
@@ -30,12 +30,12 @@ pub(super) fn ring(given: &mut Given) -> Result<Option<KeyRing>, SettingsError> 
 
 /// The first of these keys that is set, alone: where older keys are not tried.
 pub(super) fn first(
-    given: &mut Given,
+    reader: &mut Reader,
     settings: [&'static str; 2],
 ) -> Result<Option<SecretKey>, SettingsError> {
-    let allow_weak = given.flag(ALLOW_WEAK)?.unwrap_or(false);
+    let allow_weak = reader.flag(ALLOW_WEAK)?.unwrap_or(false);
     for setting in settings {
-        if let Some(text) = given.text(setting)? {
+        if let Some(text) = reader.text(setting)? {
             return key(setting, text, allow_weak).map(Some);
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use self::address::Kind;
 pub use self::address::StoreUrl;
 use super::error::SettingsError;
-use super::given::{Given, text};
+use super::reader::{Reader, text};
 use sessile_core::{Config, Profile, Storage};
 
 /// The store that settings ask for. Opening it is the adapter's, in the
@@ -133,11 +133,14 @@ const FROM: &str = "SESSION_MIGRATE_FROM";
 const CACHELIB: &str = "SESSION_CACHELIB";
 
 /// Reads which store is wanted, and sets where the data live.
-pub(super) fn choose(given: &mut Given, config: &mut Config) -> Result<StoreChoice, SettingsError> {
-    let kind = kind(given, config)?;
+pub(super) fn choose(
+    reader: &mut Reader,
+    config: &mut Config,
+) -> Result<StoreChoice, SettingsError> {
+    let kind = kind(reader, config)?;
     if config.storage != Storage::Store {
-        refuse_others(given)?;
-        if given.has(FROM) {
+        refuse_others(reader)?;
+        if reader.has(FROM) {
             return Err(SettingsError::Contradiction {
                 setting: FROM,
                 with: TYPE,
@@ -146,14 +149,14 @@ pub(super) fn choose(given: &mut Given, config: &mut Config) -> Result<StoreChoi
         }
         return Ok(StoreChoice::Cookie);
     }
-    let kind = kind.or_else(|| implied(given, config));
-    let addressed = given.has(URL) || parts::NAMED.iter().any(|(name, _)| given.has(name));
+    let kind = kind.or_else(|| implied(reader, config));
+    let addressed = reader.has(URL) || parts::NAMED.iter().any(|(name, _)| reader.has(name));
     let choice = match kind {
         Some(Kind::Memory) => StoreChoice::Memory,
-        Some(Kind::File) => parts::file(given, config, None)?,
-        Some(Kind::Cached) => parts::cached(given, config)?,
-        Some(kind) => parts::by_url(given, config, Some(kind))?,
-        None if addressed => parts::by_url(given, config, None)?,
+        Some(Kind::File) => parts::file(reader, config, None)?,
+        Some(Kind::Cached) => parts::cached(reader, config)?,
+        Some(kind) => parts::by_url(reader, config, Some(kind))?,
+        None if addressed => parts::by_url(reader, config, None)?,
         None if config.development => StoreChoice::Memory,
         None => {
             return Err(SettingsError::Missing {
@@ -173,27 +176,27 @@ pub(super) fn choose(given: &mut Given, config: &mut Config) -> Result<StoreChoi
             });
         }
     };
-    refuse_others(given)?;
-    match parts::old(given, config)? {
+    refuse_others(reader)?;
+    match parts::old(reader, config)? {
         Some(old) => Ok(StoreChoice::Moving { new: Box::new(choice), old: Box::new(old) }),
         None => Ok(choice),
     }
 }
 
 /// The kind that other settings speak for where none is named.
-fn implied(given: &Given, config: &Config) -> Option<Kind> {
-    if given.has(CACHE_URL) {
-        let alone = config.profile == Profile::Django && !given.has(URL);
+fn implied(reader: &Reader, config: &Config) -> Option<Kind> {
+    if reader.has(CACHE_URL) {
+        let alone = config.profile == Profile::Django && !reader.has(URL);
         return Some(if alone { Kind::Cache } else { Kind::Cached });
     }
     let files = ["SESSION_FILE_DIR", "SESSION_FILE_PATH", CACHELIB];
-    (!given.has(URL) && files.iter().any(|name| given.has(name))).then_some(Kind::File)
+    (!reader.has(URL) && files.iter().any(|name| reader.has(name))).then_some(Kind::File)
 }
 
 /// What `SESSION_TYPE`, `SESSION_ENGINE` and `SESSION_STORAGE` say together.
-fn kind(given: &mut Given, config: &mut Config) -> Result<Option<Kind>, SettingsError> {
-    let named = given.choice(TYPE, TYPES)?;
-    let engine = given.take(ENGINE, |value| {
+fn kind(reader: &mut Reader, config: &mut Config) -> Result<Option<Kind>, SettingsError> {
+    let named = reader.choice(TYPE, TYPES)?;
+    let engine = reader.take(ENGINE, |value| {
         let name = text(value)?.trim();
         let name = name.strip_prefix("django.contrib.sessions.backends.").unwrap_or(name);
         ENGINES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
@@ -208,7 +211,7 @@ fn kind(given: &mut Given, config: &mut Config) -> Result<Option<Kind>, Settings
         ("signed_cookie", Storage::SignedCookie),
         ("encrypted_cookie", Storage::EncryptedCookie),
     ];
-    let storage = given.choice("SESSION_STORAGE", storages)?;
+    let storage = reader.choice("SESSION_STORAGE", storages)?;
     config.storage = match (storage, kind) {
         (Some(storage), Some(kind)) if (storage == Storage::Store) == (kind == Kind::Cookie) => {
             return Err(SettingsError::Contradiction {
@@ -235,7 +238,7 @@ fn kind(given: &mut Given, config: &mut Config) -> Result<Option<Kind>, Settings
 }
 
 /// Refuses what belongs to another kind of store.
-fn refuse_others(given: &Given) -> Result<(), SettingsError> {
+fn refuse_others(reader: &Reader) -> Result<(), SettingsError> {
     const OTHERS: &[&str] = &[
         URL,
         CACHE_URL,
@@ -258,7 +261,7 @@ fn refuse_others(given: &Given) -> Result<(), SettingsError> {
         CACHELIB,
     ];
     let named = parts::NAMED.iter().map(|(name, _)| name);
-    match OTHERS.iter().chain(named).find(|name| given.has(name)) {
+    match OTHERS.iter().chain(named).find(|name| reader.has(name)) {
         Some(setting) => Err(SettingsError::Contradiction {
             setting,
             with: TYPE,

@@ -1,7 +1,7 @@
 //! How ids travel.
 
 use super::error::SettingsError;
-use super::given::{Given, text};
+use super::reader::{Reader, text};
 use sessile_core::Config;
 use sessile_core::transport::{Transport, is_field_name, is_parameter};
 
@@ -28,14 +28,14 @@ const KINDS: &[(&str, Kind)] = &[
     ("form_and_url_readable_in_logs", Kind::FormAndUrl),
 ];
 
-pub(super) fn apply(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
-    let kind = given.choice(TRANSPORT, KINDS)?.unwrap_or(Kind::Cookie);
+pub(super) fn apply(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
+    let kind = reader.choice(TRANSPORT, KINDS)?.unwrap_or(Kind::Cookie);
     let fits = |name: &&str| match kind {
         Kind::Header => is_field_name(name),
         Kind::Url | Kind::Form | Kind::FormAndUrl => is_parameter(name),
         Kind::Cookie | Kind::Bearer => true,
     };
-    let name = given.take(NAME, |value| text(value).filter(fits).map(str::to_owned))?;
+    let name = reader.take(NAME, |value| text(value).filter(fits).map(str::to_owned))?;
     if name.is_some() && matches!(kind, Kind::Cookie | Kind::Bearer) {
         return Err(SettingsError::Contradiction {
             setting: NAME,

@@ -20,7 +20,7 @@ use super::devices::moment;
 use super::playground;
 use super::site::Site;
 use super::view::View;
-use crate::say;
+use crate::human;
 
 /// Where the transfer form of the protected branch is sent.
 pub(crate) const GUARDED: &str = "/bank/transfer";
@@ -47,7 +47,7 @@ pub(crate) async fn open(view: View, headers: HeaderMap) -> Response {
 
 async fn page(view: View, headers: &HeaderMap, branch: Branch) -> Response {
     let statement = view.user().map(|user| view.site.bank.statement(branch, &user));
-    let now = say::now();
+    let now = human::now();
     let entries = statement.as_ref().map(|(_, entries)| entries.iter());
     let rows: Vec<Value> = entries.into_iter().flatten().map(|it| row(it, now)).collect();
     let hostile = view.site.playground.map(|port| playground::beside(headers, port));
@@ -128,7 +128,7 @@ pub(crate) async fn note_refusals(
         && let Some(user) = session.get::<String>("username")
     {
         let by = sender(&kept.method, &kept.headers);
-        site.bank.refuse(Branch::Guarded, &user, &why, &by, say::now());
+        site.bank.refuse(Branch::Guarded, &user, &why, &by, human::now());
     }
     response
 }

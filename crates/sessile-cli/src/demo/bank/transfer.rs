@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::ledger::{Branch, NotSent};
 use super::{ask_to_log_in, euros, sender};
 use crate::demo::view::View;
-use crate::say;
+use crate::human;
 
 /// The most that is sent at once, in euros.
 const MOST: u64 = 1000;
@@ -105,7 +105,7 @@ fn carry_out(
     let Some(amount) = transfer.amount() else {
         return ("error", format!("Nothing was sent: from €1 to {} at once.", euros(MOST)));
     };
-    match view.site.bank.send(branch, (user, to), amount, by, say::now()) {
+    match view.site.bank.send(branch, (user, to), amount, by, human::now()) {
         Ok(()) => ("success", format!("{} were sent to {to}.", euros(amount))),
         Err(NotSent::TooMuch) => ("error", "Nothing was sent: you have not that much.".to_owned()),
         Err(NotSent::ToOneself) => ("error", "Nothing was sent: that is you.".to_owned()),

@@ -10,7 +10,7 @@ use sessile::csrf::native;
 use super::Notes;
 use crate::demo::devices::moment;
 use crate::demo::guard;
-use crate::say;
+use crate::human;
 
 /// What is shown of anything is no longer than this many characters.
 const SHOWN: usize = 100;
@@ -70,7 +70,7 @@ impl Asked {
             _ => Guarded::ByToken,
         };
         Self {
-            at: say::now(),
+            at: human::now(),
             method: cut(request.method().as_str()),
             path: cut(&format!("{}{query}", uri.path())),
             fields: fields(headers),
@@ -103,7 +103,7 @@ impl Seen {
         let trips =
             notes.trips.iter().map(|(call, came)| context! { call => *call, came => *came });
         context! {
-            at => moment(Some(asked.at), say::now()),
+            at => moment(Some(asked.at), human::now()),
             method => &*asked.method,
             path => &*asked.path,
             status => self.status,

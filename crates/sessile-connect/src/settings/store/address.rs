@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::settings::SettingValue;
-use crate::settings::given::text;
+use crate::settings::reader::text;
 
 /// Longer texts are no addresses.
 const MAX_BYTES: usize = 4096;

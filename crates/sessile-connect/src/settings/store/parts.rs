@@ -2,7 +2,7 @@
 
 use crate::settings::SettingValue;
 use crate::settings::error::SettingsError;
-use crate::settings::given::{Given, count, is_none, text};
+use crate::settings::reader::{Reader, count, is_none, text};
 use sessile_core::{Config, DJANGO_CACHE_PREFIX, Profile};
 
 use super::address::{self, Kind, StoreUrl};
@@ -18,7 +18,7 @@ pub(super) const NAMED: &[(&str, Kind)] = &[
 
 /// `at` is an address that names the directory.
 pub(super) fn file(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &mut Config,
     at: Option<StoreUrl>,
 ) -> Result<StoreChoice, SettingsError> {
@@ -35,9 +35,9 @@ pub(super) fn file(
     };
     let mut dir = at.as_ref().and_then(of_url).map(|dir| (URL, dir));
     for (other, read) in [
-        (URL, given.take(URL, read_url)?),
-        (setting, given.take(setting, |value| directory(text(value)?))?),
-        (CACHELIB, given.take(CACHELIB, cachelib)?),
+        (URL, reader.take(URL, read_url)?),
+        (setting, reader.take(setting, |value| directory(text(value)?))?),
+        (CACHELIB, reader.take(CACHELIB, cachelib)?),
     ] {
         dir = once(dir, read.map(|dir| (other, dir)))?;
     }
@@ -46,16 +46,16 @@ pub(super) fn file(
     let default = || flask_session.then(|| "flask_session".to_owned());
     let dir = dir.map(|(_, dir)| dir).or_else(default);
     let dir = dir.ok_or(SettingsError::Missing { setting, because })?;
-    let mode = given.take("SESSION_FILE_MODE", mode)?.unwrap_or(0o600);
+    let mode = reader.take("SESSION_FILE_MODE", mode)?.unwrap_or(0o600);
     let mut threshold = None;
     if flask_session {
         // What Flask-Session keeps in files is pickled by cachelib.
         config.stored_pickled = true;
-        let most = given.count("SESSION_FILE_THRESHOLD")?.unwrap_or(500);
+        let most = reader.count("SESSION_FILE_THRESHOLD")?.unwrap_or(500);
         threshold = (most > 0).then_some(most);
     }
     let names = &[("sha256", false), ("md5", true)];
-    let old_names = given.choice("SESSION_CACHELIB_NAMES", names)?.unwrap_or(false);
+    let old_names = reader.choice("SESSION_CACHELIB_NAMES", names)?.unwrap_or(false);
     Ok(StoreChoice::File { dir: dir.into(), mode, threshold, old_names })
 }
 
@@ -81,35 +81,35 @@ fn mode(value: &SettingValue) -> Option<u32> {
 
 /// A store on a server, or SQLite: by its address.
 pub(super) fn by_url(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &mut Config,
     wanted: Option<Kind>,
 ) -> Result<StoreChoice, SettingsError> {
-    let (kind, url) = find(given, config, wanted)?;
+    let (kind, url) = find(reader, config, wanted)?;
     Ok(match kind {
         Kind::Redis | Kind::Memcached => {
             if config.profile == Profile::Django {
-                django_cache(given, config)?;
+                django_cache(reader, config)?;
             }
-            if kind == Kind::Redis { redis(given, url)? } else { memcached(given, config, url)? }
+            if kind == Kind::Redis { redis(reader, url)? } else { memcached(reader, config, url)? }
         }
-        Kind::MongoDb => mongodb(given, config, url)?,
-        Kind::File => file(given, config, Some(url))?,
-        _ => sql(given, config, url)?,
+        Kind::MongoDb => mongodb(reader, config, url)?,
+        Kind::File => file(reader, config, Some(url))?,
+        _ => sql(reader, config, url)?,
     })
 }
 
-fn redis(given: &mut Given, url: StoreUrl) -> Result<StoreChoice, SettingsError> {
-    let replicas = given.take("SESSION_REDIS_REPLICAS", |value| match is_none(value) {
+fn redis(reader: &mut Reader, url: StoreUrl) -> Result<StoreChoice, SettingsError> {
+    let replicas = reader.take("SESSION_REDIS_REPLICAS", |value| match is_none(value) {
         true => Some(None),
         false => u32::try_from(count(value)?).ok().filter(|count| *count > 0).map(Some),
     })?;
-    let near = given.limit("SESSION_REDIS_NEAR_CACHE")?.flatten();
+    let near = reader.limit("SESSION_REDIS_NEAR_CACHE")?.flatten();
     Ok(StoreChoice::Redis { url, replicas: replicas.flatten(), near })
 }
 
 fn memcached(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &Config,
     url: StoreUrl,
 ) -> Result<StoreChoice, SettingsError> {
@@ -123,24 +123,24 @@ fn memcached(
         Profile::FlaskSession => MemcachedClient::Pylibmc,
         _ => MemcachedClient::Pymemcache,
     };
-    let client = given.choice("SESSION_MEMCACHED_CLIENT", clients)?.unwrap_or(usual);
+    let client = reader.choice("SESSION_MEMCACHED_CLIENT", clients)?.unwrap_or(usual);
     Ok(StoreChoice::Memcached { url, client })
 }
 
 /// The address, under whichever name it was given.
 fn find(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &Config,
     wanted: Option<Kind>,
 ) -> Result<(Kind, StoreUrl), SettingsError> {
-    let mut found = given.take(URL, |value| address::parse(value, wanted))?.map(|it| (URL, it));
+    let mut found = reader.take(URL, |value| address::parse(value, wanted))?.map(|it| (URL, it));
     let one_cache = matches!(wanted, Some(Kind::Cache | Kind::Redis | Kind::Memcached));
     if config.profile == Profile::Django && one_cache {
-        let cache = given.take(CACHE_URL, |value| address::parse(value, wanted))?;
+        let cache = reader.take(CACHE_URL, |value| address::parse(value, wanted))?;
         found = once(found, cache.map(|it| (CACHE_URL, it)))?;
     }
     for (name, kind) in NAMED.iter().filter(|(_, kind)| fits(*kind, wanted)) {
-        let read = given.take(name, |value| match kind {
+        let read = reader.take(name, |value| match kind {
             Kind::Memcached => address::memcached(value),
             _ => address::parse(value, wanted).filter(|(other, _)| fits(*other, Some(*kind))),
         })?;
@@ -209,7 +209,7 @@ fn missing(config: &Config, wanted: Option<Kind>) -> SettingsError {
     SettingsError::Missing { setting, because }
 }
 
-fn sql(given: &mut Given, config: &Config, url: StoreUrl) -> Result<StoreChoice, SettingsError> {
+fn sql(reader: &mut Reader, config: &Config, url: StoreUrl) -> Result<StoreChoice, SettingsError> {
     let (table, schema, default) = match config.profile {
         Profile::FlaskSession => {
             ("SESSION_SQLALCHEMY_TABLE", "SESSION_SQLALCHEMY_SCHEMA", "sessions")
@@ -219,8 +219,8 @@ fn sql(given: &mut Given, config: &Config, url: StoreUrl) -> Result<StoreChoice,
         }
         _ => ("SESSION_TABLE", "SESSION_SCHEMA", "sessile_sessions"),
     };
-    let table = given.take(table, name)?.unwrap_or_else(|| default.to_owned());
-    Ok(StoreChoice::Sql { url, table, schema: given.take(schema, name)? })
+    let table = reader.take(table, name)?.unwrap_or_else(|| default.to_owned());
+    Ok(StoreChoice::Sql { url, table, schema: reader.take(schema, name)? })
 }
 
 /// A name that needs no quoting.
@@ -232,7 +232,7 @@ fn name(value: &SettingValue) -> Option<String> {
 }
 
 fn mongodb(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &Config,
     url: StoreUrl,
 ) -> Result<StoreChoice, SettingsError> {
@@ -243,14 +243,14 @@ fn mongodb(
             because: "Django keeps no sessions in MongoDB; use the native profile",
         });
     }
-    let named = given.take("SESSION_MONGODB_DB", |value| mongodb_name(value, "/\\. \"$*<>:|?"))?;
+    let named = reader.take("SESSION_MONGODB_DB", |value| mongodb_name(value, "/\\. \"$*<>:|?"))?;
     // Flask-Session takes no notice of a database in the address.
     let default = match config.profile {
         Profile::FlaskSession => "flask_session",
         _ => url.path().unwrap_or("sessile"),
     };
     let database = named.unwrap_or_else(|| default.to_owned());
-    let collection = given.take("SESSION_MONGODB_COLLECT", |value| mongodb_name(value, "$"))?;
+    let collection = reader.take("SESSION_MONGODB_COLLECT", |value| mongodb_name(value, "$"))?;
     let collection = collection.unwrap_or_else(|| "sessions".to_owned());
     Ok(StoreChoice::MongoDb { url, database, collection })
 }
@@ -264,29 +264,32 @@ fn mongodb_name(value: &SettingValue, without: &str) -> Option<String> {
 }
 
 /// The keys and values of `django.contrib.sessions.backends.cache`.
-fn django_cache(given: &mut Given, config: &mut Config) -> Result<(), SettingsError> {
-    config.key_prefix = cache_prefix(given, DJANGO_CACHE_PREFIX)?;
+fn django_cache(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
+    config.key_prefix = cache_prefix(reader, DJANGO_CACHE_PREFIX)?;
     config.stored_pickled = true;
     Ok(())
 }
 
 /// As Django's `make_key` puts a key together; `default` is for its own defaults.
 pub(super) fn cache_prefix(
-    given: &mut Given,
+    reader: &mut Reader,
     default: &'static str,
 ) -> Result<String, SettingsError> {
-    let prefix = given.take("SESSION_CACHE_KEY_PREFIX", |value| {
+    let prefix = reader.take("SESSION_CACHE_KEY_PREFIX", |value| {
         let fits = |text: &&str| text.len() <= 128 && !text.chars().any(char::is_control);
         text(value).filter(fits).map(str::to_owned)
     })?;
-    let version = given.take("SESSION_CACHE_VERSION", count)?.unwrap_or(1);
+    let version = reader.take("SESSION_CACHE_VERSION", count)?.unwrap_or(1);
     let engine = default.strip_prefix(":1:").unwrap_or(default);
     Ok(format!("{}:{version}:{engine}", prefix.unwrap_or_default()))
 }
 
 /// Redis or Memcached in front of a durable store.
-pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoice, SettingsError> {
-    let front = given.take(CACHE_URL, |value| {
+pub(super) fn cached(
+    reader: &mut Reader,
+    config: &mut Config,
+) -> Result<StoreChoice, SettingsError> {
+    let front = reader.take(CACHE_URL, |value| {
         address::parse(value, None).filter(|(kind, _)| fits(*kind, Some(Kind::Cache)))
     })?;
     let (kind, url) = front.ok_or(SettingsError::Missing {
@@ -297,16 +300,16 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
     let front = match kind {
         // What a cache loses is behind it.
         Kind::Redis => StoreChoice::Redis { url, replicas: None, near: None },
-        _ => memcached(given, config, url)?,
+        _ => memcached(reader, config, url)?,
     };
     let mut key_prefix = None;
     let back = if config.profile == Profile::Django {
-        key_prefix = Some(cache_prefix(given, sessile_core::DJANGO_CACHED_DB_PREFIX)?);
-        by_url(given, config, Some(Kind::Sql))?
-    } else if given.has("SESSION_FILE_DIR") {
-        file(given, config, None)?
+        key_prefix = Some(cache_prefix(reader, sessile_core::DJANGO_CACHED_DB_PREFIX)?);
+        by_url(reader, config, Some(Kind::Sql))?
+    } else if reader.has("SESSION_FILE_DIR") {
+        file(reader, config, None)?
     } else {
-        by_url(given, config, None)?
+        by_url(reader, config, None)?
     };
     if matches!(back, StoreChoice::Redis { .. } | StoreChoice::Memcached { .. }) {
         return Err(SettingsError::Contradiction {
@@ -320,16 +323,16 @@ pub(super) fn cached(given: &mut Given, config: &mut Config) -> Result<StoreChoi
 
 /// The store that sessions are moving away from.
 pub(super) fn old(
-    given: &mut Given,
+    reader: &mut Reader,
     config: &Config,
 ) -> Result<Option<StoreChoice>, SettingsError> {
-    let Some(url) = given
+    let Some(url) = reader
         .take(FROM, |value| address::parse(value, None).map(|(_, url)| url.expose().to_owned()))?
     else {
         return Ok(None);
     };
     // With all that its kind has as defaults in this profile.
-    let mut alone = Given::new(vec![(URL.to_owned(), SettingValue::Text(url))])?;
+    let mut alone = Reader::new(vec![(URL.to_owned(), SettingValue::Text(url))])?;
     let mut theirs = config.clone();
     theirs.stored_pickled = false;
     if config.profile == Profile::Django {

@@ -10,7 +10,7 @@ use crate::args::{Profile, StoreArgs};
 use crate::outcome::Failure;
 
 /// A store and the rules it is used by.
-pub(crate) struct Place {
+pub(crate) struct OpenStore {
     pub(crate) store: AnyStore,
     pub(crate) config: Config,
     /// Its address, without what may be secret.
@@ -83,7 +83,7 @@ impl Directions<'_> {
     }
 
     /// The store they lead to, opened, where there is one: nothing is made.
-    pub(crate) async fn open(&self) -> Result<Place, Failure> {
+    pub(crate) async fn open(&self) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
         if choice == StoreChoice::Memory {
             return Err(Failure::usage(
@@ -97,18 +97,18 @@ impl Directions<'_> {
     }
 
     /// The store they lead to, opened, and made if it is new.
-    pub(crate) async fn open_or_make(&self) -> Result<Place, Failure> {
+    pub(crate) async fn open_or_make(&self) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
         connect(config, choice).await
     }
 
     /// The store they lead to, opened; an empty one in memory stands for what would be new.
-    pub(crate) async fn open_unless_new(&self) -> Result<Place, Failure> {
+    pub(crate) async fn open_unless_new(&self) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
         match absent(&choice) {
             Some(_) => {
                 let store = AnyStore::new(MemoryStore::default());
-                Ok(Place { store, config, name: name(&choice) })
+                Ok(OpenStore { store, config, name: name(&choice) })
             }
             None => connect(config, choice).await,
         }
@@ -129,12 +129,12 @@ pub(crate) fn refused(option: &str, given: bool, error: &SettingsError) -> Failu
     }
 }
 
-async fn connect(config: Config, choice: StoreChoice) -> Result<Place, Failure> {
+async fn connect(config: Config, choice: StoreChoice) -> Result<OpenStore, Failure> {
     let name = name(&choice);
     let store = sessile_connect::connect_store(choice, &config)
         .await
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    Ok(Place { store, config, name })
+    Ok(OpenStore { store, config, name })
 }
 
 /// The file or folder of a store that would be made by opening it.

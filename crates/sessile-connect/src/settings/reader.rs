@@ -12,13 +12,13 @@ use sessile_formats::Value;
 use sessile_formats::flask_session::read_json;
 
 /// What was given and has not been looked at yet.
-pub(super) struct Given {
+pub(super) struct Reader {
     entries: Vec<(&'static Setting, SettingValue)>,
 }
 
 type Read<T> = Result<Option<T>, SettingsError>;
 
-impl Given {
+impl Reader {
     /// Refuses names there are not.
     pub(super) fn new(entries: Vec<(String, SettingValue)>) -> Result<Self, SettingsError> {
         let known = |(name, value): (String, SettingValue)| {
@@ -208,16 +208,16 @@ pub(super) fn list(value: &SettingValue, between: char) -> Option<Vec<String>> {
 }
 
 /// A cookie's domain, or that it has none.
-pub(super) fn domain(given: &mut Given, name: &str) -> Read<Option<String>> {
-    given.take(name, |value| match flag(value) {
+pub(super) fn domain(reader: &mut Reader, name: &str) -> Read<Option<String>> {
+    reader.take(name, |value| match flag(value) {
         Some(false) => Some(None),
         _ => text(value).map(|domain| Some(domain.to_owned())),
     })
 }
 
 /// A cookie's `SameSite`, or that it has none.
-pub(super) fn same_site(given: &mut Given, name: &str) -> Read<Option<SameSite>> {
-    given.take(name, |value| match flag(value) {
+pub(super) fn same_site(reader: &mut Reader, name: &str) -> Read<Option<SameSite>> {
+    reader.take(name, |value| match flag(value) {
         Some(false) => Some(None),
         _ => SameSite::parse(text(value)?.trim()).ok().map(Some),
     })
