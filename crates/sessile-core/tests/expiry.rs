@@ -64,6 +64,36 @@ fn native_sessions_say_what_will_be_stored_of_them() {
     assert_eq!(session.get_expiry_age(), Some(3600));
 }
 
+/// Every request of a visitor who comes each day for two months.
+#[test]
+fn r06_choosing_the_same_lifetime_again_prolongs_nothing() {
+    let choices: [fn(&sessile_core::Session); 3] = [
+        |session| session.set_permanent(true),
+        |session| session.set_expiry(Expiry::After(Duration::from_secs(20 * DAY as u64))),
+        |session| {
+            session.set_permanent(true);
+            session.set_expiry(Expiry::After(Duration::from_secs(20 * DAY as u64)));
+        },
+    ];
+    for (number, choose) in choices.into_iter().enumerate() {
+        let mut visit = Visit::new(Config::native());
+        let session = visit.open();
+        session.insert("began", 1);
+        choose(&session);
+        visit.close(&session);
+        for day in 1..60 {
+            let session = visit.later(DAY as u64).open();
+            assert_eq!(session.contains_key("began"), day < 30, "choice {number}, day {day}");
+            session.insert("day", day);
+            choose(&session);
+            visit.close(&session);
+            if day >= 30 {
+                break;
+            }
+        }
+    }
+}
+
 #[test]
 fn the_absolute_limit_counts_where_it_comes_first() {
     let mut config = Config::native();
