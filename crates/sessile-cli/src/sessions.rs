@@ -7,17 +7,20 @@ use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject, 
 use crate::args::{End, List};
 use crate::human;
 use crate::open_store::{Directions, OpenStore, no_list, wait_for};
-use crate::outcome::{Failure, print};
+use crate::outcome::{Failure, print, remark};
 use crate::progress::{Progress, counted};
 
 /// Entries asked for at a time.
 const PAGE: usize = 500;
 
+const UNREADABLE: &str =
+    "cannot be read: damaged, of another program, or of a newer release of sessile";
+
 pub(crate) fn list(options: &List) -> Result<(), Failure> {
     wait_for(async {
         let place = Directions::from(&options.place).open().await?;
         let subject = options.user.as_deref().map(subject).transpose()?;
-        let mut found = find(&place, subject.as_ref(), options.limit).await?;
+        let (mut found, unreadable) = find(&place, subject.as_ref(), options.limit).await?;
         let more = found.len() > options.limit;
         found.truncate(options.limit);
         let mut text = String::new();
@@ -38,7 +41,11 @@ pub(crate) fn list(options: &List) -> Result<(), Failure> {
                 ));
             }
         }
-        print(&text)
+        print(&text)?;
+        if unreadable > 0 {
+            remark(format!("{} {UNREADABLE}", counted(unreadable, "stored session")));
+        }
+        Ok(())
     })
 }
 
@@ -46,7 +53,7 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
     wait_for(async {
         let place = Directions::from(&options.place).open().await?;
         let failed = |error: StoreError| Failure::usage(format!("{}: {error}", place.name));
-        let mut ended = 0;
+        let (mut ended, mut unreadable) = (0, 0);
         if let Some(user) = &options.user {
             let subject = subject(user)?;
             let handle = match &options.session {
@@ -57,7 +64,7 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
                 ended = directory.delete_by_subject(&subject, None).await.map_err(failed)?;
             } else {
                 let engine = engine(&place)?;
-                for session in find(&place, Some(&subject), usize::MAX).await? {
+                for session in find(&place, Some(&subject), usize::MAX).await?.0 {
                     if handle.is_none_or(|handle| session.key.handle() == handle) {
                         end_session(&engine, &place.store, &session.key).await.map_err(failed)?;
                         ended += 1;
@@ -69,6 +76,7 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
             let (engine, mut after) = (engine(&place)?, None);
             loop {
                 let page = page(&place, after.as_ref()).await?;
+                unreadable += page.unreadable as u64;
                 for (key, _) in &page.entries {
                     end_session(&engine, &place.store, key).await.map_err(failed)?;
                     ended += 1;
@@ -81,7 +89,14 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
             }
             progress.end();
         }
-        print(&format!("{} ended\n", counted(ended as u64, "session")))
+        print(&format!("{} ended\n", counted(ended as u64, "session")))?;
+        match unreadable {
+            0 => Ok(()),
+            some => Err(Failure::refused(format!(
+                "{} {UNREADABLE}; this did not end them",
+                counted(some, "stored session")
+            ))),
+        }
     })
 }
 
@@ -91,28 +106,30 @@ struct Found {
     subject: Option<Subject>,
 }
 
-/// Live sessions, one more than `limit` if there are; of one user where one is named.
+/// Live sessions, one more than `limit` if there are; of one user where one is named. And how
+/// many entries cannot be read, of those looked at.
 async fn find(
     place: &OpenStore,
     subject: Option<&Subject>,
     limit: usize,
-) -> Result<Vec<Found>, Failure> {
+) -> Result<(Vec<Found>, u64), Failure> {
     let now = human::now();
     let live = |(_, record): &(StoreKey, Record)| !record.has_ended(now);
     if let (Some(subject), Some(directory)) = (subject, place.store.as_directory()) {
-        let entries = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
-        let found = entries.into_iter().filter(live).map(|(key, record)| {
+        let listed = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
+        let found = listed.sessions.into_iter().filter(live).map(|(key, record)| {
             let subject = record.subject.clone();
             Found { key, record, subject }
         });
-        return Ok(found.collect());
+        return Ok((found.collect(), listed.unreadable as u64));
     }
     // Whose a session is stands in its data, where the layout is another's.
     let engine = engine(place)?;
-    let mut found = Vec::new();
+    let (mut found, mut unreadable) = (Vec::new(), 0);
     let mut after = None;
     loop {
         let page = page(place, after.as_ref()).await?;
+        unreadable += page.unreadable as u64;
         for (key, record) in page.entries.into_iter().filter(live) {
             let theirs = record.subject.clone();
             let theirs = theirs.or_else(|| engine.subject_in(&engine.decode(&record.payload)?));
@@ -122,7 +139,7 @@ async fn find(
         }
         match page.next {
             Some(next) if found.len() <= limit => after = Some(next),
-            _ => return Ok(found),
+            _ => return Ok((found, unreadable)),
         }
     }
 }

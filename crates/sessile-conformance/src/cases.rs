@@ -8,9 +8,12 @@ pub mod concurrency;
 pub mod directory;
 pub mod ended;
 pub mod expiry;
+pub mod hostile_keys;
 pub mod operations;
 pub mod payloads;
 pub mod rotation;
+pub mod scanning;
+pub mod unreadable;
 
 use crate::{Open, Report, Suite};
 
@@ -72,6 +75,10 @@ macro_rules! every_case {
             directory::ending_a_users_sessions_reaches_one_that_changes_its_id
             directory::subjects_may_be_long_and_foreign
             directory::scanning_finds_every_session
+            hostile_keys::a_hostile_key_is_a_missing_one
+            hostile_keys::no_key_finds_the_session_of_another
+            scanning::what_stays_is_found_while_others_go
+            scanning::a_cursor_leads_on_though_its_page_is_gone
             cancellation::a_dropped_create_happened_or_not
             cancellation::a_dropped_update_happened_or_not
             cancellation::a_dropped_touch_happened_or_not

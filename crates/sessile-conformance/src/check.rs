@@ -98,6 +98,9 @@ pub(crate) fn live(entry: Option<Entry>, what: &str) -> Result<(Record, Version)
     match entry {
         Some(Entry::Live(record, version)) => Ok((record, version)),
         Some(Entry::Moved { .. }) => Err(Failure(format!("{what}: found a pointer, wanted live"))),
+        Some(Entry::Unreadable(why)) => {
+            Err(Failure(format!("{what}: found what cannot be read ({why}), wanted a live entry")))
+        }
         None => Err(Failure(format!("{what}: found nothing, wanted a live entry"))),
     }
 }

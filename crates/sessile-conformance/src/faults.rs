@@ -53,7 +53,7 @@ pub async fn is_live(store: &impl SessionStore, number: u32) -> Result<bool, Fai
             ensure!(found == record(PAYLOAD), "session {number} is there in part");
             Ok(true)
         }
-        Some(Entry::Moved { .. }) => Err(Failure(format!("session {number} is a pointer"))),
+        Some(other) => Err(Failure(format!("session {number} is {other:?}"))),
         None => Ok(false),
     }
 }

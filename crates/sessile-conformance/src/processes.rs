@@ -258,7 +258,7 @@ async fn check_listing(
     at_most: usize,
 ) -> Result<(), Failure> {
     let mut listed: Vec<_> =
-        directory.by_subject(user).await?.into_iter().map(|(key, _)| key).collect();
+        directory.by_subject(user).await?.sessions.into_iter().map(|(key, _)| key).collect();
     listed.sort();
     ensure!(listed.len() <= at_most, "{} sessions listed, {at_most} made", listed.len());
     let live = live_of(scan, user).await?;

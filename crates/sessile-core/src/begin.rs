@@ -90,8 +90,8 @@ impl Engine {
 
     /// Step two, continued: what the store's answer says.
     ///
-    /// An id that leads nowhere is not adopted: the session that comes of it,
-    /// if any, gets an id of its own.
+    /// An id that leads nowhere, or to what cannot be read, is not adopted: the
+    /// session that comes of it, if any, gets an id of its own.
     pub fn loaded(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Loaded {
         match self.reading(at, entry, now) {
             Reading::Live { origin, data } => Loaded::Ready(Opened {
@@ -108,12 +108,6 @@ impl Engine {
         self.fresh(Presented::Malformed, Some(EventKind::Rejected), now)
     }
 
-    /// A session for a visitor whose stored one cannot be read. That one is not
-    /// overwritten: what comes of this session gets an id of its own.
-    pub(crate) fn unreadable(&self, now: Timestamp) -> Opened {
-        self.fresh(Presented::Dead, Some(EventKind::Unreadable), now)
-    }
-
     /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
     pub fn anonymous(&self, now: Timestamp) -> Session {
         self.fresh(Presented::Dead, None, now).session
@@ -122,6 +116,7 @@ impl Engine {
     pub(crate) fn reading(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Reading {
         let (record, version) = match entry {
             None => return Reading::Nothing(EventKind::Unknown),
+            Some(Entry::Unreadable(_)) => return Reading::Nothing(EventKind::Unreadable),
             Some(Entry::Moved { to, until }) => {
                 return match at.follow(to).filter(|_| now < until) {
                     Some(next) => Reading::Follow(next),

@@ -18,7 +18,7 @@ use crate::event::{Event, EventKind};
 use crate::session::{Lookup, Origin, Presented, Rotation, Session};
 use crate::settle::{Plan, StoreOp};
 use crate::store::{
-    CreateOutcome, Record, SessionStore, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
 };
 use crate::transport::Told;
 use sessile_formats::Timestamp;
@@ -83,14 +83,11 @@ pub async fn open<S: SessionStore>(
         Begun::Load(at) => at,
     };
     loop {
-        let found = store.load(&at.key).await;
-        if let Err(error) = &found
-            && error.kind() == StoreErrorKind::BadEntry
-        {
-            tracing::warn!(%error, "a stored session cannot be read; its visitor starts anew");
-            return Ok(ready(engine.unreadable(now), world));
+        let found = store.load(&at.key).await?;
+        if let Some(Entry::Unreadable(why)) = &found {
+            tracing::warn!(%why, "a stored session cannot be read; its visitor starts anew");
         }
-        match engine.loaded(at, found?, now) {
+        match engine.loaded(at, found, now) {
             Loaded::Ready(opened) => return Ok(ready(opened, world)),
             Loaded::Follow(to) => at = to,
         }

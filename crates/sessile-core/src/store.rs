@@ -17,6 +17,7 @@ mod dual;
 mod error;
 pub mod key_value;
 mod layout;
+mod listing;
 mod memory;
 mod none;
 mod record;
@@ -36,6 +37,7 @@ pub use diagnose::{Diagnose, Finding, Level};
 pub use dual::{Dual, DualOptions};
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
+pub use listing::{Listing, Unreadable};
 pub use memory::{AtBound, MemoryStore};
 pub use none::NoStore;
 pub use record::Record;
@@ -73,6 +75,12 @@ pub enum Entry {
         /// The end of the grace period.
         until: Timestamp,
     },
+    /// Something is stored there that is not what this layout writes: damaged,
+    /// planted, or from a newer release. Its visitor is taken for a new one. To
+    /// every write it is gone, except that `create` meets it as
+    /// [`Exists`](CreateOutcome::Exists), so that nothing overwrites it; `delete`
+    /// removes it.
+    Unreadable(Unreadable),
 }
 
 /// The outcome of [`SessionStore::create`].
@@ -106,12 +114,19 @@ pub enum TouchOutcome {
 
 /// A backend for sessions.
 ///
+/// A key comes out of a visitor's cookie, so it may be one that this layout cannot
+/// hold: too long, of characters that the layout or its character set has not, or a
+/// foreign key in our own layout. There is no session under such a key. `load` answers `None`,
+/// `update`, `touch` and `replace` of it answer `Gone`, `delete` has nothing to do. `create` under
+/// it, and `replace` to it, fail with
+/// [`Unrepresentable`](StoreErrorKind::Unrepresentable).
+///
 /// Futures are cancelled by dropping them: at every await a write has either
 /// happened whole or not at all.
 ///
 /// # Errors
 ///
-/// A [`StoreError`] means the backend failed, never that a session is missing.
+/// A [`StoreError`] means the backend failed, never that a session is missing or cannot be read.
 pub trait SessionStore: Send + Sync + 'static {
     /// The entry under `key`, or `None`. An expired entry may be returned or not.
     fn load(
@@ -200,10 +215,9 @@ pub trait Sweep: Send + Sync {
 /// Listing and ending a user's sessions.
 pub trait Directory: Send + Sync {
     /// The live entries of one user, newest first, expired ones possibly among them.
-    fn by_subject<'a>(
-        &'a self,
-        subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>>;
+    /// Those that cannot be read are counted.
+    fn by_subject<'a>(&'a self, subject: &'a Subject)
+    -> BoxFuture<'a, Result<Listing, StoreError>>;
 
     /// Deletes every session of one user except `keep`; how many it deleted.
     fn delete_by_subject<'a>(

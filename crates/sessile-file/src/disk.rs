@@ -6,10 +6,11 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::Durability;
-use crate::error::{bad_entry, failed, on_read, on_write};
+use crate::error::{NotRead, apart, failed, on_open, on_read, on_write};
 
 /// The largest file that is read or written: a payload of 64 MiB and what is around it.
 const MAX_BYTES: u64 = (64 << 20) + (64 << 10);
@@ -27,20 +28,20 @@ fn options() -> OpenOptions {
 
 /// A file that only we can have put there: not a link, a device, a FIFO, nor
 /// another name of some other file.
-fn regular(file: &File) -> Result<u64, StoreError> {
+fn regular(file: &File) -> Result<u64, NotRead> {
     let meta = file.metadata().map_err(on_read)?;
     #[cfg(unix)]
     let alone = std::os::unix::fs::MetadataExt::nlink(&meta) <= 1; // 0: replaced just now
     #[cfg(not(unix))]
     let alone = true;
     if !meta.is_file() || !alone {
-        return Err(bad_entry("something else lies where a session should"));
+        return Err(Unreadable::new("something else lies where a session should").into());
     }
     Ok(meta.len())
 }
 
 /// The file's content; `None` when there is none.
-pub(crate) fn read(path: &Path) -> Result<Option<Bytes>, StoreError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Bytes>, NotRead> {
     let Some((file, length)) = open(path)? else { return Ok(None) };
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.take(MAX_BYTES).read_to_end(&mut content).map_err(on_read)?;
@@ -48,7 +49,7 @@ pub(crate) fn read(path: &Path) -> Result<Option<Bytes>, StoreError> {
 }
 
 /// The file's content and when it was last written; `None` when there is none.
-pub(crate) fn read_dated(path: &Path) -> Result<Option<(Bytes, SystemTime)>, StoreError> {
+pub(crate) fn read_dated(path: &Path) -> Result<Option<(Bytes, SystemTime)>, NotRead> {
     let Some((file, length)) = open(path)? else { return Ok(None) };
     let modified = file.metadata().and_then(|meta| meta.modified()).map_err(on_read)?;
     let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
@@ -57,22 +58,22 @@ pub(crate) fn read_dated(path: &Path) -> Result<Option<(Bytes, SystemTime)>, Sto
 }
 
 /// The file's first bytes, `N` of them or fewer.
-pub(crate) fn read_head<const N: usize>(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn read_head<const N: usize>(path: &Path) -> Result<Option<Vec<u8>>, NotRead> {
     let Some((file, _)) = open(path)? else { return Ok(None) };
     let mut head = Vec::with_capacity(N);
     file.take(N as u64).read_to_end(&mut head).map_err(on_read)?;
     Ok(Some(head))
 }
 
-fn open(path: &Path) -> Result<Option<(File, u64)>, StoreError> {
+fn open(path: &Path) -> Result<Option<(File, u64)>, NotRead> {
     let file = match options().read(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(on_read(error)),
+        Err(error) => return Err(on_open(path, error)),
     };
     let length = regular(&file)?;
     if length > MAX_BYTES {
-        return Err(bad_entry("a session's file is larger than any session"));
+        return Err(Unreadable::new("a session's file is larger than any session").into());
     }
     Ok(Some((file, length)))
 }
@@ -259,7 +260,8 @@ pub(crate) fn set_modified(
 
 fn open_writable(path: &Path) -> Result<Option<File>, StoreError> {
     match options().write(true).open(path) {
-        Ok(file) => regular(&file).map(|_| Some(file)),
+        // It was read just before; what has come there since is nobody's session.
+        Ok(file) => Ok(apart(regular(&file).map(Some))?.and_then(Result::ok).map(|_| file)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(on_write(error)),
     }

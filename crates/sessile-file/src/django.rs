@@ -84,11 +84,15 @@ fn system_time(millis: i64) -> SystemTime {
     time.unwrap_or(UNIX_EPOCH)
 }
 
-/// The name of a key's file; `None` for what Django's engine takes for no key:
-/// anything but `a-z0-9` might lead elsewhere.
+/// Longer names no file system of today takes.
+const LONGEST_NAME: usize = 255;
+
+/// The name of a key's file; `None` for what Django's engine takes for no key
+/// (anything but `a-z0-9` might lead elsewhere), and where no file can have such a name.
 pub(crate) fn file_name(cookie_name: &str, key: &StoreKey) -> Option<String> {
     let key = std::str::from_utf8(key.as_bytes()).ok().filter(|_| key.hash().is_none())?;
-    is_key(key).then(|| format!("{cookie_name}{key}"))
+    let fits = is_key(key) && cookie_name.len() + key.len() <= LONGEST_NAME;
+    fits.then(|| format!("{cookie_name}{key}"))
 }
 
 /// The key of a file of this name.

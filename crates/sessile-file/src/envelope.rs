@@ -11,11 +11,9 @@
 
 use bytes::{Buf as _, Bytes};
 use sessile_core::native::{DecodeError, decode_entry, encode_live, encode_moved};
-use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{StoreError, StoreKey, Timestamp};
+use sessile_core::store::{Entry, Record, Unreadable, Version};
+use sessile_core::{StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};
-
-use crate::error::{bad_entry, failed};
 
 const MAGIC: [u8; 3] = *b"SsF";
 const VERSION: u8 = 1;
@@ -85,16 +83,16 @@ pub(crate) fn end_of(head: &[u8]) -> Option<Timestamp> {
 ///
 /// # Errors
 ///
-/// [`BadEntry`](sessile_core::StoreErrorKind::BadEntry) when anything differs from what was written.
-pub(crate) fn open(mut file: Bytes) -> Result<(StoreKey, Content), StoreError> {
-    let cut_off = || bad_entry("a session's file is cut off or not ours");
+/// [`Unreadable`] when anything differs from what was written.
+pub(crate) fn open(mut file: Bytes) -> Result<(StoreKey, Content), Unreadable> {
+    let cut_off = || Unreadable::new("a session's file is cut off or not ours");
     let version = *file.strip_prefix(&MAGIC).and_then(<[u8]>::first).ok_or_else(cut_off)?;
     if version > VERSION {
         return Err(newer());
     }
     let (head, checked) = file.split_at_checked(CHECKED_FROM).ok_or_else(cut_off)?;
     if version != VERSION || head.get(4..) != Sha256::digest(checked).get(..16) {
-        return Err(bad_entry("a session's file was altered"));
+        return Err(Unreadable::new("a session's file was altered"));
     }
     let rest = checked.get(8..).ok_or_else(cut_off)?;
     let ([kind, low, high], rest) = rest.split_first_chunk().ok_or_else(cut_off)?;
@@ -108,13 +106,16 @@ pub(crate) fn open(mut file: Bytes) -> Result<(StoreKey, Content), StoreError> {
     let content = match decode_entry(file) {
         Ok(Entry::Live(record, Version::Number(version))) => Content::Live(record, version),
         Ok(Entry::Moved { to, until }) => Content::Moved { to, until },
-        Ok(Entry::Live(_, Version::Bytes(_))) => return Err(bad_entry("a version is no number")),
+        Ok(Entry::Live(_, Version::Bytes(_))) => {
+            return Err(Unreadable::new("a version is no number"));
+        }
+        Ok(Entry::Unreadable(why)) => return Err(why),
         Err(DecodeError::Newer) => return Err(newer()),
-        Err(_) => return Err(bad_entry("a session's record cannot be read")),
+        Err(_) => return Err(Unreadable::new("a session's record cannot be read")),
     };
     Ok((key, content))
 }
 
-fn newer() -> StoreError {
-    failed(sessile_core::StoreErrorKind::BadEntry, "a newer release wrote a session; upgrade")
+fn newer() -> Unreadable {
+    Unreadable::new("a newer release wrote a session; upgrade")
 }

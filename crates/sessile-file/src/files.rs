@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sessile_core::store::{
-    CreateOutcome, Entry, Finding, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Entry, Finding, Page, Record, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
@@ -100,7 +100,7 @@ impl AnyFiles {
         &self,
         after: Option<&StoreKey>,
         limit: usize,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    ) -> Result<Page, StoreError> {
         match self {
             Self::Native(files) => files.iterate(after, limit),
             Self::Foreign(files) => files.iterate(after, limit),

@@ -53,6 +53,11 @@ impl Name {
     pub(crate) fn is_hash(&self) -> bool {
         !self.text.starts_with('t')
     }
+
+    /// The key of a hash's name.
+    pub(crate) fn hash(&self) -> Option<StoreKey> {
+        StoreKey::from_name(format!("h:{}", self.text).as_bytes())
+    }
 }
 
 pub(crate) fn lock_of(first: u8) -> usize {

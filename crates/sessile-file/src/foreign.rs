@@ -11,7 +11,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use sessile_core::store::{
-    CreateOutcome, Entry, Finding, Layout, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Cursor, Entry, Finding, Layout, Listing, Page, Record, TouchOutcome, Unreadable,
+    Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
@@ -20,7 +21,7 @@ use crate::count::Count;
 use crate::diagnose::Place;
 use crate::disk::{self, Exchanged, Written};
 use crate::django::{self, Ends};
-use crate::error::{bad_entry, failed};
+use crate::error::{NotRead, Read, apart, failed};
 use crate::folder::{lock_of, lock_of_new};
 use crate::foreign_folder::ForeignFolder;
 use crate::lock::{self, Lock};
@@ -96,11 +97,11 @@ impl Foreign {
 
     fn name_to_write(&self, key: &StoreKey) -> Result<String, StoreError> {
         let no_key =
-            || failed(StoreErrorKind::Unsupported, "a key that Django's files cannot have");
+            || failed(StoreErrorKind::Unrepresentable, "a key that Django's files cannot have");
         self.names(key).into_iter().next().ok_or_else(no_key)
     }
 
-    fn open(&self, name: &str) -> Result<Option<Found>, StoreError> {
+    fn open(&self, name: &str) -> Result<Option<Found>, NotRead> {
         let Some((content, modified)) = disk::read_dated(&self.folder.file(name))? else {
             return Ok(None);
         };
@@ -110,7 +111,7 @@ impl Foreign {
                 (content.clone(), end, true)
             }
             _ => {
-                let strange = || bad_entry("a file that cachelib did not write");
+                let strange = || Unreadable::new("a file that cachelib did not write");
                 let decoded = cachelib::decode(&content).ok_or_else(strange)?;
                 let payload = content.slice_ref(decoded.pickle);
                 (payload, decoded.end, decoded.is_current)
@@ -119,11 +120,13 @@ impl Foreign {
         Ok(Some(Found { name: name.to_owned(), content, payload, end, is_current }))
     }
 
-    fn find(&self, key: &StoreKey) -> Result<Option<Found>, StoreError> {
+    fn find(&self, key: &StoreKey) -> Result<Read<Found>, StoreError> {
         for (at, name) in self.names(key).iter().enumerate() {
-            if let Some(found) = self.open(name)? {
-                let is_current = found.is_current && at == 0;
-                return Ok(Some(Found { is_current, ..found }));
+            if let Some(read) = apart(self.open(name))? {
+                return Ok(Some(read.map(|found| {
+                    let is_current = found.is_current && at == 0;
+                    Found { is_current, ..found }
+                })));
             }
         }
         self.folder.is_there()?;
@@ -191,8 +194,10 @@ impl Foreign {
     }
 
     pub(crate) fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        let found = self.find(key)?;
-        Ok(found.map(|found| Entry::Live(found.record(), Version::Bytes(found.payload))))
+        Ok(self.find(key)?.map(|read| match read {
+            Ok(found) => Entry::Live(found.record(), Version::Bytes(found.payload)),
+            Err(why) => Entry::Unreadable(why),
+        }))
     }
 
     pub(crate) fn create(
@@ -222,7 +227,7 @@ impl Foreign {
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
         let _lock = self.lock(Self::lock_of(key))?;
-        let Some(found) = self.find(key)? else { return Ok(WriteOutcome::Gone) };
+        let Some(Ok(found)) = self.find(key)? else { return Ok(WriteOutcome::Gone) };
         if !found.is_version(expected) {
             return Ok(WriteOutcome::Conflict);
         }
@@ -241,7 +246,7 @@ impl Foreign {
         idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
         let _lock = self.lock(Self::lock_of(key))?;
-        let Some(found) = self.find(key)? else { return Ok(TouchOutcome::Gone) };
+        let Some(Ok(found)) = self.find(key)? else { return Ok(TouchOutcome::Gone) };
         if found.passed(seen) {
             return Ok(TouchOutcome::Gone);
         }
@@ -280,7 +285,7 @@ impl Foreign {
         // Always in the same order, or two rotations could wait for each other.
         let _first = self.lock(old.min(new))?;
         let _second = if old == new { None } else { Some(self.lock(old.max(new))?) };
-        let Some(found) = self.find(old_key)? else { return Ok(WriteOutcome::Gone) };
+        let Some(Ok(found)) = self.find(old_key)? else { return Ok(WriteOutcome::Gone) };
         if !found.is_version(expected) || self.is_taken(new_key) {
             return Ok(WriteOutcome::Conflict);
         }
@@ -368,7 +373,7 @@ impl Foreign {
         &self,
         after: Option<&StoreKey>,
         limit: usize,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    ) -> Result<Page, StoreError> {
         self.folder.is_there()?;
         let cookie_name = &self.options.cookie_name;
         let names = disk::names(&self.folder.root)?;
@@ -376,19 +381,16 @@ impl Foreign {
             names.iter().filter_map(|name| django::key_of(cookie_name, name)).collect();
         keys.retain(|key| after.is_none_or(|after| key > after));
         keys.sort_unstable();
-        let mut page = Vec::new();
+        let more = keys.len() > limit.max(1);
+        keys.truncate(limit.max(1));
+        let next = keys.last().filter(|_| more).map(Cursor::after_key);
+        let mut listing = Listing::default();
         for key in keys {
-            if page.len() >= limit {
-                break;
-            }
-            match self.find(&key) {
-                Ok(Some(found)) => page.push((key, found.record())),
-                Ok(None) => {}
-                Err(error) if error.kind() == StoreErrorKind::BadEntry => {}
-                Err(error) => return Err(error),
+            if let Some(read) = self.find(&key)? {
+                listing.push(read.map(|found| (key, found.record())));
             }
         }
-        Ok(page)
+        Ok(Page::of(listing, next))
     }
 }
 

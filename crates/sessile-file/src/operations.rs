@@ -1,17 +1,17 @@
 //! The operations, as one thread does them. They wait for locks and the disk.
 
-use std::cmp::Reverse;
 use std::hash::RandomState;
 use std::time::Instant;
 
 use sessile_core::store::{
-    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+    CreateOutcome, Cursor, Entry, Listing, Page, Record, TouchOutcome, Unreadable, Version,
+    WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::disk;
 use crate::envelope::{self, Content, HEAD};
-use crate::error::{bad_entry, failed};
+use crate::error::{NotRead, Read, apart, failed};
 use crate::folder::{Folder, Name, lock_of_new};
 use crate::lock::{self, Lock};
 use crate::options::Options;
@@ -33,20 +33,20 @@ impl Files {
         lock::take(&self.folder.lock(number), Instant::now() + self.options.lock_timeout)
     }
 
-    fn read(&self, name: &Name) -> Result<Option<(StoreKey, Content)>, StoreError> {
+    fn read(&self, name: &Name) -> Result<Option<(StoreKey, Content)>, NotRead> {
         let Some(file) = disk::read(&self.folder.session(name))? else {
             self.folder.is_there()?;
             return Ok(None);
         };
         let (key, content) = envelope::open(file)?;
         if Name::of(&key) != *name {
-            return Err(bad_entry("a session's file lies under another's name"));
+            return Err(Unreadable::new("a session's file lies under another's name").into());
         }
         Ok(Some((key, content)))
     }
 
-    fn content(&self, name: &Name) -> Result<Option<Content>, StoreError> {
-        Ok(self.read(name)?.map(|(_, content)| content))
+    fn content(&self, name: &Name) -> Result<Read<Content>, StoreError> {
+        apart(self.read(name).map(|read| read.map(|(_, content)| content)))
     }
 
     /// Puts the file in place, and makes that last.
@@ -86,7 +86,8 @@ impl Files {
     }
 
     pub(crate) fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        Ok(self.content(&Name::of(key))?.map(Content::into_entry))
+        let read = self.content(&Name::of(key))?;
+        Ok(read.map(|read| read.map_or_else(Entry::Unreadable, Content::into_entry)))
     }
 
     pub(crate) fn create(
@@ -119,8 +120,8 @@ impl Files {
         let name = Name::of(key);
         let _lock = self.lock(name.lock)?;
         let (before, version) = match self.content(&name)? {
-            Some(Content::Live(before, version)) => (before, version),
-            Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
+            Some(Ok(Content::Live(before, version))) => (before, version),
+            Some(Ok(Content::Moved { .. }) | Err(_)) | None => return Ok(WriteOutcome::Gone),
         };
         if *expected != Version::Number(version) {
             return Ok(WriteOutcome::Conflict);
@@ -139,7 +140,7 @@ impl Files {
     ) -> Result<TouchOutcome, StoreError> {
         let name = Name::of(key);
         let _lock = self.lock(name.lock)?;
-        let Some(Content::Live(mut record, version)) = self.content(&name)? else {
+        let Some(Ok(Content::Live(mut record, version))) = self.content(&name)? else {
             return Ok(TouchOutcome::Gone);
         };
         if record.has_ended(seen) {
@@ -168,8 +169,8 @@ impl Files {
         let _second =
             if old.lock == new.lock { None } else { Some(self.lock(old.lock.max(new.lock))?) };
         let (before, version) = match self.content(&old)? {
-            Some(Content::Live(before, version)) => (before, version),
-            Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
+            Some(Ok(Content::Live(before, version))) => (before, version),
+            Some(Ok(Content::Moved { .. }) | Err(_)) | None => return Ok(WriteOutcome::Gone),
         };
         if *expected != Version::Number(version) || self.is_taken(&new) {
             return Ok(WriteOutcome::Conflict);
@@ -198,9 +199,8 @@ impl Files {
         let name = Name::of(key);
         let _lock = self.lock(name.lock)?;
         // What cannot be read can still be removed.
-        let subject = match self.content(&name) {
-            Ok(Some(Content::Live(record, _))) => record.subject,
-            Err(error) if error.kind() == StoreErrorKind::Unavailable => return Err(error),
+        let subject = match self.content(&name)? {
+            Some(Ok(Content::Live(record, _))) => record.subject,
             _ => None,
         };
         self.remove(&name, subject.as_ref())?;
@@ -240,7 +240,7 @@ impl Files {
                 continue;
             }
             let _lock = self.lock(name.lock)?;
-            let Ok(Some(content)) = self.content(&name) else { continue };
+            let Ok(Some(Ok(content))) = self.content(&name) else { continue };
             if content.passed(now) {
                 let subject = match content {
                     Content::Live(record, _) => record.subject,
@@ -253,15 +253,17 @@ impl Files {
     }
 
     /// The user's live sessions; names that lead to none are dropped.
-    fn listed(&self, subject: &Subject) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    pub(crate) fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
         self.folder.is_there()?;
-        let mut found = Vec::new();
+        let mut found = Listing::default();
         for name in self.names_of(subject)? {
-            if let Some((key, record)) = self.live(&name)?
-                && record.subject.as_ref() == Some(subject)
-            {
-                found.push((key, record));
-                continue;
+            match self.live(&name)? {
+                Some(Ok((_, record))) if record.subject.as_ref() != Some(subject) => {}
+                Some(theirs) => {
+                    found.push(theirs);
+                    continue;
+                }
+                None => {}
             }
             // A writer that is just making it holds the lock.
             if let Some(_lock) = lock::try_take(&self.folder.lock(name.lock))?
@@ -270,7 +272,7 @@ impl Files {
                 self.unlist(subject, &name);
             }
         }
-        Ok(found)
+        Ok(found.newest_first())
     }
 
     fn names_of(&self, subject: &Subject) -> Result<impl Iterator<Item = Name>, StoreError> {
@@ -280,21 +282,11 @@ impl Files {
 
     /// Whether it is the user's, or cannot be read but is listed as theirs.
     fn may_belong(&self, name: &Name, subject: &Subject) -> Result<bool, StoreError> {
-        match self.content(name) {
-            Ok(Some(Content::Live(record, _))) => Ok(record.subject.as_ref() == Some(subject)),
-            Ok(_) => Ok(false),
-            Err(error) if error.kind() == StoreErrorKind::BadEntry => Ok(true),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) fn by_subject(
-        &self,
-        subject: &Subject,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
-        let mut found = self.listed(subject)?;
-        found.sort_by_key(|(_, record)| Reverse(record.created));
-        Ok(found)
+        Ok(match self.content(name)? {
+            Some(Ok(Content::Live(record, _))) => record.subject.as_ref() == Some(subject),
+            Some(Err(_)) => true,
+            Some(Ok(Content::Moved { .. })) | None => false,
+        })
     }
 
     pub(crate) fn delete_by_subject(
@@ -327,48 +319,59 @@ impl Files {
         &self,
         after: Option<&StoreKey>,
         limit: usize,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    ) -> Result<Page, StoreError> {
         let (mut hashes, texts): (Vec<_>, Vec<_>) =
             self.folder.session_names()?.into_iter().partition(Name::is_hash);
-        let mut page = Vec::new();
+        let (mut listing, mut looked) = (Listing::default(), 0);
         // Names of hashes are in key order; what follows text keys is only text.
         let after_hash = after.filter(|key| key.hash().is_some()).map(Name::of);
         if after.is_none_or(|key| key.hash().is_some()) {
             hashes.retain(|name| after_hash.as_ref().is_none_or(|after| name > after));
             hashes.sort_unstable();
             for name in hashes {
-                if page.len() >= limit {
-                    return Ok(page);
+                self.live(&name)?.into_iter().for_each(|read| listing.push(read));
+                looked += 1;
+                if looked >= limit.max(1)
+                    && let Some(key) = name.hash()
+                {
+                    return Ok(Page::of(listing, Some(Cursor::after_key(&key))));
                 }
-                page.extend(self.live(&name)?);
             }
         }
-        let mut rest = Vec::new();
+        let (mut rest, mut unreadable) = (Vec::new(), 0);
         for name in texts {
-            rest.extend(self.live(&name)?);
+            match self.live(&name)? {
+                Some(Ok(session)) => rest.push(session),
+                Some(Err(_)) => unreadable += 1,
+                None => {}
+            }
         }
         rest.retain(|(key, _)| after.is_none_or(|after| key > after));
         rest.sort_by(|(one, _), (other, _)| one.cmp(other));
-        page.extend(rest);
-        page.truncate(limit);
-        Ok(page)
+        let more = rest.len() > limit.max(1) - looked;
+        rest.truncate(limit.max(1) - looked);
+        let next = rest.last().filter(|_| more).map(|(key, _)| Cursor::after_key(key));
+        listing.sessions.extend(rest);
+        if !more {
+            // Their keys are in what cannot be read, so their place is at the end.
+            listing.unreadable += unreadable;
+        }
+        Ok(Page::of(listing, next))
     }
 
-    /// A session that cannot be read is none that can be used, and must not
-    /// keep the others from being listed.
-    fn live(&self, name: &Name) -> Result<Option<(StoreKey, Record)>, StoreError> {
-        match self.read(name) {
-            Ok(Some((key, Content::Live(record, _)))) => Ok(Some((key, record))),
-            Ok(_) => Ok(None),
-            Err(error) if error.kind() == StoreErrorKind::BadEntry => Ok(None),
-            Err(error) => Err(error),
-        }
+    /// The session in a file; a pointer is none.
+    fn live(&self, name: &Name) -> Result<Read<(StoreKey, Record)>, StoreError> {
+        Ok(apart(self.read(name))?.and_then(|read| match read {
+            Ok((key, Content::Live(record, _))) => Some(Ok((key, record))),
+            Ok((_, Content::Moved { .. })) => None,
+            Err(why) => Some(Err(why)),
+        }))
     }
 }
 
 fn bounded(key: &StoreKey) -> Result<(), StoreError> {
     if key.as_bytes().len() > MAX_KEY {
-        return Err(failed(StoreErrorKind::TooLarge, "a key of over 4096 bytes"));
+        return Err(failed(StoreErrorKind::Unrepresentable, "a key of over 4096 bytes"));
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
-    Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
+    Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -203,7 +203,7 @@ impl Directory for FileStore {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         let subject = subject.clone();
         Box::pin(self.read(move |files| files.native()?.by_subject(&subject)))
     }
@@ -227,8 +227,7 @@ impl Scan for FileStore {
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let after = after.map(|cursor| cursor.key("file")).transpose()?;
-            let entries = self.read(move |files| files.iterate(after.as_ref(), limit)).await?;
-            Ok(Page::in_key_order(entries, limit))
+            self.read(move |files| files.iterate(after.as_ref(), limit)).await
         })
     }
 }

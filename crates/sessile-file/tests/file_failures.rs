@@ -12,7 +12,7 @@ use sessile_conformance::faults::{
     FOLDER, PAYLOAD, User, create, fill, is_live, key, record, run_apart,
 };
 use sessile_conformance::{not_run, small_disk};
-use sessile_core::store::{CreateOutcome, Version, WriteOutcome};
+use sessile_core::store::{CreateOutcome, Entry, TouchOutcome, Version, WriteOutcome};
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
@@ -191,27 +191,25 @@ async fn f16_what_is_no_file_of_ours_is_refused_and_never_waited_for() {
     assert!(Command::new("mkfifo").arg(file_of(&root, 4)).status().unwrap().success());
     symlink("/dev/zero", file_of(&root, 5)).unwrap();
     fs::copy(&outside, file_of(&root, 6)).unwrap(); // another session's content
-    let bad_entry = Some(StoreErrorKind::BadEntry);
     let before = fs::read(&outside).unwrap();
     for number in 1..=6 {
         let key = key(number);
-        assert_eq!(kind(store.load(&key).await), bad_entry, "load {number}");
+        let found = store.load(&key).await.unwrap();
+        assert!(matches!(found, Some(Entry::Unreadable(_))), "load {number}: {found:?}");
         let version = Version::Number(1);
-        let update = store.update(&key, &record(1), &version).await;
-        assert_eq!(kind(update), bad_entry, "update {number}");
-        assert_eq!(
-            kind(store.touch(&key, Timestamp::MAX, None).await),
-            bad_entry,
-            "touch {number}"
-        );
+        let update = store.update(&key, &record(1), &version).await.unwrap();
+        assert_eq!(update, WriteOutcome::Gone, "update {number}");
+        let touch = store.touch(&key, Timestamp::MAX, None).await.unwrap();
+        assert_eq!(touch, TouchOutcome::Gone, "touch {number}");
         let replace = store.replace(&key, &version, &key_beside(number), &record(1), None).await;
-        assert_eq!(kind(replace), bad_entry, "replace {number}");
+        assert_eq!(replace.unwrap(), WriteOutcome::Gone, "replace {number}");
         let made = store.create(&key, &record(1)).await.unwrap();
         assert_eq!(made, CreateOutcome::Exists, "create {number}");
     }
     assert_eq!(sweep(&store).await, 0);
-    let listed = store.as_scan().unwrap().scan(None, 100).await.unwrap().entries;
-    assert_eq!(listed.len(), 1, "the session among them is listed all the same");
+    let listed = store.as_scan().unwrap().scan(None, 100).await.unwrap();
+    assert_eq!(listed.entries.len(), 1, "the session among them is listed all the same");
+    assert_eq!(listed.unreadable, 6);
     for number in 1..=6 {
         store.delete(&key(number)).await.unwrap();
     }
@@ -240,9 +238,10 @@ async fn f23_altered_cut_off_and_newer_files_are_refused_and_left_alone() {
     bad.push(b"SsF\x02 from a release to come".to_vec());
     for content in bad {
         fs::write(file_of(&root, 1), &content).unwrap();
-        let bad_entry = Some(StoreErrorKind::BadEntry);
-        assert_eq!(kind(store.load(&key(1)).await), bad_entry, "{} bytes", content.len());
-        assert_eq!(kind(store.update(&key(1), &record(1), &version).await), bad_entry);
+        let found = store.load(&key(1)).await.unwrap();
+        assert!(matches!(found, Some(Entry::Unreadable(_))), "{} bytes", content.len());
+        let update = store.update(&key(1), &record(1), &version).await.unwrap();
+        assert_eq!(update, WriteOutcome::Gone);
         assert!(fs::read(file_of(&root, 1)).unwrap() == content, "a refused file was overwritten");
     }
     fs::write(file_of(&root, 1), good).unwrap();
@@ -329,11 +328,11 @@ async fn f28_a_name_without_its_session_is_dropped_when_the_user_is_listed() {
     // As when a process was killed after the name and before the session.
     fs::write(of_user.join(key(2).to_text()), "").unwrap();
     let directory = store.as_directory().unwrap();
-    assert_eq!(directory.by_subject(&subject).await.unwrap().len(), 1);
+    assert_eq!(directory.by_subject(&subject).await.unwrap().sessions.len(), 1);
     assert!(!of_user.join(key(2).to_text()).exists());
     // A session that cannot be read is still its user's to end.
     fs::write(file_of(&root, 1), "damaged").unwrap();
-    assert!(directory.by_subject(&subject).await.unwrap().is_empty());
+    assert!(directory.by_subject(&subject).await.unwrap().sessions.is_empty());
     assert_eq!(directory.delete_by_subject(&subject, None).await.unwrap(), 1);
     assert!(files_in(&root).is_empty() && !of_user.exists());
 }
@@ -398,7 +397,7 @@ async fn hostile_ids_stay_inside_the_folder() {
     assert_eq!(listed.len(), 7);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
     let long = StoreKey::from_text("x".repeat(5000));
-    assert_eq!(kind(store.create(&long, &record(1)).await), Some(StoreErrorKind::TooLarge));
+    assert_eq!(kind(store.create(&long, &record(1)).await), Some(StoreErrorKind::Unrepresentable));
 }
 
 /// As `strace` sees it: the new file and its content, the disk, the old one's place, the folder.

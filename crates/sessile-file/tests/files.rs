@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use sessile_conformance::processes::{Workers, work};
-use sessile_conformance::{Capabilities, Failure, Open, Suite, passed, store_tests};
-use sessile_core::StoreError;
+use sessile_conformance::{Capabilities, Failure, Keys, Open, Suite, passed, store_tests};
+use sessile_core::store::Layout;
+use sessile_core::{StoreError, StoreKey};
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
 
@@ -24,8 +28,6 @@ fn files() -> impl Open {
 store_tests!(files(), Capabilities::all());
 
 mod with_foreign_keys {
-    use sessile_conformance::Keys;
-
     use super::*;
 
     store_tests!(files(), Capabilities { keys: Keys::Text("session:"), ..Capabilities::all() });
@@ -47,8 +49,6 @@ fn foreign() -> Capabilities {
 mod with_cachelibs_files {
     use std::time::Duration;
 
-    use sessile_conformance::Keys;
-    use sessile_core::store::Layout;
     use sessile_file::CachelibNames;
 
     use super::*;
@@ -85,8 +85,6 @@ mod with_cachelibs_files {
 }
 
 mod with_djangos_files {
-    use sessile_conformance::Keys;
-    use sessile_core::store::Layout;
 
     use super::*;
 
@@ -97,6 +95,75 @@ mod with_djangos_files {
     }
 
     store_tests!(djangos(), Capabilities { keys: Keys::Text(""), ..foreign() });
+}
+
+/// Every file of a folder, and of those in it, with another content or another kind of file.
+#[cfg(unix)]
+#[test]
+fn s13_an_unreadable_file_is_nobodys_session() {
+    use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session as case;
+
+    let native = (Layout::Native, Capabilities::all());
+    let flask = Capabilities { scan: false, keys: Keys::Text("session:"), ..foreign() };
+    let django = Capabilities { keys: Keys::Text(""), ..foreign() };
+    for ((layout, can), damage) in [
+        (native.clone(), Damage::Content(b"SsF\x02 from a release to come")),
+        (native.clone(), Damage::Content(b"")),
+        (native.clone(), Damage::Link),
+        (native, Damage::Socket),
+        ((Layout::FlaskSession, flask.clone()), Damage::Content(b"\0")),
+        ((Layout::FlaskSession, flask), Damage::Link),
+        ((Layout::Django, django.clone()), Damage::Link),
+        ((Layout::Django, django), Damage::Socket),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().join("s");
+        let options = Options { layout, threshold: 0, ..Options::default() };
+        let opened = root.clone();
+        let suite = Suite::new(move || FileStore::open(opened.clone(), options.clone()), can);
+        let planted = async |key: &StoreKey| damage.plant(&file_of(&root, layout, key));
+        passed(case(&suite, planted))
+            .unwrap_or_else(|failure| panic!("{layout:?}, {damage:?}: {failure}"));
+    }
+}
+
+#[cfg(unix)]
+#[derive(Debug)]
+enum Damage {
+    Content(&'static [u8]),
+    Link,
+    Socket,
+}
+
+#[cfg(unix)]
+impl Damage {
+    fn plant(&self, at: &Path) {
+        let before = fs::read(at).unwrap();
+        fs::remove_file(at).unwrap();
+        match self {
+            Self::Content(content) => fs::write(at, content).unwrap(),
+            Self::Link => {
+                // To what would be a session if it were followed.
+                let elsewhere = at.parent().unwrap().parent().unwrap().join("elsewhere");
+                fs::write(&elsewhere, before).unwrap();
+                std::os::unix::fs::symlink(&elsewhere, at).unwrap();
+            }
+            Self::Socket => drop(std::os::unix::net::UnixListener::bind(at).unwrap()),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn file_of(root: &Path, layout: Layout, key: &StoreKey) -> PathBuf {
+    use sha2::{Digest as _, Sha256};
+    match layout {
+        Layout::Native => root.join("sessions").join(key.to_text()),
+        Layout::Django => root.join(format!("sessionid{}", key.to_text())),
+        Layout::FlaskSession => {
+            let digest = Sha256::digest(key.as_bytes());
+            root.join(digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
+    }
 }
 
 #[test]

@@ -117,13 +117,3 @@ impl Fault {
         }
     }
 }
-
-/// One entry is not what we write. It is left as it is.
-pub(crate) fn bad_entry(why: &'static str) -> StoreError {
-    StoreError::new(STORE, StoreErrorKind::BadEntry).because(why)
-}
-
-/// A key that cannot be asked for was never written.
-pub(crate) fn no_such_key() -> StoreError {
-    bad_entry("it takes keys of up to 250 bytes without spaces and control characters")
-}

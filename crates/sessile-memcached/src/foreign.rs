@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sessile_core::store::{
-    CreateOutcome, Entry, Layout, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Entry, Layout, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
 use crate::connection::{Item, Only, Stamp, Stored};
-use crate::fault::{bad_entry, no_such_key};
 use crate::keys::{WireKey, expiry, now};
 use crate::store::Servers;
 
@@ -65,20 +64,22 @@ impl Foreign {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        // Nobody was given an id with such a key: who sends one is a new visitor.
-        let key = WireKey::new(key, None).map_err(|_| no_such_key())?;
+        let Some(key) = WireKey::new(key, None) else { return Ok(None) };
         let Some(item) = self.find(&key).await? else { return Ok(None) };
         let version = version(item.stamp);
-        match self.record(item) {
-            Some(record) => Ok(Some(Entry::Live(record, version))),
-            None => Err(bad_entry("its flags say that it is of another type")),
-        }
+        Ok(Some(match self.record(item) {
+            Ok(record) => Entry::Live(record, version),
+            Err(why) => Entry::Unreadable(why),
+        }))
     }
 
     /// The session in an item, unless its flags say that it is something else.
-    pub(crate) fn record(&self, item: Item) -> Option<Record> {
+    pub(crate) fn record(&self, item: Item) -> Result<Record, Unreadable> {
+        if !self.whose.reads(item.flags) {
+            return Err(Unreadable::new("its flags say that it is of another type"));
+        }
         let end = end(&item);
-        self.whose.reads(item.flags).then(|| Record::ending(item.value, end))
+        Ok(Record::ending(item.value, end))
     }
 
     /// The key of a name that a server told of.
@@ -96,7 +97,8 @@ impl Foreign {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        Ok(match self.put(&WireKey::new(key, None)?, record, Only::IfMissing).await? {
+        let key = WireKey::to_write(key, None)?;
+        Ok(match self.put(&key, record, Only::IfMissing).await? {
             Stored::Yes(stamp) => CreateOutcome::Created(version(stamp)),
             Stored::Taken | Stored::Missing => CreateOutcome::Exists,
         })
@@ -108,19 +110,20 @@ impl Foreign {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
-        let key = WireKey::new(key, None)?;
+        let Some(key) = WireKey::new(key, None) else { return Ok(WriteOutcome::Gone) };
         let Some(stamp) = stamp(expected) else { return self.refused(&key).await };
         Ok(match self.put(&key, record, Only::IfStill(stamp)).await? {
             Stored::Yes(stamp) => WriteOutcome::Written(version(stamp)),
-            Stored::Taken => WriteOutcome::Conflict,
+            Stored::Taken => return self.refused(&key).await,
             Stored::Missing => WriteOutcome::Gone,
         })
     }
 
     /// What a write that matches nothing answers.
     async fn refused(&self, key: &WireKey) -> Result<WriteOutcome, StoreError> {
-        let found = self.find(key).await?;
-        Ok(if found.is_some() { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+        let found = self.find(key).await?.map(|item| self.record(item));
+        let live = matches!(found, Some(Ok(_)));
+        Ok(if live { WriteOutcome::Conflict } else { WriteOutcome::Gone })
     }
 
     /// Sets the time to live, which is no write: versions stay.
@@ -130,8 +133,9 @@ impl Foreign {
         seen: Timestamp,
         idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let key = WireKey::new(key, None)?;
-        let Some(item) = self.find(&key).await? else { return Ok(TouchOutcome::Gone) };
+        let Some(key) = WireKey::new(key, None) else { return Ok(TouchOutcome::Gone) };
+        let item = self.find(&key).await?.filter(|item| self.whose.reads(item.flags));
+        let Some(item) = item else { return Ok(TouchOutcome::Gone) };
         // Without an end there is none to move.
         let Some(end) = end(&item) else { return Ok(TouchOutcome::Touched) };
         if seen >= end {
@@ -155,7 +159,8 @@ impl Foreign {
         new: &StoreKey,
         record: &Record,
     ) -> Result<WriteOutcome, StoreError> {
-        let (old, new) = (WireKey::new(old, None)?, WireKey::new(new, None)?);
+        let Some(old) = WireKey::new(old, None) else { return Ok(WriteOutcome::Gone) };
+        let new = WireKey::to_write(new, None)?;
         let Some(expected) = stamp(expected) else { return self.refused(&old).await };
         let Stored::Yes(added) = self.put(&new, record, Only::IfMissing).await? else {
             return self.refused(&old).await;
@@ -166,11 +171,11 @@ impl Foreign {
             return Ok(WriteOutcome::Written(version(added)));
         }
         self.servers.of(&new).delete_if_still(new.as_str(), added).await?;
-        Ok(if deleted.is_none() { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+        if deleted.is_none() { self.refused(&old).await } else { Ok(WriteOutcome::Gone) }
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        let key = WireKey::new(key, None)?;
+        let Some(key) = WireKey::new(key, None) else { return Ok(()) };
         Ok(self.servers.of(&key).delete(key.as_str()).await?)
     }
 }

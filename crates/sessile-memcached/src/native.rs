@@ -12,11 +12,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use sessile_core::native::{decode_entry, encode_live, encode_moved};
-use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
+};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use crate::connection::{Item, Only, Stamp, Stored};
-use crate::fault::{STORE, bad_entry, no_such_key};
+use crate::fault::STORE;
 use crate::keys::{SLACK, WireKey, expiry, now};
 use crate::store::Servers;
 
@@ -39,8 +41,12 @@ enum Found {
 }
 
 impl Native {
-    fn key(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
+    fn key(&self, key: &StoreKey) -> Option<WireKey> {
         WireKey::new(key, Some(&self.prefix))
+    }
+
+    fn key_to_write(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
+        WireKey::to_write(key, Some(&self.prefix))
     }
 
     /// The key of a name that a server told of.
@@ -48,28 +54,20 @@ impl Native {
         name.key(Some(&self.prefix))
     }
 
-    /// The session in an item: neither a pointer nor what cannot be read is one.
-    pub(crate) fn record(item: Item) -> Option<Record> {
-        match decode_entry(item.value) {
-            Ok(Entry::Live(record, Version::Number(_))) => Some(record),
-            _ => None,
-        }
+    /// The session in an item; a pointer is none.
+    pub(crate) fn record(item: Item) -> Result<Option<Record>, Unreadable> {
+        Ok(match read(item)? {
+            Found::Live { record, .. } => Some(record),
+            Found::Moved { .. } => None,
+        })
     }
 
     fn number(&self) -> u64 {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    async fn find(&self, key: &WireKey) -> Result<Option<Found>, StoreError> {
-        let Some(item) = self.servers.of(key).get(key.as_str()).await? else { return Ok(None) };
-        match decode_entry(item.value) {
-            Ok(Entry::Live(record, Version::Number(number))) => {
-                Ok(Some(Found::Live { record, number, stamp: item.stamp }))
-            }
-            Ok(Entry::Moved { to, until }) => Ok(Some(Found::Moved { to, until })),
-            Ok(Entry::Live(_, Version::Bytes(_))) => Err(bad_entry("its version is no number")),
-            Err(error) => Err(StoreError::new(STORE, StoreErrorKind::BadEntry).because(error)),
-        }
+    async fn find(&self, key: &WireKey) -> Result<Option<Result<Found, Unreadable>>, StoreError> {
+        Ok(self.servers.of(key).get(key.as_str()).await?.map(read))
     }
 
     async fn put(
@@ -86,11 +84,13 @@ impl Native {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        // Nobody was given an id with such a key: who sends one is a new visitor.
-        let key = self.key(key).map_err(|_| no_such_key())?;
+        let Some(key) = self.key(key) else { return Ok(None) };
         Ok(self.find(&key).await?.map(|found| match found {
-            Found::Live { record, number, stamp } => Entry::Live(record, version(number, stamp)),
-            Found::Moved { to, until } => Entry::Moved { to, until },
+            Ok(Found::Live { record, number, stamp }) => {
+                Entry::Live(record, version(number, stamp))
+            }
+            Ok(Found::Moved { to, until }) => Entry::Moved { to, until },
+            Err(why) => Entry::Unreadable(why),
         }))
     }
 
@@ -99,8 +99,8 @@ impl Native {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let number = self.number();
-        Ok(match self.put(&self.key(key)?, record, number, Only::IfMissing).await? {
+        let (key, number) = (self.key_to_write(key)?, self.number());
+        Ok(match self.put(&key, record, number, Only::IfMissing).await? {
             Stored::Yes(stamp) => CreateOutcome::Created(version(number, stamp)),
             Stored::Taken | Stored::Missing => CreateOutcome::Exists,
         })
@@ -112,7 +112,7 @@ impl Native {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
-        let key = self.key(key)?;
+        let Some(key) = self.key(key) else { return Ok(WriteOutcome::Gone) };
         let Some((expected, mut stamp)) = parts(expected) else { return self.refused(&key).await };
         let (number, mut record) = (self.number(), record.clone());
         for _ in 0..MAX_TRIES {
@@ -139,19 +139,19 @@ impl Native {
         expected: u64,
     ) -> Result<Result<(Stamp, Option<Timestamp>), WriteOutcome>, StoreError> {
         Ok(match self.find(key).await? {
-            Some(Found::Live { record, number, stamp }) if number == expected => {
+            Some(Ok(Found::Live { record, number, stamp })) if number == expected => {
                 Ok((stamp, record.seen))
             }
-            Some(Found::Live { .. }) => Err(WriteOutcome::Conflict),
-            Some(Found::Moved { .. }) | None => Err(WriteOutcome::Gone),
+            Some(Ok(Found::Live { .. })) => Err(WriteOutcome::Conflict),
+            Some(Ok(Found::Moved { .. }) | Err(_)) | None => Err(WriteOutcome::Gone),
         })
     }
 
     /// What a write that matches nothing answers.
     async fn refused(&self, key: &WireKey) -> Result<WriteOutcome, StoreError> {
         Ok(match self.find(key).await? {
-            Some(Found::Live { .. }) => WriteOutcome::Conflict,
-            Some(Found::Moved { .. }) | None => WriteOutcome::Gone,
+            Some(Ok(Found::Live { .. })) => WriteOutcome::Conflict,
+            Some(Ok(Found::Moved { .. }) | Err(_)) | None => WriteOutcome::Gone,
         })
     }
 
@@ -161,9 +161,9 @@ impl Native {
         seen: Timestamp,
         _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let key = self.key(key)?;
+        let Some(key) = self.key(key) else { return Ok(TouchOutcome::Gone) };
         for _ in 0..MAX_TRIES {
-            let Some(Found::Live { mut record, number, stamp }) = self.find(&key).await? else {
+            let Some(Ok(Found::Live { mut record, number, stamp })) = self.find(&key).await? else {
                 return Ok(TouchOutcome::Gone);
             };
             if record.has_ended(seen) {
@@ -197,7 +197,8 @@ impl Native {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        let (old_key, new_key) = (self.key(old)?, self.key(new)?);
+        let Some(old_key) = self.key(old) else { return Ok(WriteOutcome::Gone) };
+        let new_key = self.key_to_write(new)?;
         let Some(expected) = parts(expected) else { return self.refused(&old_key).await };
         let number = self.number();
         let Stored::Yes(stamp) = self.put(&new_key, record, number, Only::IfMissing).await? else {
@@ -288,8 +289,20 @@ impl Native {
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        let key = self.key(key)?;
+        let Some(key) = self.key(key) else { return Ok(()) };
         Ok(self.servers.of(&key).delete(key.as_str()).await?)
+    }
+}
+
+fn read(item: Item) -> Result<Found, Unreadable> {
+    match decode_entry(item.value) {
+        Ok(Entry::Live(record, Version::Number(number))) => {
+            Ok(Found::Live { record, number, stamp: item.stamp })
+        }
+        Ok(Entry::Moved { to, until }) => Ok(Found::Moved { to, until }),
+        Ok(Entry::Live(_, Version::Bytes(_))) => Err(Unreadable::new("its version is no number")),
+        Ok(Entry::Unreadable(why)) => Err(why),
+        Err(error) => Err(Unreadable::new(error.to_string())),
     }
 }
 

@@ -13,10 +13,9 @@ use std::collections::BinaryHeap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use sessile_core::store::{Cursor, Page, Record};
+use sessile_core::store::{Cursor, Listing, Page};
 use sessile_core::{Handle, StoreError, StoreErrorKind, StoreKey};
 
-use crate::connection::Item;
 use crate::fault::{Fault, STORE};
 use crate::keys::WireKey;
 use crate::store::{Items, Servers};
@@ -100,12 +99,12 @@ pub(crate) async fn scan(
     };
     let rest = list.after(after).unwrap_or_default();
     let page = rest.get(..limit.clamp(1, 1000)).unwrap_or(rest);
-    let entries = loaded(servers, items, page).await?;
+    let listing = loaded(servers, items, page).await?;
     let last = page.last().filter(|_| list.more || page.len() < rest.len());
     if last.is_none() {
         remembered.forget(&list);
     }
-    Ok(Page { entries, next: last.map(|last| cursor(last.handle)) })
+    Ok(Page::of(listing, last.map(|last| cursor(last.handle))))
 }
 
 /// The first `most` sessions after a place, as the servers list them now.
@@ -146,18 +145,15 @@ async fn listed(
 }
 
 /// What is under keys, where there is a session still.
-async fn loaded(
-    servers: &Servers,
-    items: &Items,
-    page: &[Found],
-) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+async fn loaded(servers: &Servers, items: &Items, page: &[Found]) -> Result<Listing, StoreError> {
     let mut named = Vec::with_capacity(page.len());
     for found in page {
-        let name = items.name(&found.key)?;
+        // It was listed, so it is a name.
+        let Some(name) = items.name(&found.key) else { continue };
         named.push((servers.place(&name), name, &found.key));
     }
     named.sort_by_key(|(at, ..)| *at);
-    let mut entries = Vec::with_capacity(page.len());
+    let mut listing = Listing::default();
     for (at, server) in servers.all().enumerate() {
         let from = named.partition_point(|(other, ..)| *other < at);
         let to = named.partition_point(|(other, ..)| *other <= at);
@@ -165,15 +161,17 @@ async fn loaded(
             let names: Vec<_> = some.iter().map(|(_, name, _)| name.clone()).collect();
             let values = server.get_each(&names).await;
             let values = values.map_err(|fault: Fault| fault.at(&server.name()))?;
-            let record = |item: Option<Item>| items.record(item?);
-            entries.extend(
-                some.iter()
-                    .zip(values)
-                    .filter_map(|((.., key), item)| Some(((*key).clone(), record(item)?))),
-            );
+            for ((.., key), item) in some.iter().zip(values) {
+                match item.map(|item| items.record(item)).transpose() {
+                    Ok(Some(Some(record))) => listing.push(Ok(((*key).clone(), record))),
+                    // Gone meanwhile, or a pointer.
+                    Ok(Some(None) | None) => {}
+                    Err(why) => listing.push(Err(why)),
+                }
+            }
         }
     }
-    Ok(entries)
+    Ok(listing)
 }
 
 fn cursor(handle: Handle) -> Cursor {

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Diagnose, Entry, Finding, Layout, Page, Record, Scan,
-    TouchOutcome, Version, WriteOutcome,
+    TouchOutcome, Unreadable, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
@@ -43,7 +43,7 @@ pub(crate) enum Items {
 
 impl Items {
     /// What the key is called.
-    pub(crate) fn name(&self, key: &StoreKey) -> Result<WireKey, StoreError> {
+    pub(crate) fn name(&self, key: &StoreKey) -> Option<WireKey> {
         WireKey::new(
             key,
             match self {
@@ -62,10 +62,10 @@ impl Items {
     }
 
     /// The session in an item, if there is one.
-    pub(crate) fn record(&self, item: Item) -> Option<Record> {
+    pub(crate) fn record(&self, item: Item) -> Result<Option<Record>, Unreadable> {
         match self {
             Self::Native(_) => Native::record(item),
-            Self::Foreign(layout) => layout.record(item),
+            Self::Foreign(layout) => layout.record(item).map(Some),
         }
     }
 }

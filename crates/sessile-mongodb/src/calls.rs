@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::Collection;
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use sessile_core::store::Record;
-use sessile_core::{StoreError, StoreErrorKind};
+use sessile_core::{StoreError, StoreErrorKind, StoreKey};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -106,6 +106,34 @@ impl Calls {
             Ok(found)
         })
         .await
+    }
+
+    /// At least one document of the filter, and about `limit`, if there are as many, in the
+    /// order of the field `by`; and the key that the next page comes after. One whose key
+    /// cannot be read gives no place to go on from, so a page ends with one that can, or
+    /// with the last of all.
+    pub(crate) async fn page(
+        &self,
+        filter: Document,
+        by: &'static str,
+        limit: usize,
+        key: impl Fn(&RawDocument) -> Option<StoreKey>,
+    ) -> Result<(Vec<RawDocumentBuf>, Option<StoreKey>), StoreError> {
+        let mut at_once = limit.max(1);
+        loop {
+            let order = Some(doc! { by: 1 });
+            let mut found = self.find_all(filter.clone(), order, Some(at_once)).await?;
+            if found.len() < at_once {
+                return Ok((found, None));
+            }
+            let keys = found.iter().enumerate().rev();
+            let last = keys.map(|(at, found)| Some((at, key(found)?))).find_map(|last| last);
+            if let Some((at, next)) = last {
+                found.truncate(at + 1);
+                return Ok((found, Some(next)));
+            }
+            at_once = at_once.saturating_mul(2);
+        }
     }
 
     pub(crate) async fn insert(&self, document: Document) -> Result<Inserted, StoreError> {

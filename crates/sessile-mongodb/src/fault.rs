@@ -3,6 +3,7 @@
 use std::io;
 
 use mongodb::error::{Error, ErrorKind, WriteFailure};
+use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind};
 
 pub(crate) const STORE: &str = "MongoDB";
@@ -112,9 +113,8 @@ pub(crate) fn runtime_ends() -> StoreError {
 }
 
 /// One document is not what we write. It is left as it is.
-pub(crate) fn bad_entry(field: &'static str) -> StoreError {
-    StoreError::new(STORE, StoreErrorKind::BadEntry)
-        .because(format!("the field `{field}` of a document"))
+pub(crate) fn unreadable(field: &'static str) -> Unreadable {
+    Unreadable::new(format!("the field `{field}` of a document is not what the layout writes"))
 }
 
 #[cfg(test)]

@@ -10,16 +10,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawDocument, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use sessile_core::store::{
-    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome,
+    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreKey, Timestamp};
 use sha2::{Digest as _, Sha256};
 
 use crate::calls::{Calls, Inserted, bounded, to_the_end};
 use crate::diagnose::Indexes;
-use crate::fault::{STORE, bad_entry};
+use crate::fault::{STORE, unreadable};
 use crate::native::document::{binary, bytes, date, text, time};
 
 pub(crate) const INDEXES: Indexes =
@@ -54,16 +54,20 @@ fn version(payload: &Bytes) -> Version {
     Version::Bytes(payload.clone())
 }
 
-fn read(document: &RawDocument) -> Result<Record, StoreError> {
+fn read(document: &RawDocument) -> Result<Record, Unreadable> {
     Ok(Record::ending(bytes(document, "val")?, time(document, "expiration")?))
 }
 
 impl FlaskSession {
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         let Some(found) = self.0.find(of(key)).await? else { return Ok(None) };
-        let record = read(&found)?;
-        let version = version(&record.payload);
-        Ok(Some(Entry::Live(record, version)))
+        Ok(Some(match read(&found) {
+            Ok(record) => {
+                let version = version(&record.payload);
+                Entry::Live(record, version)
+            }
+            Err(why) => Entry::Unreadable(why),
+        }))
     }
 
     pub(crate) async fn create(
@@ -104,8 +108,8 @@ impl FlaskSession {
     }
 
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        let found = self.0.find(of(key)).await?;
-        Ok(if found.is_some() { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+        let live = matches!(self.load(key).await?, Some(Entry::Live(..)));
+        Ok(if live { WriteOutcome::Conflict } else { WriteOutcome::Gone })
     }
 
     pub(crate) async fn touch(
@@ -171,14 +175,13 @@ impl FlaskSession {
             // Of any other type there is no key.
             None => doc! { "$gte": "" },
         };
-        let limit = limit.max(1);
-        let by_id = Some(doc! { "id": 1 });
-        let found = self.0.find_all(doc! { "id": from }, by_id, Some(limit)).await?;
-        let mut entries = Vec::with_capacity(found.len());
-        for found in &found {
-            let key = text(found, "id")?.ok_or_else(|| bad_entry("id"))?;
-            entries.push((StoreKey::from_text(key), read(found)?));
-        }
-        Ok(Page::in_key_order(entries, limit))
+        let key = |found: &RawDocument| text(found, "id").ok().flatten().map(StoreKey::from_text);
+        let (found, next) = self.0.page(doc! { "id": from }, "id", limit, key).await?;
+        let session = |found: &RawDocumentBuf| {
+            let key = key(found).ok_or_else(|| unreadable("id"))?;
+            Ok((key, read(found)?))
+        };
+        let listing = found.iter().map(session).collect();
+        Ok(Page::of(listing, next.as_ref().map(Cursor::after_key)))
     }
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use std::hash::RandomState;
 
-use std::cmp::Reverse;
-
 use bytes::Bytes;
-use mongodb::bson::{Document, RawDocument, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use sessile_core::store::{
-    CreateOutcome, Cursor, Entry, Page, Record, TouchOutcome, Version, WriteOutcome, first_version,
+    CreateOutcome, Cursor, Entry, Listing, Page, Record, TouchOutcome, Version, WriteOutcome,
+    first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
@@ -53,13 +52,16 @@ fn ended(now: Timestamp) -> [Document; 2] {
 impl Native {
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         let Some(found) = self.0.find(of(key)).await? else { return Ok(None) };
-        Ok(match document::read(&found)? {
-            Found::Session { record, version, from: None } => Some(Entry::Live(record, version)),
-            Found::Session { record, version, from: Some(from) } => {
+        Ok(match document::read(&found) {
+            Ok(Found::Session { record, version, from: None }) => {
+                Some(Entry::Live(record, version))
+            }
+            Ok(Found::Session { record, version, from: Some(from) }) => {
                 self.settled(key, &from).await?.then_some(Entry::Live(record, version))
             }
-            Found::Pointer { to, until } => Some(Entry::Moved { to, until }),
-            Found::Dead => None,
+            Ok(Found::Pointer { to, until }) => Some(Entry::Moved { to, until }),
+            Ok(Found::Dead) => None,
+            Err(why) => Some(Entry::Unreadable(why)),
         })
     }
 
@@ -98,7 +100,7 @@ impl Native {
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
         Ok(match self.load(key).await? {
             Some(Entry::Live(..)) => WriteOutcome::Conflict,
-            Some(Entry::Moved { .. }) | None => WriteOutcome::Gone,
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) | None => WriteOutcome::Gone,
         })
     }
 
@@ -119,7 +121,7 @@ impl Native {
         }
         for _ in 0..PASSES {
             let Some(found) = self.0.find(of(key)).await? else { return Ok(TouchOutcome::Gone) };
-            let Found::Session { mut record, version, .. } = document::read(&found)? else {
+            let Ok(Found::Session { mut record, version, .. }) = document::read(&found) else {
                 return Ok(TouchOutcome::Gone);
             };
             if record.has_ended(seen) {
@@ -159,16 +161,9 @@ impl Native {
         self.0.sweep(doc! { "$or": ended(now).to_vec() }, limit).await
     }
 
-    pub(crate) async fn by_subject(
-        &self,
-        subject: &Subject,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
-        let mut sessions = Vec::new();
-        for found in self.0.find_all(doc! { "subject": subject.as_str() }, None, None).await? {
-            sessions.extend(self.session(&found).await?);
-        }
-        sessions.sort_by_key(|(_, record)| Reverse(record.created));
-        Ok(sessions)
+    pub(crate) async fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
+        let found = self.0.find_all(doc! { "subject": subject.as_str() }, None, None).await?;
+        Ok(self.listing(&found).await?.newest_first())
     }
 
     /// A session that changes its id is under its old key or its new one at any
@@ -200,30 +195,42 @@ impl Native {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<Page, StoreError> {
-        let mut sessions = doc! { "version": { "$exists": true } };
-        if let Some(after) = after {
-            sessions.insert("_id", doc! { "$gt": after.key(STORE)?.to_text() });
-        }
-        let limit = limit.max(1);
-        let found = self.0.find_all(sessions, Some(doc! { "_id": 1 }), Some(limit)).await?;
-        let last = found.last().filter(|_| found.len() == limit);
-        let next = last.map(|last| document::key_of(last)).transpose()?;
-        let mut entries = Vec::with_capacity(found.len());
-        for found in &found {
-            entries.extend(self.session(found).await?);
-        }
-        Ok(Page { entries, next: next.map(|key| Cursor::after_key(&key)) })
+        // Pointers lead to a key. Keys are text; what is under another kind of `_id` is found
+        // by no key.
+        let keys = match after {
+            Some(after) => doc! { "$gt": after.key(STORE)?.to_text() },
+            None => doc! { "$gte": "" },
+        };
+        let sessions = doc! { "to": { "$not": { "$type": "string" } }, "_id": keys };
+        let key = |found: &RawDocument| document::key_of(found).ok();
+        let (found, next) = self.0.page(sessions, "_id", limit, key).await?;
+        let listing = self.listing(&found).await?;
+        Ok(Page::of(listing, next.as_ref().map(Cursor::after_key)))
     }
 
-    /// A session that is listed: not one that an unfinished change of id has left.
-    async fn session(&self, found: &RawDocument) -> Result<Option<(StoreKey, Record)>, StoreError> {
-        let key = document::key_of(found)?;
-        Ok(match document::read(found)? {
-            Found::Session { record, from: None, .. } => Some((key, record)),
-            Found::Session { record, from: Some(from), .. } => {
-                self.settled(&key, &from).await?.then_some((key, record))
+    async fn listing(&self, found: &[RawDocumentBuf]) -> Result<Listing, StoreError> {
+        let mut listing = Listing::default();
+        for document in found {
+            let read = document::key_of(document)
+                .and_then(|key| document::read(document).map(|found| (key, found)));
+            let (key, found) = match read {
+                Ok(read) => read,
+                Err(why) => {
+                    listing.push(Err(why));
+                    continue;
+                }
+            };
+            match found {
+                Found::Session { record, from: None, .. } => listing.push(Ok((key, record))),
+                // Not one that an unfinished change of id has left.
+                Found::Session { record, from: Some(from), .. } => {
+                    if self.settled(&key, &from).await? {
+                        listing.push(Ok((key, record)));
+                    }
+                }
+                Found::Pointer { .. } | Found::Dead => {}
             }
-            Found::Pointer { .. } | Found::Dead => None,
-        })
+        }
+        Ok(listing)
     }
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::fmt;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
-    Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
+    Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
@@ -164,7 +164,7 @@ impl Directory for Native {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(Native::by_subject(self, subject))
     }
 

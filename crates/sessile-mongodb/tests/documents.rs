@@ -195,8 +195,8 @@ async fn f23_documents_that_we_did_not_write_are_refused_and_left_alone() {
         let key = suite.key();
         planted.insert("_id", key.to_text());
         beside(&name).await.insert_one(&planted).await.unwrap();
-        let loaded = store.load(&key).await;
-        assert_eq!(loaded.unwrap_err().kind(), StoreErrorKind::BadEntry, "{planted}");
+        let loaded = store.load(&key).await.unwrap();
+        assert!(matches!(loaded, Some(Entry::Unreadable(_))), "{planted}");
         let record = suite.record("ours");
         let exists = store.create(&key, &record).await.unwrap();
         assert_eq!(exists, CreateOutcome::Exists, "{planted}");
@@ -225,7 +225,7 @@ async fn a_change_of_id_that_was_cut_off_shows_one_session_only() {
     };
     let directory = store.as_directory().unwrap();
     let listed = async || -> Vec<StoreKey> {
-        let found = directory.by_subject(&user).await.unwrap();
+        let found = directory.by_subject(&user).await.unwrap().sessions;
         found.into_iter().map(|(key, _)| key).collect()
     };
     let scanned = async || store.as_scan().unwrap().scan(None, 10).await.unwrap().entries.len();
@@ -360,5 +360,45 @@ async fn inv02_round_trips_of_requests_counted_at_the_wire() {
         let now = proxy.counts().round_trips;
         assert_eq!(now - before, wanted, "{path}");
         before = now;
+    }
+}
+
+/// A newer release's, a damaged one, and what somebody else wrote, in each layout.
+#[test]
+fn s13_an_unreadable_document_is_nobodys_session() {
+    use sessile_conformance::Keys;
+    use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session as case;
+    use sessile_conformance::passed;
+
+    let native = [
+        doc! { "format": 9, "version": 5_i64 },
+        doc! { "version": -1_i64 },
+        doc! { "version": "5" },
+        doc! { "version": 5_i64, "payload": "text" },
+        doc! { "version": 5_i64, "idle": i64::MAX },
+        doc! { "to": 5 },
+    ];
+    let theirs = [doc! { "val": "text" }, doc! { "val": Bson::Null }, doc! { "val": 5 }];
+    let like_theirs = Capabilities {
+        directory: false,
+        grace: false,
+        metadata: false,
+        two_deadlines: false,
+        fresh_versions: false,
+        keys: Keys::Text("session:"),
+        ..Capabilities::all()
+    };
+    let native = native.map(|set| (Layout::Native, "_id", Capabilities::all(), set));
+    let theirs = theirs.map(|set| (Layout::FlaskSession, "id", like_theirs.clone(), set));
+    for (layout, id, can, set) in native.into_iter().chain(theirs) {
+        let name = collection();
+        let opened = name.clone();
+        let suite = Suite::new(move || open(layout, opened.clone()), can);
+        let damage = async |key: &StoreKey| {
+            let (documents, this) = (beside(&name).await, doc! { id: key.to_text() });
+            let changed = documents.update_one(this, doc! { "$set": set.clone() }).await;
+            assert_eq!(changed.unwrap().modified_count, 1);
+        };
+        passed(case(&suite, damage)).unwrap_or_else(|failure| panic!("{set}: {failure}"));
     }
 }

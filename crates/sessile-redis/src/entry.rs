@@ -27,10 +27,9 @@
 //! The places are fixed because scripts compare and set them.
 
 use bytes::Bytes;
-use sessile_core::store::{Entry, Record, Version};
-use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::store::{Entry, Record, Unreadable, Version};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
-use crate::fault::bad_entry;
 use crate::keys::member;
 
 const MAGIC: [u8; 2] = *b"s2";
@@ -126,37 +125,37 @@ fn pointer(kind: u8, to: &StoreKey, until: Timestamp) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`BadEntry`](sessile_core::StoreErrorKind::BadEntry).
-pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
+/// [`Unreadable`]: it is nothing that the others write.
+pub(crate) fn read(value: Vec<u8>) -> Result<Stored, Unreadable> {
     let value = Bytes::from(value);
     let mut rest = match value.strip_prefix(&MAGIC) {
         Some(rest) => rest,
         None if value.first() == Some(&b's') && value.get(1).is_some_and(u8::is_ascii_digit) => {
-            return Err(bad_entry("a newer release wrote a session; upgrade"));
+            return Err(Unreadable::new("a newer release wrote a session; upgrade"));
         }
-        None => return Err(bad_entry("a key holds something other than a session of ours")),
+        None => return Err(Unreadable::new("a key holds something other than a session of ours")),
     };
-    let cut_off = || bad_entry("a session's entry is cut off");
+    let cut_off = || Unreadable::new("a session's entry is cut off");
     let [kind] = take(&mut rest).ok_or_else(cut_off)?;
     if matches!(kind, b'M' | b'T') {
         let until =
             Timestamp::from_millis(i64::from_be_bytes(take(&mut rest).ok_or_else(cut_off)?));
-        let to =
-            StoreKey::from_name(rest).ok_or_else(|| bad_entry("a pointer names no key of ours"))?;
+        let to = StoreKey::from_name(rest)
+            .ok_or_else(|| Unreadable::new("a pointer names no key of ours"))?;
         return Ok(match kind {
             b'M' => Stored::Moved { to, until },
             _ => Stored::Tombstone { to },
         });
     }
     if !matches!(kind, b'L' | b'P') {
-        return Err(bad_entry("a newer release wrote a session; upgrade"));
+        return Err(Unreadable::new("a newer release wrote a session; upgrade"));
     }
     let mut number = || take(&mut rest).ok_or_else(cut_off);
     let version = u64::from_be_bytes(number()?);
     let idle = Record::idle_from_millis(i64::from_be_bytes(number()?));
     let mut moment = || {
         let millis = i64::from_be_bytes(number()?);
-        Ok::<_, StoreError>((millis != NONE).then_some(Timestamp::from_millis(millis)))
+        Ok::<_, Unreadable>((millis != NONE).then_some(Timestamp::from_millis(millis)))
     };
     let (absolute, seen) = (moment()?, moment()?);
     let (created, rotated, authenticated) = (moment()?, moment()?, moment()?);
@@ -165,7 +164,8 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
     let subject = match std::str::from_utf8(name).ok() {
         Some("") => None,
         name => Some(
-            name.and_then(Subject::new).ok_or_else(|| bad_entry("a session's user is no name"))?,
+            name.and_then(Subject::new)
+                .ok_or_else(|| Unreadable::new("a session's user is no name"))?,
         ),
     };
     let old = if kind == b'P' {
@@ -173,7 +173,7 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, StoreError> {
         let name = rest.split_off(..usize::from(length)).ok_or_else(cut_off)?;
         Some(
             StoreKey::from_name(name)
-                .ok_or_else(|| bad_entry("a session's old key is none of ours"))?,
+                .ok_or_else(|| Unreadable::new("a session's old key is none of ours"))?,
         )
     } else {
         None

@@ -1,6 +1,7 @@
 //! What goes wrong between us and the servers, and as what a caller sees it.
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
+use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind};
 
 /// How a call failed.
@@ -63,6 +64,11 @@ impl Fault {
         )
     }
 
+    /// Whether the key holds a list, a hash or the like, where a string was wanted.
+    pub(crate) fn is_wrong_type(&self) -> bool {
+        matches!(self, Self::Redis(error) if error.code() == Some("WRONGTYPE"))
+    }
+
     /// Whether the connection was lost with the answer under way.
     pub(crate) fn is_lost_connection(&self) -> bool {
         matches!(self, Self::Redis(error) if error.is_io_error() || error.is_unrecoverable_error())
@@ -73,14 +79,15 @@ pub(crate) fn failed(kind: StoreErrorKind, why: &'static str) -> StoreError {
     StoreError::new("Redis", kind).because(why)
 }
 
-pub(crate) fn bad_entry(why: &'static str) -> StoreError {
-    failed(StoreErrorKind::BadEntry, why)
+/// What a key holds that is not a session of this layout.
+pub(crate) fn not_a_string() -> Unreadable {
+    Unreadable::new("a key holds something other than a string")
 }
 
 /// Only words of ours, and a server's error code: its message may repeat a key.
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        use StoreErrorKind::{BadEntry, Full, ReadOnly, Timeout, TooLarge, Unavailable};
+        use StoreErrorKind::{Corrupt, Full, ReadOnly, Timeout, TooLarge, Unavailable};
         match fault {
             Fault::NotConnected(why) => failed(Unavailable, why),
             Fault::Crowded => failed(Unavailable, "too many calls wait for it already"),
@@ -89,13 +96,13 @@ impl From<Fault> for StoreError {
                 Unavailable,
                 "the write is carried out but not confirmed by replicas, and may be undone",
             ),
-            Fault::Strange => failed(BadEntry, "an answer is not what this command gives"),
+            Fault::Strange => failed(Corrupt, "an answer is not what this command gives"),
             Fault::Redis(error) => match error.code() {
                 Some("OOM") => failed(Full, "it is at its `maxmemory`"),
                 Some("READONLY") => failed(ReadOnly, "it is a replica"),
                 Some("MISCONF") => failed(ReadOnly, "it cannot save to its disk (MISCONF)"),
                 Some("NOREPLICAS") => failed(Unavailable, "too few replicas are connected"),
-                Some("WRONGTYPE") => bad_entry("a key holds something other than a string"),
+                Some("WRONGTYPE") => failed(Corrupt, "a key holds something other than it should"),
                 Some("NOAUTH" | "WRONGPASS") => failed(Unavailable, "it refuses our password"),
                 Some("NOPERM") => failed(Unavailable, "its ACL forbids us a command or key"),
                 Some("LOADING") => failed(Unavailable, "it is loading its data"),

@@ -11,7 +11,7 @@ use redis::{Value, cmd, pipe};
 use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome};
 use sessile_core::{StoreError, StoreKey, Timestamp};
 
-use crate::fault::Fault;
+use crate::fault::{Fault, not_a_string};
 use crate::keys::{foreign_seconds, now};
 use crate::link::checked;
 use crate::native::{number, outcome, script, text, touched};
@@ -40,13 +40,15 @@ impl Foreign<'_> {
         let Ok([value, left]) = <[Value; 2]>::try_from(answers) else {
             return Err(Fault::Strange.into());
         };
-        let found = match (checked(value)?, checked(left)?) {
+        let found = match (checked(value), checked(left)?) {
             // It expired between the two.
-            (Value::Nil, _) | (_, Value::Int(-2)) => None,
-            (Value::BulkString(value), Value::Int(left)) => {
+            (Ok(Value::Nil), _) | (_, Value::Int(-2)) => None,
+            (Ok(Value::BulkString(value)), Value::Int(left)) => {
                 let (record, version) = record(value, left, now());
                 Some(Entry::Live(record, version))
             }
+            (Err(fault), _) if fault.is_wrong_type() => Some(Entry::Unreadable(not_a_string())),
+            (Err(fault), _) => return Err(fault.into()),
             _ => return Err(Fault::Strange.into()),
         };
         Ok((found, from))
@@ -163,9 +165,12 @@ impl Foreign<'_> {
 
     /// What a version of another kind meets: it matches nothing.
     async fn is_there(&self, name: &str) -> Result<WriteOutcome, StoreError> {
-        let exists = cmd("EXISTS").arg(name).take();
-        let answer = self.server.one(name.as_bytes(), &exists, Effect::Reads).await?;
-        Ok(if number(&answer)? == 0 { WriteOutcome::Gone } else { WriteOutcome::Conflict })
+        let kind = cmd("TYPE").arg(name).take();
+        let answer = self.server.one(name.as_bytes(), &kind, Effect::Reads).await?;
+        Ok(match answer {
+            Value::SimpleString(kind) if kind == "string" => WriteOutcome::Conflict,
+            _ => WriteOutcome::Gone,
+        })
     }
 }
 

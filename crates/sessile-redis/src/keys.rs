@@ -12,6 +12,10 @@ pub(crate) const SLACK: Duration = Duration::from_secs(600);
 /// Beyond this many milliseconds from now (a thousand years) there is no end.
 const ENDLESS: i64 = 1000 * 366 * 86_400_000;
 
+/// Foreign keys in our own layout are no longer: scripts look for names at the start of a
+/// value, and those of every other store are shorter.
+const LONGEST: usize = 512;
+
 /// The names of our own layout: `PREFIX` and `h:` and a hash in hex, or `t:`
 /// and a foreign key; `PREFIX` and `u:` and a user.
 pub(crate) struct Names {
@@ -25,6 +29,11 @@ impl Names {
 
     pub(crate) fn prefix(&self) -> &str {
         &self.prefix
+    }
+
+    /// Whether a session can have this key.
+    pub(crate) fn takes(key: &StoreKey) -> bool {
+        key.as_bytes().len() <= LONGEST
     }
 
     pub(crate) fn session(&self, key: &StoreKey) -> String {

@@ -4,13 +4,13 @@ use std::hash::RandomState;
 
 use redis::{Value, cmd};
 use sessile_core::store::{
-    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+    CreateOutcome, Entry, Listing, Record, TouchOutcome, Version, WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::time::Instant;
 
 use crate::entry::{self, Stored, millis};
-use crate::fault::{Fault, bad_entry, failed};
+use crate::fault::{Fault, failed, not_a_string};
 use crate::keys::{Names, SLACK, kept_for, member, now};
 use crate::server::{Effect, Script, Server};
 
@@ -44,7 +44,7 @@ pub(crate) struct Native<'a> {
 }
 
 /// What a write tells the index of the session's user.
-pub(crate) struct Listing {
+pub(crate) struct IndexEntry {
     pub(crate) index: String,
     pub(crate) ttl: String,
     pub(crate) value: String,
@@ -56,14 +56,14 @@ impl Native<'_> {
         self.names.prefix().len().to_string()
     }
 
-    pub(crate) fn listing(&self, record: &Record, now: Timestamp) -> Option<Listing> {
+    pub(crate) fn listing(&self, record: &Record, now: Timestamp) -> Option<IndexEntry> {
         let index = self.names.subject(record.subject.as_ref()?);
         // Activity moves the idle deadline without telling the index.
         let end = record.absolute;
         let kept = kept_for(end, now);
         let now = now.as_millis();
         let until = kept.map(|kept| now.saturating_add(kept).to_string()).unwrap_or_default();
-        Some(Listing {
+        Some(IndexEntry {
             index,
             ttl: text(kept),
             value: format!("{until} {now}"),
@@ -75,10 +75,15 @@ impl Native<'_> {
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
         let name = self.names.session(key);
         let get = cmd("GET").arg(&name).take();
-        match self.server.read(name.as_bytes(), &get).await? {
-            (Value::Nil, from) => Ok((None, from)),
-            (Value::BulkString(value), from) => Ok((entry::read(value)?.into_entry(), from)),
-            _ => Err(Fault::Strange.into()),
+        match self.server.read(name.as_bytes(), &get).await {
+            Ok((Value::Nil, from)) => Ok((None, from)),
+            Ok((Value::BulkString(value), from)) => {
+                let read = entry::read(value).map(Stored::into_entry);
+                Ok((read.unwrap_or_else(|why| Some(Entry::Unreadable(why))), from))
+            }
+            Ok(_) => Err(Fault::Strange.into()),
+            Err(fault) if fault.is_wrong_type() => Ok((Some(Entry::Unreadable(not_a_string())), 0)),
+            Err(fault) => Err(fault.into()),
         }
     }
 
@@ -104,7 +109,7 @@ impl Native<'_> {
                     _ => return Err(Fault::Strange.into()),
                 }
             }
-            Some(Listing { index, ttl, value: listed, now }) => {
+            Some(IndexEntry { index, ttl, value: listed, now }) => {
                 let keys = [name.as_bytes(), index.as_bytes()];
                 let (kept, prefix) = (text(kept), self.prefix_length());
                 let arguments = [
@@ -234,29 +239,30 @@ impl Native<'_> {
         Ok(())
     }
 
-    pub(crate) async fn by_subject(
-        &self,
-        subject: &Subject,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    pub(crate) async fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
         let index = self.names.subject(subject);
         let arguments = [self.names.prefix().as_bytes(), subject.as_str().as_bytes()];
         let keys = [index.as_bytes()];
         let answer = self.server.script(&BY_SUBJECT, &keys, &arguments, Effect::Writes).await?;
         let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
-        let mut found = Vec::with_capacity(parts.len() / 2);
         let mut parts = parts.into_iter();
+        let mut found = match parts.next() {
+            Some(Value::Int(unreadable)) => Listing {
+                sessions: Vec::with_capacity(parts.len() / 2),
+                unreadable: usize::try_from(unreadable).unwrap_or_default(),
+            },
+            _ => return Err(Fault::Strange.into()),
+        };
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
             let (Value::BulkString(name), Value::BulkString(value)) = (name, value) else {
                 return Err(Fault::Strange.into());
             };
-            if let (Some(key), Stored::Live(record, _)) =
-                (StoreKey::from_name(&name), entry::read(value)?)
-            {
-                found.push((key, record));
+            match (StoreKey::from_name(&name), entry::read(value)) {
+                (Some(key), Ok(Stored::Live(record, _))) => found.sessions.push((key, record)),
+                _ => found.unreadable += 1,
             }
         }
-        found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
-        Ok(found)
+        Ok(found.newest_first())
     }
 
     pub(crate) async fn delete_by_subject(
@@ -306,17 +312,18 @@ pub(crate) fn outcome(
     version: impl FnOnce() -> Version,
 ) -> Result<WriteOutcome, StoreError> {
     match number(answer)? {
-        0 => Ok(WriteOutcome::Gone),
         1 => Ok(WriteOutcome::Conflict),
         2 => Ok(WriteOutcome::Written(version())),
-        _ => Err(bad_entry("a key holds something other than a session of ours")),
+        // 3: it holds something other than a session of ours.
+        0 | 3 => Ok(WriteOutcome::Gone),
+        _ => Err(Fault::Strange.into()),
     }
 }
 
 pub(crate) fn touched(answer: &Value) -> Result<TouchOutcome, StoreError> {
     match number(answer)? {
-        0 => Ok(TouchOutcome::Gone),
+        0 | 3 => Ok(TouchOutcome::Gone),
         2 => Ok(TouchOutcome::Touched),
-        _ => Err(bad_entry("a key holds something other than a session of ours")),
+        _ => Err(Fault::Strange.into()),
     }
 }

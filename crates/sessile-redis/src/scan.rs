@@ -1,11 +1,11 @@
 //! Going through all sessions, in pages of `SCAN`.
 
 use redis::{Value, cmd, pipe};
-use sessile_core::store::{Cursor, Entry, Layout, Page, Record};
+use sessile_core::store::{Cursor, Entry, Layout, Listing, Page};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey};
 
 use crate::entry::{self, Stored};
-use crate::fault::{Fault, failed};
+use crate::fault::{Fault, failed, not_a_string};
 use crate::foreign::{self, Foreign};
 use crate::keys::{Names, now};
 use crate::link::checked;
@@ -48,7 +48,7 @@ pub(crate) async fn scan(
     commands.add_command(scan);
     let answer = server.at(node, &commands).await?.pop().ok_or(Fault::Strange)?;
     let (cursor, keys) = page(checked(answer)?)?;
-    let entries = if layout.is_foreign() {
+    let listing = if layout.is_foreign() {
         let names = keys.iter().filter_map(|key| std::str::from_utf8(key).ok());
         let names: Vec<&str> = names.filter(|it| layout.is_key(prefix, it)).collect();
         foreign_entries(server, node, &names).await?
@@ -57,7 +57,7 @@ pub(crate) async fn scan(
     };
     let (node, cursor) = if cursor == 0 { (at.node + 1, 0) } else { (at.node, cursor) };
     let more = usize::from(node) < masters.len();
-    Ok(Page { entries, next: more.then(|| kept(&Place { mark, node, cursor })) })
+    Ok(Page::of(listing, more.then(|| kept(&Place { mark, node, cursor }))))
 }
 
 async fn native_entries(
@@ -65,43 +65,44 @@ async fn native_entries(
     names: &Names,
     node: &Node,
     keys: &[Vec<u8>],
-) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+) -> Result<Listing, StoreError> {
     if keys.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Listing::default());
     }
     let mut all = pipe();
     for name in keys {
         all.add_command(cmd("GET").arg(name).take());
     }
-    let mut entries = Vec::with_capacity(keys.len());
+    let mut listing = Listing::default();
     for (name, value) in keys.iter().zip(server.at(node, &all).await?) {
         let Some(key) = names.key_of(name) else { continue };
         let value = match checked(value) {
             // It is just moving to another server.
             Err(fault) if fault.was_not_done() => {
                 let get = cmd("GET").arg(name).take();
-                server.one(name, &get, Effect::Reads).await.map_err(StoreError::from)
+                server.one(name, &get, Effect::Reads).await
             }
-            value => value.map_err(StoreError::from),
+            value => value,
         };
-        match value {
-            Ok(Value::BulkString(value)) => {
-                match entry::read(value) {
-                    Ok(Stored::Live(record, _)) => entries.push((key, record)),
-                    Ok(Stored::Pending(record, _, old)) => {
-                        if has_moved(server, names, &old, &key).await? {
-                            entries.push((key, record));
-                        }
-                    }
-                    // One that cannot be read is nobody's session, and the others still are.
-                    Ok(Stored::Moved { .. } | Stored::Tombstone { .. }) | Err(_) => {}
+        let read = match value {
+            Ok(Value::BulkString(value)) => entry::read(value),
+            Err(fault) if fault.is_wrong_type() => Err(not_a_string()),
+            Err(fault) => return Err(fault.into()),
+            // Gone meanwhile.
+            Ok(_) => continue,
+        };
+        match read {
+            Ok(Stored::Live(record, _)) => listing.push(Ok((key, record))),
+            Ok(Stored::Pending(record, _, old)) => {
+                if has_moved(server, names, &old, &key).await? {
+                    listing.push(Ok((key, record)));
                 }
             }
-            Err(error) if error.kind() != StoreErrorKind::BadEntry => return Err(error),
-            _ => {}
+            Ok(Stored::Moved { .. } | Stored::Tombstone { .. }) => {}
+            Err(why) => listing.push(Err(why)),
         }
     }
-    Ok(entries)
+    Ok(listing)
 }
 
 /// Whether the old key of a pending entry points to it.
@@ -126,9 +127,9 @@ async fn foreign_entries(
     server: &Server,
     node: &Node,
     names: &[&str],
-) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+) -> Result<Listing, StoreError> {
     if names.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Listing::default());
     }
     let mut all = pipe();
     for name in names {
@@ -137,7 +138,7 @@ async fn foreign_entries(
     }
     let now = now();
     let mut answers = server.at(node, &all).await?.into_iter();
-    let mut entries = Vec::with_capacity(names.len());
+    let mut listing = Listing::default();
     for name in names {
         let (Some(value), Some(left)) = (answers.next(), answers.next()) else {
             return Err(Fault::Strange.into());
@@ -146,19 +147,22 @@ async fn foreign_entries(
         match (checked(value), checked(left)) {
             (Ok(Value::BulkString(_)), Ok(Value::Int(-2))) => {}
             (Ok(Value::BulkString(value)), Ok(Value::Int(left))) => {
-                entries.push((key, foreign::record(value, left, now).0));
+                listing.push(Ok((key, foreign::record(value, left, now).0)));
             }
             (Err(fault), _) | (_, Err(fault)) if fault.was_not_done() => {
-                let (found, _) = (Foreign { server }).load(&key).await?;
-                if let Some(Entry::Live(record, _)) = found {
-                    entries.push((key, record));
+                match (Foreign { server }).load(&key).await?.0 {
+                    Some(Entry::Live(record, _)) => listing.push(Ok((key, record))),
+                    Some(Entry::Unreadable(why)) => listing.push(Err(why)),
+                    Some(Entry::Moved { .. }) | None => {}
                 }
             }
-            // Gone meanwhile, or no string and so no session.
+            (Err(fault), _) if fault.is_wrong_type() => listing.push(Err(not_a_string())),
+            (Err(fault), _) | (_, Err(fault)) => return Err(fault.into()),
+            // Gone meanwhile.
             _ => {}
         }
     }
-    Ok(entries)
+    Ok(listing)
 }
 
 fn kept(place: &Place) -> Cursor {

@@ -21,13 +21,14 @@ use std::sync::Arc;
 
 use redis::{Value, cmd};
 use sessile_core::store::{
-    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+    CreateOutcome, Entry, Listing, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
+    first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::time::Instant;
 
 use crate::entry::{self, Stored};
-use crate::fault::{Fault, failed};
+use crate::fault::{Fault, failed, not_a_string};
 use crate::keys::{Names, SLACK, kept_for, member, now};
 use crate::native::{Native, counted, fitting, number, outcome, script, text};
 use crate::scan::has_moved;
@@ -60,13 +61,18 @@ impl Spread {
         Native { server: &self.server, names: &self.names }
     }
 
-    async fn stored(&self, key: &StoreKey) -> Result<(Option<Stored>, u64), StoreError> {
+    async fn stored(
+        &self,
+        key: &StoreKey,
+    ) -> Result<(Option<Result<Stored, Unreadable>>, u64), StoreError> {
         let name = self.names.session(key);
         let get = cmd("GET").arg(&name).take();
-        match self.server.read(name.as_bytes(), &get).await? {
-            (Value::Nil, from) => Ok((None, from)),
-            (Value::BulkString(value), from) => Ok((Some(entry::read(value)?), from)),
-            _ => Err(Fault::Strange.into()),
+        match self.server.read(name.as_bytes(), &get).await {
+            Ok((Value::Nil, from)) => Ok((None, from)),
+            Ok((Value::BulkString(value), from)) => Ok((Some(entry::read(value)), from)),
+            Ok(_) => Err(Fault::Strange.into()),
+            Err(fault) if fault.is_wrong_type() => Ok((Some(Err(not_a_string())), 0)),
+            Err(fault) => Err(fault.into()),
         }
     }
 
@@ -74,8 +80,10 @@ impl Spread {
     /// more than one look.
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<(Option<Entry>, u64), StoreError> {
         let (Some(stored), from) = self.stored(key).await? else { return Ok((None, 0)) };
-        let Stored::Pending(record, version, old) = stored else {
-            return Ok((stored.into_entry(), from));
+        let (record, version, old) = match stored {
+            Ok(Stored::Pending(record, version, old)) => (record, version, old),
+            Ok(stored) => return Ok((stored.into_entry(), from)),
+            Err(why) => return Ok((Some(Entry::Unreadable(why)), from)),
         };
         let moved = self.has_moved(&old, key).await?;
         if moved {
@@ -207,7 +215,7 @@ impl Spread {
     }
 
     async fn is_pending(&self, key: &StoreKey) -> Result<bool, StoreError> {
-        Ok(matches!(self.stored(key).await?.0, Some(Stored::Pending(..))))
+        Ok(matches!(self.stored(key).await?.0, Some(Ok(Stored::Pending(..)))))
     }
 
     /// On its own: whoever asked may stop waiting, and it is carried out all the same.
@@ -330,40 +338,39 @@ impl Spread {
         Ok(pairs.collect())
     }
 
-    pub(crate) async fn by_subject(
-        &self,
-        subject: &Subject,
-    ) -> Result<Vec<(StoreKey, Record)>, StoreError> {
+    pub(crate) async fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
         let index = self.names.subject(subject);
         let long_ago = now().as_millis().saturating_sub(slack());
-        let mut found: Vec<(StoreKey, Record)> = Vec::new();
+        let mut found = Listing::default();
         let mut seen = BTreeSet::new();
         for (listed, written) in self.listed(&index).await? {
             let mut at = listed.clone();
             let mut theirs = false;
             // One that moves meanwhile is met at one of its keys.
             while seen.insert(at.clone()) {
-                match self.load(&at).await.map(|(found, _)| found) {
-                    Ok(Some(Entry::Live(record, _))) => {
+                match self.load(&at).await?.0 {
+                    Some(Entry::Live(record, _)) => {
                         if record.subject.as_ref() == Some(subject) {
                             theirs = at == listed;
-                            found.push((at, record));
+                            found.sessions.push((at, record));
                         }
                         break;
                     }
-                    Ok(Some(Entry::Moved { to, .. })) => at = to,
-                    Ok(None) => break,
-                    // Not to be read, and so not theirs.
-                    Err(error) if error.kind() == StoreErrorKind::BadEntry => break,
-                    Err(error) => return Err(error),
+                    Some(Entry::Moved { to, .. }) => at = to,
+                    // Listed as theirs, and perhaps a newer release's.
+                    Some(Entry::Unreadable(_)) => {
+                        theirs = at == listed;
+                        found.unreadable += 1;
+                        break;
+                    }
+                    None => break,
                 }
             }
             if !theirs && written < long_ago {
                 self.forget(&index, &member(&listed)).await?;
             }
         }
-        found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
-        Ok(found)
+        Ok(found.newest_first())
     }
 
     pub(crate) async fn delete_by_subject(

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use redis::cmd;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Page, Record,
-    Scan, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
+    Record, Scan, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use crate::diagnose::Diagnosis;
+use crate::fault::failed;
 use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
@@ -98,6 +99,16 @@ impl RedisStore {
         each!(self, kind => kind.load(key).await)
     }
 
+    /// Whether a session can have this key.
+    fn takes(&self, key: &StoreKey) -> bool {
+        self.0.layout.is_foreign() || Names::takes(key)
+    }
+
+    fn checked(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let why = "a foreign key of over 512 bytes in our own layout";
+        self.takes(key).then_some(()).ok_or_else(|| failed(StoreErrorKind::Unrepresentable, why))
+    }
+
     fn kind(&self) -> Kind<'_> {
         let Inner { server, layout, names, .. } = &*self.0;
         match layout {
@@ -118,6 +129,9 @@ impl fmt::Debug for RedisStore {
 
 impl SessionStore for RedisStore {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+        if !self.takes(key) {
+            return Ok(None);
+        }
         let Some(near) = self.0.server.near() else { return Ok(self.load_there(key).await?.0) };
         if let Some(kept) = near.get(key) {
             return Ok(Some(kept));
@@ -131,6 +145,7 @@ impl SessionStore for RedisStore {
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
+        self.checked(key)?;
         let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.create(key, record).await)
     }
@@ -141,6 +156,9 @@ impl SessionStore for RedisStore {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
+        if !self.takes(key) {
+            return Ok(WriteOutcome::Gone);
+        }
         let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.update(key, record, expected).await)
     }
@@ -151,6 +169,9 @@ impl SessionStore for RedisStore {
         seen: Timestamp,
         idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
+        if !self.takes(key) {
+            return Ok(TouchOutcome::Gone);
+        }
         let _changing = self.changing([Some(key), None]);
         match self.kind() {
             Kind::Native(native) => native.touch(key, seen).await,
@@ -167,6 +188,10 @@ impl SessionStore for RedisStore {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
+        if !self.takes(old_key) {
+            return Ok(WriteOutcome::Gone);
+        }
+        self.checked(new_key)?;
         let _changing = self.changing([Some(old_key), Some(new_key)]);
         match self.kind() {
             Kind::Native(native) => native.replace(old_key, expected, new_key, record, grace).await,
@@ -176,6 +201,9 @@ impl SessionStore for RedisStore {
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
+        if !self.takes(key) {
+            return Ok(());
+        }
         let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.delete(key).await)
     }
@@ -207,12 +235,12 @@ impl Directory for RedisStore {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             match self.kind() {
                 Kind::Native(native) => native.by_subject(subject).await,
                 Kind::Spread(spread) => spread.by_subject(subject).await,
-                Kind::Foreign(_) => Ok(Vec::new()),
+                Kind::Foreign(_) => Ok(Listing::default()),
             }
         })
     }

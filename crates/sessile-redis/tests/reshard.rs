@@ -121,7 +121,7 @@ async fn slots_that_move(near_cache: Option<NearCache>) {
     read_near(&reader, &store).await;
     let subject = Subject::new("alice").unwrap();
     let directory = store.as_directory().unwrap();
-    let listed = directory.by_subject(&subject).await.unwrap().len();
+    let listed = directory.by_subject(&subject).await.unwrap().sessions.len();
     let ended = directory.delete_by_subject(&subject, None).await.unwrap();
     if let Some(used) = reader.near_cache() {
         println!("F09 near cache meanwhile: {used:?}");

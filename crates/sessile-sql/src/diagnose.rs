@@ -7,7 +7,7 @@ use sessile_core::store::{Finding, Layout, Level};
 use sessile_core::{StoreError, Timestamp};
 
 use crate::Options;
-use crate::server::{Database, Dialect, Kind, Param, Statement};
+use crate::server::{Database, Dialect, Kind, Param, Row, Statement};
 
 /// The table, as far as questions name it.
 #[derive(Debug)]
@@ -70,14 +70,17 @@ impl<D: Database> Asking<'_, D> {
     async fn texts(&self, sql: &str, params: Vec<Param>) -> Result<Vec<String>, StoreError> {
         let statement = Statement::new(self.database.dialect(), sql, &[Kind::Text]);
         let rows = self.database.rows(&statement, params).await?;
-        rows.into_iter().map(|mut row| Ok(row.text()?.unwrap_or_default())).collect()
+        let strange = self.database.dialect().strange_answer();
+        let text = |mut row: Row| Ok(row.text().map_err(&strange)?.unwrap_or_default());
+        rows.into_iter().map(text).collect()
     }
 
     async fn number(&self, sql: &str) -> Result<i64, StoreError> {
         let statement = Statement::new(self.database.dialect(), sql, &[Kind::Int]);
         let rows = self.database.rows(&statement, Vec::new()).await?;
-        let number = rows.into_iter().next().map(|mut row| row.int()).transpose()?.flatten();
-        Ok(number.unwrap_or_default())
+        let strange = self.database.dialect().strange_answer();
+        let number = rows.into_iter().next().map(|mut row| row.int().map_err(strange));
+        Ok(number.transpose()?.flatten().unwrap_or_default())
     }
 
     async fn clock(

@@ -14,15 +14,18 @@ use std::sync::atomic::AtomicI64;
 
 use bytes::Bytes;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, TouchOutcome, Version,
-    WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Entry, Layout, Page, Record, Scan, TouchOutcome, Unreadable,
+    Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Timestamp};
 
 use self::sweeping::START;
 use self::tables::Sql;
 pub(crate) use self::tables::ddl;
-use crate::server::{Database, Making, Param, Refused, Row, Swapped, is_in_doubt};
+use crate::pages::rows_after;
+use crate::server::{
+    Database, Making, Param, Refused, Row, Swapped, is_in_doubt, or_absent, unreadable,
+};
 use crate::{ConnectError, Options};
 
 /// What Flask-Session's table holds on MySQL: a BLOB.
@@ -72,20 +75,19 @@ impl<D: Database> Foreign<D> {
         self.layout == Layout::Django
     }
 
-    fn key(&self, key: &StoreKey) -> Result<Param, StoreError> {
+    /// None for a key that no row can have: a hash, too many characters for the column,
+    /// or a NUL, which no text of a database holds.
+    fn key(&self, key: &StoreKey) -> Option<Param> {
         let longest = if self.is_django() { DJANGO_KEY } else { FLASK_KEY };
-        match key.hash() {
-            Some(_) => {
-                Err(self.error(StoreErrorKind::Unsupported, "a hashed key in a foreign layout"))
-            }
-            None if key.as_bytes().len() > longest => {
-                Err(self.error(StoreErrorKind::TooLarge, "a key that its column cannot hold"))
-            }
-            None if key.as_bytes().contains(&0) => {
-                Err(self.error(StoreErrorKind::Unsupported, "a key with a NUL"))
-            }
-            None => Ok(Param::Text(Some(key.to_text()))),
-        }
+        let text = key.hash().is_none().then(|| key.to_text())?;
+        let fits = !text.contains('\0') && text.chars().nth(longest).is_none();
+        fits.then_some(Param::Text(Some(text)))
+    }
+
+    fn key_to_write(&self, key: &StoreKey) -> Result<Param, StoreError> {
+        self.key(key).ok_or_else(|| {
+            self.error(StoreErrorKind::Unrepresentable, "a key that its column cannot hold")
+        })
     }
 
     /// The data: bytes with Flask-Session, text with Django.
@@ -99,7 +101,7 @@ impl<D: Database> Foreign<D> {
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if !text.contains('\0') => Ok(Param::Text(Some(text.to_owned()))),
-            _ => Err(self.error(StoreErrorKind::Unsupported, "data that are no text")),
+            _ => Err(self.error(StoreErrorKind::Unrepresentable, "data that are no text")),
         }
     }
 
@@ -116,21 +118,26 @@ impl<D: Database> Foreign<D> {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
+        let Some(key) = self.key(key) else { return Ok(None) };
+        let rows = or_absent(self.database.rows(&self.sql.load, vec![key]).await, Vec::new())?;
         let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-        key_in(&mut row)?;
-        let record = self.record(&mut row)?;
-        let version = Version::Bytes(record.payload.clone());
-        Ok(Some(Entry::Live(record, version)))
+        let read = key_in(&mut row).and_then(|_| self.record(&mut row));
+        Ok(Some(match read {
+            Ok(record) => {
+                let version = Version::Bytes(record.payload.clone());
+                Entry::Live(record, version)
+            }
+            Err(why) => Entry::Unreadable(why),
+        }))
     }
 
     /// What follows the key.
-    fn record(&self, row: &mut Row) -> Result<Record, StoreError> {
+    fn record(&self, row: &mut Row) -> Result<Record, Unreadable> {
         let payload = match self.is_django() {
             true => row.text()?.map(|text| Bytes::from(text.into_bytes())),
             false => row.bytes()?,
         };
-        let payload = row.needed(payload)?;
+        let payload = payload.ok_or_else(unreadable)?;
         // Flask-Session takes a row without an expiry for one that has expired.
         let end = row.time()?.unwrap_or(Timestamp::from_millis(0));
         Ok(Record::ending(payload, Some(end).filter(|end| *end < NEVER)))
@@ -141,7 +148,8 @@ impl<D: Database> Foreign<D> {
         key: &StoreKey,
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
-        let params = vec![self.key(key)?, self.data(&record.payload)?, Self::end(record)];
+        let key = self.key_to_write(key)?;
+        let params = vec![key, self.data(&record.payload)?, Self::end(record)];
         match self.database.change(&self.sql.create, params).await {
             Ok(_) => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
             Err(Refused::Taken) => Ok(CreateOutcome::Exists),
@@ -155,18 +163,37 @@ impl<D: Database> Foreign<D> {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
+        let Some(this) = self.key(key) else { return Ok(WriteOutcome::Gone) };
         let data = self.data(&record.payload)?;
         let Some(expected) = self.expected(expected) else { return self.refused(key).await };
-        let params = vec![self.key(key)?, expected, data, Self::end(record)];
-        match self.database.change_alone(&self.sql.update, params).await? {
-            0 => self.refused(key).await,
-            _ => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
+        let params = vec![this, expected, data, Self::end(record)];
+        match self.database.change_alone(&self.sql.update, params).await {
+            Ok(0) => self.refused(key).await,
+            Ok(_) => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
+            Err(error) => self.unless_gone(key, error).await,
         }
     }
 
     /// Why no row was the expected one.
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        self.database.refused(&self.sql.load, self.key(key)?).await
+        Ok(match self.load(key).await? {
+            Some(Entry::Live(..)) => WriteOutcome::Conflict,
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) | None => WriteOutcome::Gone,
+        })
+    }
+
+    /// The character set may lack what is in the key, and then it is `Gone`; or what is in the data.
+    async fn unless_gone(
+        &self,
+        key: &StoreKey,
+        error: StoreError,
+    ) -> Result<WriteOutcome, StoreError> {
+        if error.kind() == StoreErrorKind::Unrepresentable
+            && self.refused(key).await? == WriteOutcome::Gone
+        {
+            return Ok(WriteOutcome::Gone);
+        }
+        Err(error)
     }
 
     pub(crate) async fn touch(
@@ -175,9 +202,11 @@ impl<D: Database> Foreign<D> {
         seen: Timestamp,
         idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
+        let Some(key) = self.key(key) else { return Ok(TouchOutcome::Gone) };
         let later = idle.map_or(seen, |span| seen + span);
-        let params = vec![self.key(key)?, Param::Time(Some(seen)), Param::Time(Some(later))];
-        Ok(match self.database.change_alone(&self.sql.touch, params).await? {
+        let params = vec![key, Param::Time(Some(seen)), Param::Time(Some(later))];
+        let touched = self.database.change_alone(&self.sql.touch, params).await;
+        Ok(match or_absent(touched, 0)? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
         })
@@ -191,18 +220,21 @@ impl<D: Database> Foreign<D> {
         new_key: &StoreKey,
         record: &Record,
     ) -> Result<WriteOutcome, StoreError> {
-        let second = vec![self.key(new_key)?, self.data(&record.payload)?, Self::end(record)];
+        let Some(old) = self.key(old_key) else { return Ok(WriteOutcome::Gone) };
+        let new = self.key_to_write(new_key)?;
+        let second = vec![new, self.data(&record.payload)?, Self::end(record)];
         let Some(expected) = self.expected(expected).filter(|_| old_key != new_key) else {
             return self.refused(old_key).await;
         };
-        let first = vec![self.key(old_key)?, expected];
+        let first = vec![old, expected];
         let swapped = match self.database.swap(&self.sql.replace, first, second).await {
             // It may have happened and the answer be lost: then nobody finds it by the old id.
             Err(error) if is_in_doubt(&error) => match self.load(new_key).await {
                 Ok(Some(Entry::Live(found, _))) if found.payload == record.payload => Swapped::Done,
                 _ => return Err(error),
             },
-            swapped => swapped?,
+            Err(error) => return self.unless_gone(old_key, error).await,
+            Ok(swapped) => swapped,
         };
         match swapped {
             Swapped::Done => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
@@ -212,7 +244,9 @@ impl<D: Database> Foreign<D> {
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.database.change_alone(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+        let Some(key) = self.key(key) else { return Ok(()) };
+        let deleted = self.database.change_alone(&self.sql.delete, vec![key]).await;
+        or_absent(deleted, 0).map(|_| ())
     }
 }
 
@@ -223,28 +257,24 @@ impl<D: Database> Scan for Foreign<D> {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
+            let name = self.database.dialect().name();
             let after = match after {
-                Some(cursor) => self.key(&cursor.key(self.database.dialect().name())?)?,
+                Some(cursor) => Param::Text(Some(cursor.key(name)?.to_text())),
                 None => Param::Text(Some(String::new())),
             };
-            let count = i64::try_from(limit).unwrap_or(i64::MAX);
-            let params = vec![after, Param::Int(Some(count))];
-            let rows = self.database.rows(&self.sql.scan, params).await?;
-            let (full, mut entries, mut last) = (rows.len() >= limit, Vec::new(), None);
-            for mut row in rows {
-                // One that is not what the original writes must not hide the others.
-                let Ok(key) = key_in(&mut row) else { continue };
-                last = Some(Cursor::after_key(&key));
-                if let Ok(record) = self.record(&mut row) {
-                    entries.push((key, record));
-                }
-            }
-            Ok(Page { entries, next: last.filter(|_| full) })
+            let key = |row: &mut Row| key_in(row).ok();
+            let (rows, next) =
+                rows_after(&self.database, &self.sql.scan, after, limit, key).await?;
+            let session = |(key, mut row): (Option<StoreKey>, Row)| {
+                let key = key.ok_or_else(unreadable)?;
+                Ok((key, self.record(&mut row)?))
+            };
+            let listing = rows.into_iter().map(session).collect();
+            Ok(Page::of(listing, next.as_ref().map(Cursor::after_key)))
         })
     }
 }
 
-fn key_in(row: &mut Row) -> Result<StoreKey, StoreError> {
-    let key = row.text()?;
-    Ok(StoreKey::from_text(row.needed(key)?))
+fn key_in(row: &mut Row) -> Result<StoreKey, Unreadable> {
+    row.text()?.map(StoreKey::from_text).ok_or_else(unreadable)
 }

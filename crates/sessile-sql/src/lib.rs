@@ -24,6 +24,7 @@ mod foreign;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
 mod native;
 mod options;
+mod pages;
 mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;

@@ -12,13 +12,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome, first_version,
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan, Sweep,
+    TouchOutcome, Unreadable, Version, WriteOutcome, first_version,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
-use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt};
+use crate::pages::rows_after;
+use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt, unreadable};
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.
@@ -26,6 +27,9 @@ const MAX_PAYLOAD: usize = 16 << 20;
 
 /// How often a user's sessions are looked for until none is left.
 const MAX_PASSES: usize = 100;
+
+/// Comes before every key, and is none.
+const BEFORE_ALL: Param = Param::Bytes(Some(Bytes::new()));
 
 #[derive(Clone)]
 pub(crate) struct Native<D> {
@@ -57,20 +61,21 @@ impl<D: Database> Native<D> {
         self.database.dialect().error(kind, what)
     }
 
-    fn key(&self, key: &StoreKey) -> Result<Param, StoreError> {
-        let hash = key.hash().ok_or_else(|| {
-            self.error(StoreErrorKind::Unsupported, "a foreign key in our own layout")
-        })?;
-        Ok(Param::Bytes(Some(Bytes::copy_from_slice(hash))))
+    /// None for a key of a foreign layout: no row has such.
+    fn key(key: &StoreKey) -> Option<Param> {
+        Some(Param::Bytes(Some(Bytes::copy_from_slice(key.hash()?))))
     }
 
     fn row(&self, key: &StoreKey, version: i64, record: &Record) -> Result<Vec<Param>, StoreError> {
         if record.payload.len() > MAX_PAYLOAD {
             return Err(self.error(StoreErrorKind::TooLarge, "a payload of over 16 MiB"));
         }
+        let key = Self::key(key).ok_or_else(|| {
+            self.error(StoreErrorKind::Unrepresentable, "a foreign key in our own layout")
+        })?;
         let millis = |time: Option<Timestamp>| Param::Int(time.map(Timestamp::as_millis));
         Ok(vec![
-            self.key(key)?,
+            key,
             Param::Int(Some(version)),
             millis(record.created),
             millis(record.seen),
@@ -85,8 +90,9 @@ impl<D: Database> Native<D> {
     }
 
     pub(crate) async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        let rows = self.database.rows(&self.sql.load, vec![self.key(key)?]).await?;
-        rows.into_iter().next().map(entry).transpose()
+        let Some(key) = Self::key(key) else { return Ok(None) };
+        let rows = self.database.rows(&self.sql.load, vec![key]).await?;
+        Ok(rows.into_iter().next().map(|row| entry(row).unwrap_or_else(Entry::Unreadable)))
     }
 
     pub(crate) async fn create(
@@ -108,6 +114,9 @@ impl<D: Database> Native<D> {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
+        if key.hash().is_none() {
+            return Ok(WriteOutcome::Gone);
+        }
         let expected = number(expected);
         let params = self.row(key, expected, record)?;
         match self.database.change_alone(&self.sql.update, params).await? {
@@ -118,7 +127,10 @@ impl<D: Database> Native<D> {
 
     /// Why no row was the expected one.
     async fn refused(&self, key: &StoreKey) -> Result<WriteOutcome, StoreError> {
-        self.database.refused(&self.sql.is_live, self.key(key)?).await
+        Ok(match self.load(key).await? {
+            Some(Entry::Live(..)) => WriteOutcome::Conflict,
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) | None => WriteOutcome::Gone,
+        })
     }
 
     pub(crate) async fn touch(
@@ -127,7 +139,8 @@ impl<D: Database> Native<D> {
         seen: Timestamp,
         _: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        let params = vec![self.key(key)?, Param::Int(Some(seen.as_millis()))];
+        let Some(key) = Self::key(key) else { return Ok(TouchOutcome::Gone) };
+        let params = vec![key, Param::Int(Some(seen.as_millis()))];
         Ok(match self.database.change_alone(&self.sql.touch, params).await? {
             0 => TouchOutcome::Gone,
             _ => TouchOutcome::Touched,
@@ -148,12 +161,14 @@ impl<D: Database> Native<D> {
                 _ => Ok(WriteOutcome::Conflict),
             };
         }
+        let Some(old) = Self::key(old_key) else { return Ok(WriteOutcome::Gone) };
         let version = first_version(&RandomState::new()).cast_signed();
-        let mut first = vec![self.key(old_key)?, Param::Int(Some(number(expected)))];
+        let mut first = vec![old, Param::Int(Some(number(expected)))];
         let mut second = self.row(new_key, version, record)?;
         let swap = match grace {
             Some(until) => {
-                first.extend([self.key(new_key)?, Param::Int(Some(until.as_millis()))]);
+                first.extend(Self::key(new_key));
+                first.push(Param::Int(Some(until.as_millis())));
                 &self.sql.point
             }
             None => &self.sql.move_at_once,
@@ -184,7 +199,8 @@ impl<D: Database> Native<D> {
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.database.change_alone(&self.sql.delete, vec![self.key(key)?]).await.map(|_| ())
+        let Some(key) = Self::key(key) else { return Ok(()) };
+        self.database.change_alone(&self.sql.delete, vec![key]).await.map(|_| ())
     }
 }
 
@@ -211,11 +227,11 @@ impl<D: Database> Directory for Native<D> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             let subject = Param::Text(Some(subject.as_str().to_owned()));
             let rows = self.database.rows(&self.sql.by_subject, vec![subject]).await?;
-            rows.into_iter().map(keyed).collect()
+            Ok(rows.into_iter().map(keyed).collect())
         })
     }
 
@@ -226,10 +242,7 @@ impl<D: Database> Directory for Native<D> {
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
             let subject = Param::Text(Some(subject.as_str().to_owned()));
-            let keep = match keep {
-                Some(keep) => self.key(keep)?,
-                None => Param::Bytes(Some(Bytes::new())),
-            };
+            let keep = keep.and_then(Self::key).unwrap_or(BEFORE_ALL);
             let mut removed = 0;
             for _ in 0..MAX_PASSES {
                 let params = vec![subject.clone(), keep.clone()];
@@ -255,12 +268,25 @@ impl<D: Database> Scan for Native<D> {
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let after = match after {
-                Some(cursor) => self.key(&cursor.key(self.database.dialect().name())?)?,
-                None => Param::Bytes(Some(Bytes::new())),
+                Some(cursor) => {
+                    let key = cursor.as_bytes().strip_prefix(b"h").ok_or_else(|| {
+                        let what = "the cursor is of another kind of store";
+                        self.error(StoreErrorKind::Unsupported, what)
+                    })?;
+                    Param::Bytes(Some(Bytes::copy_from_slice(key)))
+                }
+                None => BEFORE_ALL,
             };
-            let rows = self.database.rows(&self.sql.scan, vec![after, bound(limit)]).await?;
-            let entries = rows.into_iter().map(keyed).collect::<Result<_, _>>()?;
-            Ok(Page::in_key_order(entries, limit))
+            let key = |row: &mut Row| row.bytes().ok().flatten();
+            let (rows, next) =
+                rows_after(&self.database, &self.sql.scan, after, limit, key).await?;
+            let session = |(key, mut row): (Option<Bytes>, Row)| {
+                let key = hash_in(key)?;
+                Ok((key, record(&mut row)?.1))
+            };
+            let listing = rows.into_iter().map(session).collect();
+            let next = next.map(|key| Cursor::from_bytes([b"h", &key[..]].concat()));
+            Ok(Page::of(listing, next))
         })
     }
 }
@@ -277,47 +303,43 @@ fn number(version: &Version) -> i64 {
     }
 }
 
-fn record(row: &mut Row) -> Result<(StoreKey, i64, Record), StoreError> {
-    let key = row.bytes()?.and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok());
-    let key = StoreKey::from_hash(row.needed(key)?);
-    let version = row.int()?;
-    let version = row.needed(version)?;
-    let mut time = || Ok::<_, StoreError>(row.int()?.map(Timestamp::from_millis));
+fn hash_in(key: Option<Bytes>) -> Result<StoreKey, Unreadable> {
+    let key = key.and_then(|bytes| <[u8; 32]>::try_from(&bytes[..]).ok());
+    key.map(StoreKey::from_hash).ok_or_else(unreadable)
+}
+
+/// What follows the key.
+fn record(row: &mut Row) -> Result<(u64, Record), Unreadable> {
+    let version = row.int()?.and_then(|version| u64::try_from(version).ok());
+    let version = version.ok_or_else(unreadable)?;
+    let mut time = || Ok::<_, Unreadable>(row.int()?.map(Timestamp::from_millis));
     let (created, seen, rotated, authenticated) = (time()?, time()?, time()?, time()?);
     let idle = match row.int()? {
-        Some(millis) => {
-            let span = Record::idle_from_millis(millis);
-            Some(row.needed(span)?)
-        }
+        Some(millis) => Some(Record::idle_from_millis(millis).ok_or_else(unreadable)?),
         None => None,
     };
     let absolute = row.int()?.map(Timestamp::from_millis);
-    let permanent = row.int()?;
-    let permanent = row.needed(permanent)? != 0;
+    let permanent = row.int()?.ok_or_else(unreadable)? != 0;
     let subject = match row.text()? {
-        Some(name) => {
-            let subject = Subject::new(name);
-            Some(row.needed(subject)?)
-        }
+        Some(name) => Some(Subject::new(name).ok_or_else(unreadable)?),
         None => None,
     };
-    let payload = row.bytes()?;
-    let payload = row.needed(payload)?;
+    let payload = row.bytes()?.ok_or_else(unreadable)?;
     let times = Record { created, seen, rotated, authenticated, ..Record::new(payload) };
-    Ok((key, version, Record { idle, absolute, permanent, subject, ..times }))
+    Ok((version, Record { idle, absolute, permanent, subject, ..times }))
 }
 
-fn keyed(mut row: Row) -> Result<(StoreKey, Record), StoreError> {
-    record(&mut row).map(|(key, _, record)| (key, record))
+fn keyed(mut row: Row) -> Result<(StoreKey, Record), Unreadable> {
+    let key = hash_in(row.bytes()?)?;
+    Ok((key, record(&mut row)?.1))
 }
 
-fn entry(mut row: Row) -> Result<Entry, StoreError> {
-    let (_, version, record) = record(&mut row)?;
-    if let Some(to) = row.bytes()? {
-        let to = <[u8; 32]>::try_from(&to[..]).ok();
-        let (to, until) = (row.needed(to)?, row.needed(record.absolute)?);
-        return Ok(Entry::Moved { to: StoreKey::from_hash(to), until });
-    }
-    let version = u64::try_from(version).ok();
-    Ok(Entry::Live(record, Version::Number(row.needed(version)?)))
+fn entry(mut row: Row) -> Result<Entry, Unreadable> {
+    hash_in(row.bytes()?)?;
+    let (version, record) = record(&mut row)?;
+    let Some(to) = row.bytes()? else {
+        return Ok(Entry::Live(record, Version::Number(version)));
+    };
+    let until = record.absolute.ok_or_else(unreadable)?;
+    Ok(Entry::Moved { to: hash_in(Some(to))?, until })
 }

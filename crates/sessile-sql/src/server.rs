@@ -21,7 +21,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sessile_core::store::WriteOutcome;
+use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
 
 /// Which database it is, where its SQL differs.
@@ -46,6 +46,11 @@ impl Dialect {
             #[cfg(feature = "mysql")]
             Self::MySql => "mysql",
         }
+    }
+
+    /// A row that only counts, or tells of the database itself, and is not as it must be.
+    pub(crate) fn strange_answer(self) -> impl Fn(Unreadable) -> StoreError {
+        move |why| self.error(StoreErrorKind::Corrupt, why.to_string())
     }
 
     pub(crate) fn is_mysql(self) -> bool {
@@ -115,57 +120,53 @@ pub(crate) enum Kind {
     Time,
 }
 
-/// A row, cell by cell. A cell of another kind than wanted is a bad entry.
+/// A row, cell by cell. With a cell of another kind than wanted it cannot be read.
 #[derive(Debug)]
 pub(crate) struct Row {
     cells: std::vec::IntoIter<Cell>,
-    dialect: Dialect,
+}
+
+/// A row that the layout does not write.
+pub(crate) fn unreadable() -> Unreadable {
+    Unreadable::new("a row is not what the layout writes")
 }
 
 impl Row {
-    pub(crate) fn new(dialect: Dialect, cells: Vec<Cell>) -> Self {
-        Self { cells: cells.into_iter(), dialect }
+    pub(crate) fn new(cells: Vec<Cell>) -> Self {
+        Self { cells: cells.into_iter() }
     }
 
-    fn bad(&self) -> StoreError {
-        self.dialect.error(StoreErrorKind::BadEntry, "a row is not what the layout writes")
-    }
-
-    pub(crate) fn int(&mut self) -> Result<Option<i64>, StoreError> {
+    pub(crate) fn int(&mut self) -> Result<Option<i64>, Unreadable> {
         match self.cells.next() {
             Some(Cell::Int(number)) => Ok(Some(number)),
             Some(Cell::Null) => Ok(None),
-            _ => Err(self.bad()),
+            _ => Err(unreadable()),
         }
     }
 
-    pub(crate) fn bytes(&mut self) -> Result<Option<Bytes>, StoreError> {
+    pub(crate) fn bytes(&mut self) -> Result<Option<Bytes>, Unreadable> {
         match self.cells.next() {
             Some(Cell::Bytes(bytes)) => Ok(Some(bytes)),
             Some(Cell::Text(text)) => Ok(Some(text.into_bytes().into())),
             Some(Cell::Null) => Ok(None),
-            _ => Err(self.bad()),
+            _ => Err(unreadable()),
         }
     }
 
-    pub(crate) fn text(&mut self) -> Result<Option<String>, StoreError> {
+    pub(crate) fn text(&mut self) -> Result<Option<String>, Unreadable> {
         match self.cells.next() {
             Some(Cell::Text(text)) => Ok(Some(text)),
             Some(Cell::Null) => Ok(None),
-            _ => Err(self.bad()),
+            _ => Err(unreadable()),
         }
     }
 
-    pub(crate) fn time(&mut self) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn time(&mut self) -> Result<Option<Timestamp>, Unreadable> {
         match self.cells.next() {
             Some(Cell::Time(moment)) => Ok(Some(moment)),
             Some(Cell::Null) => Ok(None),
-            _ => Err(self.bad()),
+            _ => Err(unreadable()),
         }
-    }
-
-    pub(crate) fn needed<T>(&self, cell: Option<T>) -> Result<T, StoreError> {
-        cell.ok_or_else(|| self.bad())
     }
 }
 
@@ -256,6 +257,15 @@ pub(crate) fn is_in_doubt(error: &StoreError) -> bool {
     error.kind() == StoreErrorKind::Unavailable
 }
 
+/// The answer, or `absent` where a text of the statement is none that the database's
+/// character set has: nothing can be there under such a key.
+pub(crate) fn or_absent<T>(answer: Result<T, StoreError>, absent: T) -> Result<T, StoreError> {
+    match answer {
+        Err(error) if error.kind() == StoreErrorKind::Unrepresentable => Ok(absent),
+        answer => answer,
+    }
+}
+
 /// How a table comes about.
 pub(crate) struct Making {
     /// One process at a time makes tables of this name.
@@ -327,18 +337,6 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
     /// Servers keep readers from waiting; other writers of the same rows should not wait long.
     fn aside_rows(&self) -> usize {
         500
-    }
-
-    /// Why a write changed nothing: whether `looks`, given the key, finds a row.
-    fn refused(
-        &self,
-        looks: &Statement,
-        key: Param,
-    ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send {
-        async {
-            let rows = self.rows(looks, vec![key]).await?;
-            Ok(if rows.is_empty() { WriteOutcome::Gone } else { WriteOutcome::Conflict })
-        }
     }
 
     fn swap(

@@ -17,8 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Page, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan, Sweep,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::sync::oneshot;
@@ -218,7 +218,7 @@ impl Directory for Sqlite {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         let subject = subject.clone();
         Box::pin(self.read(move |db| db.by_subject(&subject)))
     }
@@ -241,8 +241,9 @@ impl Scan for Sqlite {
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         Box::pin(async move {
             let after = after.map(|cursor| cursor.key("SQLite")).transpose()?;
-            let entries = self.read(move |db| db.iterate(after.as_ref(), limit)).await?;
-            Ok(Page::in_key_order(entries, limit))
+            let page = self.read(move |db| db.iterate(after.as_ref(), limit));
+            let (listing, next) = page.await?;
+            Ok(Page::of(listing, next.as_ref().map(Cursor::after_key)))
         })
     }
 }

@@ -13,8 +13,8 @@ use sessile_conformance::processes::{Workers, work};
 use sessile_conformance::{
     Capabilities, Failure, Keys, Open, Suite, block_on, http_tests, passed, store_tests,
 };
-use sessile_core::StoreError;
 use sessile_core::store::Layout;
+use sessile_core::{StoreError, StoreKey};
 use sessile_sql::{ConnectError, Options, SqlStore};
 
 const POSTGRES: &str = "SESSILE_TEST_POSTGRES_URL";
@@ -236,5 +236,102 @@ async fn f17_writers_at_once_merge_whatever_isolation_the_server_is_set_to() {
             matches!(outcome.as_ref().unwrap(), WriteOutcome::Written(_))
         };
         assert_eq!(outcomes.iter().filter(|outcome| written(outcome)).count(), 1);
+    }
+}
+
+/// Runs a statement as an operator does, on either server.
+async fn operate(url: &str, sql: &str) {
+    if url.starts_with("postgres") {
+        let connected = tokio_postgres::connect(url, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.unwrap();
+        let connection = tokio::spawn(connection);
+        client.batch_execute(sql).await.unwrap();
+        drop(client);
+        connection.await.unwrap().unwrap();
+    } else {
+        use mysql_async::prelude::Queryable as _;
+        let pool = mysql_async::Pool::new(url.replace("mariadb://", "mysql://").as_str());
+        pool.get_conn().await.unwrap().query_drop(sql).await.unwrap();
+        pool.disconnect().await.unwrap();
+    }
+}
+
+#[test]
+fn s13_an_unreadable_row_is_nobodys_session() {
+    use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session as case;
+
+    let theirs = Capabilities { precision: Duration::from_secs(1), ..foreign("session:") };
+    for variable in [POSTGRES, MYSQL] {
+        for (layout, can, set) in [
+            (Layout::Native, Capabilities::all(), "version = -7"),
+            (Layout::FlaskSession, theirs.clone(), "data = NULL"),
+        ] {
+            let table = table();
+            let at = table.clone();
+            let suite = Suite::new(move || open(address(variable), layout, at.clone()), can);
+            let damage = async |key: &StoreKey| {
+                let text = key.to_text();
+                let this = match (layout, variable) {
+                    (Layout::Native, POSTGRES) => format!("id_hash = '\\x{text}'::bytea"),
+                    (Layout::Native, _) => format!("id_hash = x'{text}'"),
+                    _ => format!("session_id = '{text}'"),
+                };
+                operate(&address(variable), &format!("UPDATE {table} SET {set} WHERE {this}"))
+                    .await;
+            };
+            passed(case(&suite, damage))
+                .unwrap_or_else(|failure| panic!("{variable}, {layout:?}: {failure}"));
+        }
+    }
+}
+
+/// A site's tables may be in any character set, and an id in any other.
+#[test]
+fn s03_hostile_ids_meet_tables_of_every_character_set() {
+    use sessile_conformance::cases::hostile_keys::a_hostile_key_is_a_missing_one as missing;
+    use sessile_conformance::cases::hostile_keys::no_key_finds_the_session_of_another as another;
+
+    let run = |url: String, layout: Layout, table: String, can: Capabilities, what: &str| {
+        let suite = Suite::new(move || open(url.clone(), layout, table.clone()), can);
+        passed(missing(&suite)).unwrap_or_else(|failure| panic!("{what}: {failure}"));
+        passed(another(&suite)).unwrap_or_else(|failure| panic!("{what}: {failure}"));
+    };
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let (url, database) = (address(POSTGRES), format!("{}_{encoding}", table()).to_lowercase());
+        let made = format!(
+            "CREATE DATABASE {database} ENCODING '{encoding}' LC_COLLATE 'C' LC_CTYPE 'C' \
+             TEMPLATE template0"
+        );
+        block_on(operate(&url, &made)).unwrap();
+        let (server, rest) = url.rsplit_once('/').unwrap();
+        let options = rest.find('?').map_or("", |at| &rest[at..]);
+        let there = format!("{server}/{database}{options}");
+        for (layout, can) in
+            [(Layout::Django, django()), (Layout::FlaskSession, foreign("session:"))]
+        {
+            run(there.clone(), layout, table(), can, encoding);
+        }
+    }
+    for charset in ["latin1", "ascii", "utf8mb3", "utf8mb4 COLLATE utf8mb4_general_ci"] {
+        let (django_table, flask_table) = (table(), table());
+        let url = address(MYSQL);
+        let theirs = format!(
+            "CREATE TABLE {django_table} (session_key varchar(40) NOT NULL PRIMARY KEY, \
+             session_data longtext NOT NULL, expire_date datetime(6) NOT NULL) CHARACTER SET {charset}"
+        );
+        block_on(operate(&url, &theirs)).unwrap();
+        run(url.clone(), Layout::Django, django_table, django(), charset);
+        let theirs = format!(
+            "CREATE TABLE {flask_table} (id INTEGER NOT NULL AUTO_INCREMENT, \
+             session_id VARCHAR(255), data BLOB, expiry DATETIME, PRIMARY KEY (id), \
+             UNIQUE (session_id)) CHARACTER SET {charset}"
+        );
+        block_on(operate(&url, &theirs)).unwrap();
+        let can = Capabilities {
+            max_payload: 65_535,
+            precision: Duration::from_secs(1),
+            ..foreign("session:")
+        };
+        run(url, Layout::FlaskSession, flask_table, can, charset);
     }
 }

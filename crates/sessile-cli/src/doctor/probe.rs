@@ -161,7 +161,7 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
              the application",
         )];
     };
-    let (mut seen, mut ended, mut bytes, mut after) = (0u64, 0u64, 0u64, None);
+    let (mut seen, mut ended, mut bytes, mut unreadable, mut after) = (0u64, 0u64, 0u64, 0, None);
     let mut all = false;
     let mut ends = Ends::of(config);
     while !all && seen < SAMPLE as u64 {
@@ -173,6 +173,7 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
             }
         };
         let now = human::now();
+        unreadable += page.unreadable as u64;
         for (_, record) in &page.entries {
             seen += 1;
             bytes += record.payload.len() as u64;
@@ -193,5 +194,11 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
         ),
         false => Finding::good(CHECK, text),
     };
-    std::iter::once(entries).chain(ends.and_then(Ends::finding)).collect()
+    let unreadable = (unreadable > 0).then(|| {
+        Finding::warning("unreadable", number(unreadable)).advise(
+            "these entries are damaged, of another program, or of a newer release of sessile; \
+             their visitors are logged out",
+        )
+    });
+    std::iter::once(entries).chain(unreadable).chain(ends.and_then(Ends::finding)).collect()
 }

@@ -61,7 +61,7 @@ impl Job {
                 Ok(done) => return Ok(done),
                 Err(error) => match error.kind() {
                     StoreErrorKind::TooLarge
-                    | StoreErrorKind::BadEntry
+                    | StoreErrorKind::Unrepresentable
                     | StoreErrorKind::Unsupported => return Ok(Outcome::Refused.into()),
                     StoreErrorKind::Unavailable
                     | StoreErrorKind::Timeout

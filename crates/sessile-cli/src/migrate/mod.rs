@@ -80,6 +80,7 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         let page = scan.scan(state.after.as_ref(), PAGE).await;
         let page = page.map_err(|error| stopped(&mut progress, &old, &error, &counts))?;
         let next = page.next.clone();
+        (0..page.unreadable).for_each(|_| counts.add(Outcome::Unreadable));
         for (key, _) in &page.entries {
             if let Some(key) = job.mover.key(key) {
                 left.remove(&key.handle().to_string());
@@ -136,7 +137,7 @@ async fn count(
     loop {
         let page = scan.scan(after.as_ref(), PAGE).await;
         let page = page.map_err(|error| Failure::usage(format!("{}: {error}", place.name)))?;
-        count += page.entries.len() as u64;
+        count += (page.entries.len() + page.unreadable) as u64;
         progress.show("counting", count, None);
         after = page.next;
         if after.is_none() {

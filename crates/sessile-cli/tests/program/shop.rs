@@ -75,7 +75,7 @@ impl Shop {
                 let data = self.engine.decode(&record.payload).unwrap();
                 Some(data.get("word").unwrap().as_str().unwrap().to_owned())
             }
-            Entry::Moved { .. } => None,
+            Entry::Moved { .. } | Entry::Unreadable(_) => None,
         }
     }
 }

@@ -33,7 +33,7 @@ pub async fn a_dropped_create_happened_or_not<O: Open>(suite: &Suite<O>) -> Case
         match store.load(&key).await? {
             Some(Entry::Live(found, _)) => suite.same(&found, &record, "a cut-off create")?,
             None => ensure!(ended.is_none(), "create answered, but nothing is there"),
-            Some(Entry::Moved { .. }) => return Err(Failure("create made a pointer".into())),
+            Some(other) => return Err(Failure(format!("create made {other:?}"))),
         }
         // Comes before or after what was cut off, and finds one of the two whole.
         store.create(&key, &record).await?;
@@ -122,6 +122,9 @@ pub async fn a_dropped_replace_loses_nothing<O: Open>(suite: &Suite<O>) -> CaseR
                     suite.same(&found, &before, "the old key")?;
                 }
                 Some(Entry::Moved { to, .. }) => ensure!(to == new, "the pointer leads astray"),
+                Some(Entry::Unreadable(why)) => {
+                    return Err(Failure(format!("the old key cannot be read: {why}")));
+                }
                 None => ensure!(grace.is_none(), "the old key finds nothing within its grace"),
             }
             let mut found = store.load(&new).await?;
@@ -163,7 +166,7 @@ pub async fn a_dropped_delete_happened_or_not<O: Open>(suite: &Suite<O>) -> Case
                 ensure!(ended.is_none(), "delete answered, but the session is there");
                 suite.same(&found, &record, "a cut-off delete")?;
             }
-            Some(Entry::Moved { .. }) => return Err(Failure("delete made a pointer".into())),
+            Some(other) => return Err(Failure(format!("delete made {other:?}"))),
         }
         store.delete(&key).await?;
         ensure_eq!(store.load(&key).await?, None, "after the second delete");

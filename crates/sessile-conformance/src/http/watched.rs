@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
-    WriteOutcome,
+    BoxFuture, CreateOutcome, Directory, Entry, Listing, Record, Scan, Sweep, TouchOutcome,
+    Version, WriteOutcome,
 };
 use sessile_core::{
     AnyStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
@@ -154,7 +154,7 @@ impl Directory for Watched {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move { self.directory()?.by_subject(subject).await })
     }
 

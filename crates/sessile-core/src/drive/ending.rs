@@ -53,6 +53,8 @@ pub(super) async fn end_known<S: SessionStore>(
                     key = to;
                     continue;
                 }
+                // What cannot be read is nobody's session, and can be removed.
+                Some(Entry::Unreadable(_)) => return store.delete(&key).await,
                 None => return Ok(()),
             },
         };
@@ -85,7 +87,7 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     let (Some(directory), Some(subject)) = (store.as_directory(), &record.subject) else {
         return Ok(());
     };
-    let mut sessions = directory.by_subject(subject).await?;
+    let mut sessions = directory.by_subject(subject).await?.sessions;
     let now = world.now();
     sessions.retain(|(_, record)| !record.has_ended(now));
     // A clock that went back leaves sessions that began later than now. They count as the oldest,

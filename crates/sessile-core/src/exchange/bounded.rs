@@ -10,8 +10,8 @@ use super::runtime::Runtime;
 use crate::Timestamp;
 use crate::id::{StoreKey, Subject};
 use crate::store::{
-    AnyStore, BoxFuture, CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError,
-    StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
+    AnyStore, BoxFuture, CreateOutcome, Directory, Entry, Listing, Record, Scan, SessionStore,
+    StoreError, StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 
 /// A store whose calls are given up after a while. The call is dropped, which
@@ -123,7 +123,7 @@ impl Directory for Bounded {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         match self.store.as_directory() {
             Some(directory) => Box::pin(self.within(directory.by_subject(subject))),
             None => Box::pin(std::future::ready(Err(no_directory()))),

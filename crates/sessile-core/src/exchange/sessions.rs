@@ -13,7 +13,7 @@ use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
 use crate::id::{Handle, StoreKey, Subject};
 use crate::session::Session;
-use crate::store::{AnyStore, Directory, Record, SessionStore as _, StoreError, StoreErrorKind};
+use crate::store::{AnyStore, Directory, Record, SessionStore as _, StoreError};
 
 /// How long sessions are over when they are swept: a server whose clock is ahead, or stepped, by
 /// no more ends nobody's session for the others. Stores that forget by themselves wait as long.
@@ -40,11 +40,7 @@ pub async fn end_session(
     key: &StoreKey,
     runtime: &dyn Runtime,
 ) -> Result<(), StoreError> {
-    match drive::end(engine, store, key, &mut Ambient(runtime)).await {
-        // What cannot be read is nobody's session, and can be removed.
-        Err(error) if error.kind() == StoreErrorKind::BadEntry => store.delete(key).await,
-        ended => ended,
-    }
+    drive::end(engine, store, key, &mut Ambient(runtime)).await
 }
 
 /// One session in a list.
@@ -74,15 +70,20 @@ impl Sessions {
         Self { app }
     }
 
-    /// The live sessions of a user, newest first.
+    /// The live sessions of a user, newest first. One that cannot be read is left out, and
+    /// reported as [`Unreadable`](EventKind::Unreadable).
     ///
     /// # Errors
     ///
     /// [`StoreError`]; also for stores and layouts that do not know whose a session is.
     pub async fn of(&self, subject: &Subject) -> Result<Vec<SessionInfo>, StoreError> {
-        let entries = self.directory()?.by_subject(subject).await?;
+        let listed = self.directory()?.by_subject(subject).await?;
+        for _ in 0..listed.unreadable {
+            let (kind, subject) = (EventKind::Unreadable, Some(subject.clone()));
+            self.app.report(&Event { kind, session: None, subject });
+        }
         let now = self.app.now();
-        let live = entries.into_iter().filter(|(_, record)| !record.has_ended(now));
+        let live = listed.sessions.into_iter().filter(|(_, record)| !record.has_ended(now));
         Ok(live.map(|(key, record)| self.describe(&key, record)).collect())
     }
 
@@ -92,8 +93,8 @@ impl Sessions {
     ///
     /// As for [`of`](Self::of).
     pub async fn end(&self, subject: &Subject, handle: Handle) -> Result<bool, StoreError> {
-        let entries = self.directory()?.by_subject(subject).await?;
-        let Some((key, _)) = entries.iter().find(|(key, _)| key.handle() == handle) else {
+        let listed = self.directory()?.by_subject(subject).await?;
+        let Some((key, _)) = listed.sessions.iter().find(|(key, _)| key.handle() == handle) else {
             return Ok(false);
         };
         let app = &self.app;

@@ -24,7 +24,7 @@ pub use link::LinkToken;
 pub use map::{MAX_DEPTH, decode_map, encode_map};
 pub use record::{
     CLOCK_LEEWAY, created_ahead_of, decode_entry, decode_record, encode_entry, encode_live,
-    encode_moved, encode_record,
+    encode_moved, encode_record, encode_versioned,
 };
 pub use sealed::{NONCE_BYTES, SealedCookie};
 pub use signed::SignedCookie;

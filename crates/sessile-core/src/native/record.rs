@@ -145,19 +145,26 @@ pub fn encode_moved(to: &StoreKey, until: Timestamp) -> Vec<u8> {
     out
 }
 
-/// What a store keeps under a key, as bytes.
-pub fn encode_entry(entry: &Entry) -> Vec<u8> {
-    match entry {
-        Entry::Live(record, Version::Number(version)) => encode_live(record, *version),
-        Entry::Live(record, Version::Bytes(version)) => {
-            let mut out = Vec::with_capacity(record_bytes(record) + version.len() + 12);
-            out.extend([ENTRY_VERSION, LIVE_FOREIGN]);
-            push_bytes(&mut out, version);
-            push_record(&mut out, record);
-            out
-        }
+/// What a store keeps under a key, as bytes; `None` for what cannot be read.
+pub fn encode_entry(entry: &Entry) -> Option<Vec<u8>> {
+    Some(match entry {
+        Entry::Live(record, version) => encode_versioned(record, version),
         Entry::Moved { to, until } => encode_moved(to, *until),
-    }
+        Entry::Unreadable(_) => return None,
+    })
+}
+
+/// A live entry as bytes, with a version of any store.
+pub fn encode_versioned(record: &Record, version: &Version) -> Vec<u8> {
+    let version = match version {
+        Version::Number(version) => return encode_live(record, *version),
+        Version::Bytes(version) => version,
+    };
+    let mut out = Vec::with_capacity(record_bytes(record) + version.len() + 12);
+    out.extend([ENTRY_VERSION, LIVE_FOREIGN]);
+    push_bytes(&mut out, version);
+    push_record(&mut out, record);
+    out
 }
 
 /// Reads what [`encode_entry`] writes. The payload shares the memory of `entry`.

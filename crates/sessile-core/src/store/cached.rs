@@ -246,7 +246,7 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         match self.back.as_directory() {
             Some(directory) => directory.by_subject(subject),
             None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
@@ -264,7 +264,7 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
             let directory =
                 self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
             let (before, mut marked) = (self.front.now(), true);
-            for (key, _) in directory.by_subject(subject).await? {
+            for (key, _) in directory.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {
                     marked &= self.front.mark(&key).await;
                 }

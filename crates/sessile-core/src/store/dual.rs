@@ -115,7 +115,7 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
         let found = self.new.load(key).await?.and_then(|entry| self.unless_mark(entry));
         Ok(match found {
             Some(Entry::Live(..)) => WriteOutcome::Conflict,
-            Some(Entry::Moved { .. }) | None => WriteOutcome::Gone,
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) | None => WriteOutcome::Gone,
         })
     }
 
@@ -156,8 +156,12 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
         let mark = Record::ending(self.options.mark.clone(), Some(until));
         loop {
             self.new.delete(key).await?;
-            if let CreateOutcome::Created(_) = self.new.create(key, &mark).await? {
-                return Ok(());
+            match self.new.create(key, &mark).await {
+                Ok(CreateOutcome::Created(_)) => return Ok(()),
+                Ok(CreateOutcome::Exists) => {}
+                // Where this key cannot be, no session can come under it.
+                Err(error) if error.kind() == StoreErrorKind::Unrepresentable => return Ok(()),
+                Err(error) => return Err(error),
             }
         }
     }
@@ -170,7 +174,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         }
         Ok(match self.old.load(key).await? {
             Some(Entry::Live(record, version)) => Some(Entry::Live(record, of_old(&version))),
-            Some(moved) => Some(moved),
+            Some(other) => Some(other),
             // It may have moved between the two.
             None => self.new.load(key).await?.and_then(|entry| self.unless_mark(entry)),
         })
@@ -323,16 +327,17 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
-            let mut found = BTreeMap::new();
+            let (mut found, mut unreadable) = (BTreeMap::new(), 0);
             // The old one first: what moves meanwhile is found in the new one.
             for directory in [self.old.as_directory(), self.new.as_directory()] {
-                found.extend(directory.ok_or_else(no_directory)?.by_subject(subject).await?);
+                let listed = directory.ok_or_else(no_directory)?.by_subject(subject).await?;
+                found.extend(listed.sessions);
+                unreadable += listed.unreadable;
             }
-            let mut found: Vec<_> = found.into_iter().collect();
-            found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created));
-            Ok(found)
+            let sessions = found.into_iter().collect();
+            Ok(Listing { sessions, unreadable }.newest_first())
         })
     }
 
@@ -345,7 +350,7 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
             let old = self.old.as_directory().ok_or_else(no_directory)?;
             let new = self.new.as_directory().ok_or_else(no_directory)?;
             let mut removed = 0;
-            for (key, _) in old.by_subject(subject).await? {
+            for (key, _) in old.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {
                     self.delete(&key).await?;
                     removed += 1;

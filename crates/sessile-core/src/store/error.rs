@@ -25,11 +25,11 @@ pub enum StoreErrorKind {
     ReadOnly,
     /// What it holds as a whole is not what we write.
     Corrupt,
-    /// One entry is not what we write: damaged, planted, or from a newer
-    /// release. It is left as it is, and its visitor is taken for a new one.
-    BadEntry,
-    /// The record or key is beyond what it can hold.
+    /// The record is beyond what it can hold.
     TooLarge,
+    /// The layout has no form for what is to be written: the key is too long or of
+    /// characters that it, or the character set of its table, does not have.
+    Unrepresentable,
     /// It cannot do this: its layout or backend lacks what is needed.
     Unsupported,
     /// Another process holds it locked for longer than the bound.
@@ -70,9 +70,9 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Timeout => "did not answer in time; check its load",
             StoreErrorKind::Full => "has no room left; free some or raise its bound",
             StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",
-            StoreErrorKind::BadEntry => "holds an entry that this version did not write",
             StoreErrorKind::Corrupt => "holds something this version does not write",
             StoreErrorKind::TooLarge => "cannot hold a record this large; keep less in the session",
+            StoreErrorKind::Unrepresentable => "has no form for this key or record",
             StoreErrorKind::Unsupported => "cannot do this",
             StoreErrorKind::Locked => "is locked by another process; find who holds it",
         };

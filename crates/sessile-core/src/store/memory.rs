@@ -2,7 +2,6 @@
 
 mod shard;
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -305,12 +304,12 @@ impl Directory for MemoryStore {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         // All locked at once, as in `delete_by_subject`: one that moves is listed, once.
         let shards: Vec<_> = (0..SHARDS).map(|shard| self.0.lock_at(shard)).collect();
-        let mut found: Vec<_> = shards.iter().flat_map(|shard| shard.of_subject(subject)).collect();
+        let sessions = shards.iter().flat_map(|shard| shard.of_subject(subject)).collect();
         drop(shards);
-        found.sort_by_key(|(_, record)| Reverse(record.created));
+        let found = Listing { sessions, unreadable: 0 }.newest_first();
         Box::pin(std::future::ready(Ok(found)))
     }
 
@@ -336,7 +335,7 @@ impl Scan for MemoryStore {
         limit: usize,
     ) -> BoxFuture<'a, Result<Page, StoreError>> {
         let after = after.map(|cursor| cursor.key("memory")).transpose();
-        let page = after.map(|after| Page::in_key_order(self.after(after.as_ref(), limit), limit));
+        let page = after.map(|after| self.page_after(after.as_ref(), limit.max(1)));
         Box::pin(std::future::ready(page))
     }
 }
@@ -344,7 +343,7 @@ impl Scan for MemoryStore {
 impl MemoryStore {
     /// Keys of our own layout lie in shards by their first byte, so a page of
     /// them looks into few shards; text keys lie anywhere and come last.
-    fn after(&self, after: Option<&StoreKey>, limit: usize) -> Vec<(StoreKey, Record)> {
+    fn page_after(&self, after: Option<&StoreKey>, limit: usize) -> Page {
         let mut page = BTreeSet::new();
         let start = after.and_then(StoreKey::hash).map_or(0, |[first, ..]| usize::from(*first));
         let past_hashed = after.is_some_and(|key| key.hash().is_none());
@@ -361,10 +360,13 @@ impl MemoryStore {
                 self.0.lock_at(shard).keys_after(after, false, limit, &mut page);
             }
         }
+        // Of the keys that were found: some of their sessions may have gone since.
+        let last = page.last().filter(|_| page.len() >= limit);
+        let next = last.map(Cursor::after_key);
         let records = page.into_iter().filter_map(|key| {
             let record = self.0.lock(&key).live(&key).cloned()?;
             Some((key, record))
         });
-        records.collect()
+        Page { entries: records.collect(), unreadable: 0, next }
     }
 }

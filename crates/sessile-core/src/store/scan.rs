@@ -1,13 +1,13 @@
 //! Going through everything a store holds, page by page.
 
-use super::{BoxFuture, Record, StoreError, StoreErrorKind};
+use super::{BoxFuture, Listing, Record, StoreError, StoreErrorKind};
 use crate::id::StoreKey;
 
 /// Going through everything a store holds.
 pub trait Scan: Send + Sync {
     /// The live entries after `after`, expired ones possibly among them; pointers
-    /// are none. `limit` is a wish: a page may hold a few more, or none although
-    /// others follow.
+    /// are none. Entries that cannot be read are counted. `limit` is a wish: a page may
+    /// hold a few more, or none although others follow.
     ///
     /// An entry that is there from the first page to the last is seen at least
     /// once. One that comes, goes or is written meanwhile may be missed or seen
@@ -24,18 +24,18 @@ pub trait Scan: Send + Sync {
 pub struct Page {
     /// The entries.
     pub entries: Vec<(StoreKey, Record)>,
-    /// Where the next page begins; `None` after the last.
+    /// How many others of this page [cannot be read](super::Entry::Unreadable).
+    pub unreadable: usize,
+    /// Where the next page begins; `None` after the last, and only then. How full
+    /// a page is says nothing: what was on it may have gone while it was read.
     pub next: Option<Cursor>,
 }
 
 impl Page {
-    /// A page of entries in key order: one with fewer than `limit` is the last.
-    pub fn in_key_order(entries: Vec<(StoreKey, Record)>, limit: usize) -> Self {
-        let next = match entries.last() {
-            Some((key, _)) if entries.len() >= limit => Some(Cursor::after_key(key)),
-            _ => None,
-        };
-        Self { entries, next }
+    /// What was listed, and where to go on.
+    pub fn of(listing: Listing, next: Option<Cursor>) -> Self {
+        let Listing { sessions: entries, unreadable } = listing;
+        Self { entries, unreadable, next }
     }
 }
 

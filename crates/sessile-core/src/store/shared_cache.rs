@@ -158,7 +158,7 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         match self.back.as_directory() {
             Some(directory) => directory.by_subject(subject),
             None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
@@ -175,7 +175,7 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
                 self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
             let ending = directory.by_subject(subject).await?;
             let removed = directory.delete_by_subject(subject, keep).await?;
-            for (key, _) in ending.iter().filter(|(key, _)| Some(key) != keep) {
+            for (key, _) in ending.sessions.iter().filter(|(key, _)| Some(key) != keep) {
                 self.forget(key).await;
             }
             Ok(removed)

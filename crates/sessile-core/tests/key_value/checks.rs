@@ -56,7 +56,7 @@ pub(crate) fn check_end(found: &[(u8, Entry)], what: &[Do], answers: &[Option<&A
     let all_answered = answers.iter().all(|it| !matches!(it, None | Some(Answer::Failed)));
     let live = found.iter().find_map(|(at, entry)| match entry {
         Entry::Live(record, _) => Some((*at, record)),
-        Entry::Moved { .. } => None,
+        Entry::Moved { .. } | Entry::Unreadable(_) => None,
     });
     let pointers_go = what.iter().any(|what| matches!(what, Do::Delete | Do::Sweep));
     let mut written = 0;
@@ -96,6 +96,7 @@ pub(crate) fn check_end(found: &[(u8, Entry)], what: &[Do], answers: &[Option<&A
                     assert!(*grace && *found == key(*to), "{}", told());
                 }
                 Some(Entry::Live(..)) => panic!("the old key is live: {}", told()),
+                Some(Entry::Unreadable(why)) => panic!("{why}: {}", told()),
                 None => assert!(!grace || pointers_go, "no pointer: {}", told()),
             }
         }

@@ -201,7 +201,7 @@ async fn act(
             store.sweep(NOW + HOUR / 2, 100).await?;
             Answer::Done
         }
-        Do::List => Answer::Listed(store.by_subject(&subject()).await?.len()),
+        Do::List => Answer::Listed(store.by_subject(&subject()).await?.sessions.len()),
         Do::EndSubject { keep } => {
             let at = key(0);
             store.delete_by_subject(&subject(), keep.then_some(&at)).await?;

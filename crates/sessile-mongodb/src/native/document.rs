@@ -18,10 +18,10 @@
 use bytes::Bytes;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, doc};
-use sessile_core::store::{Record, Version};
-use sessile_core::{StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::store::{Record, Unreadable, Version};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
-use crate::fault::bad_entry;
+use crate::fault::unreadable;
 
 /// Documents of a later release have another number and are left alone.
 pub(super) const FORMAT: i32 = 2;
@@ -139,28 +139,28 @@ fn update(set: Document, unset: Document) -> Document {
     update
 }
 
-pub(super) fn read(document: &RawDocument) -> Result<Found, StoreError> {
+pub(super) fn read(document: &RawDocument) -> Result<Found, Unreadable> {
     match get(document, "format")? {
         Some(RawBsonRef::Int32(FORMAT)) => {}
-        _ => return Err(bad_entry("format")),
+        _ => return Err(unreadable("format")),
     }
     if let Some(to) = text(document, "to")? {
         if get(document, "dead")?.is_some() {
             return Ok(Found::Dead);
         }
-        let until = time(document, "absolute")?.ok_or_else(|| bad_entry("absolute"))?;
+        let until = time(document, "absolute")?.ok_or_else(|| unreadable("absolute"))?;
         return Ok(Found::Pointer { to: key(to), until });
     }
     let version = match get(document, "version")? {
         Some(RawBsonRef::Int64(number)) if number >= 0 => version(number),
-        _ => return Err(bad_entry("version")),
+        _ => return Err(unreadable("version")),
     };
     let permanent = match get(document, "permanent")? {
         Some(RawBsonRef::Boolean(permanent)) => permanent,
-        _ => return Err(bad_entry("permanent")),
+        _ => return Err(unreadable("permanent")),
     };
     let subject = match text(document, "subject")? {
-        Some(name) => Some(Subject::new(name).ok_or_else(|| bad_entry("subject"))?),
+        Some(name) => Some(Subject::new(name).ok_or_else(|| unreadable("subject"))?),
         None => None,
     };
     let record = Record {
@@ -172,7 +172,7 @@ pub(super) fn read(document: &RawDocument) -> Result<Found, StoreError> {
         idle: match get(document, "idle")? {
             None => None,
             Some(RawBsonRef::Int64(millis)) if millis >= 0 => Record::idle_from_millis(millis),
-            Some(_) => return Err(bad_entry("idle")),
+            Some(_) => return Err(unreadable("idle")),
         },
         absolute: time(document, "absolute")?,
         permanent,
@@ -199,8 +199,8 @@ pub(super) fn key(text: &str) -> StoreKey {
 }
 
 /// The key of a document of ours.
-pub(super) fn key_of(document: &RawDocument) -> Result<StoreKey, StoreError> {
-    text(document, "_id")?.map(key).ok_or_else(|| bad_entry("_id"))
+pub(super) fn key_of(document: &RawDocument) -> Result<StoreKey, Unreadable> {
+    text(document, "_id")?.map(key).ok_or_else(|| unreadable("_id"))
 }
 
 pub(crate) fn date(time: Timestamp) -> Bson {
@@ -214,39 +214,39 @@ pub(crate) fn binary(payload: &Bytes) -> Bson {
 fn get<'a>(
     document: &'a RawDocument,
     field: &'static str,
-) -> Result<Option<RawBsonRef<'a>>, StoreError> {
-    document.get(field).map_err(|_| bad_entry(field))
+) -> Result<Option<RawBsonRef<'a>>, Unreadable> {
+    document.get(field).map_err(|_| unreadable(field))
 }
 
 pub(crate) fn text<'a>(
     document: &'a RawDocument,
     field: &'static str,
-) -> Result<Option<&'a str>, StoreError> {
+) -> Result<Option<&'a str>, Unreadable> {
     match get(document, field)? {
         None => Ok(None),
         Some(RawBsonRef::String(text)) => Ok(Some(text)),
-        Some(_) => Err(bad_entry(field)),
+        Some(_) => Err(unreadable(field)),
     }
 }
 
 pub(crate) fn time(
     document: &RawDocument,
     field: &'static str,
-) -> Result<Option<Timestamp>, StoreError> {
+) -> Result<Option<Timestamp>, Unreadable> {
     match get(document, field)? {
         None | Some(RawBsonRef::Null) => Ok(None),
         Some(RawBsonRef::DateTime(time)) => {
             Ok(Some(Timestamp::from_millis(time.timestamp_millis())))
         }
-        Some(_) => Err(bad_entry(field)),
+        Some(_) => Err(unreadable(field)),
     }
 }
 
-pub(crate) fn bytes(document: &RawDocument, field: &'static str) -> Result<Bytes, StoreError> {
+pub(crate) fn bytes(document: &RawDocument, field: &'static str) -> Result<Bytes, Unreadable> {
     match get(document, field)? {
         Some(RawBsonRef::Binary(binary)) if binary.subtype == BinarySubtype::Generic => {
             Ok(Bytes::copy_from_slice(binary.bytes))
         }
-        _ => Err(bad_entry(field)),
+        _ => Err(unreadable(field)),
     }
 }

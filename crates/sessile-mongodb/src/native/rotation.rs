@@ -87,6 +87,6 @@ impl Native {
     /// Whether the document of the key `old` has become a pointer to `new`.
     async fn points(&self, old: String, new: &StoreKey) -> Result<bool, StoreError> {
         let Some(old) = self.0.find(doc! { "_id": old }).await? else { return Ok(false) };
-        Ok(text(&old, "to")? == Some(&*new.to_text()))
+        Ok(text(&old, "to").is_ok_and(|to| to == Some(&*new.to_text())))
     }
 }

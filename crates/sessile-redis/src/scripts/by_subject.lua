@@ -1,12 +1,15 @@
--- KEYS index; ARGV prefix subject
-local found = {}
+-- KEYS index; ARGV prefix subject. How many cannot be read, then names and values.
+local found = {0}
 for _, member in ipairs(redis.call('HKEYS', KEYS[1])) do
   local value = redis.pcall('GET', ARGV[1] .. member)
-  if type(value) == 'string' and string.sub(value, 1, 3) == 's2L' and subject_in(value) == ARGV[2] then
+  local kind = kind_of(value)
+  if kind == 'L' and subject_in(value) == ARGV[2] then
     found[#found + 1] = member
     found[#found + 1] = value
-  else
+  elseif kind or not value then
     redis.call('HDEL', KEYS[1], member)
+  else
+    found[1] = found[1] + 1
   end
 end
 return found

@@ -1,6 +1,6 @@
 -- KEYS old new; ARGV loaded value seconds
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
+local value = redis.pcall('GET', KEYS[1])
+if type(value) ~= 'string' then return 0 end
 if value ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 1 then return 1 end
 if ARGV[3] == '' then
   redis.call('SET', KEYS[2], ARGV[2])

@@ -1,6 +1,6 @@
 -- KEYS session; ARGV loaded value seconds
-local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
+local value = redis.pcall('GET', KEYS[1])
+if type(value) ~= 'string' then return 0 end
 if value ~= ARGV[1] then return 1 end
 if ARGV[3] == '' then
   redis.call('SET', KEYS[1], ARGV[2])

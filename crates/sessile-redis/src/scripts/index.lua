@@ -25,7 +25,13 @@ local function enter(index, member, value, ttl, now, prefix)
   return false
 end
 local function subject_in(value)
-  return string.sub(value, 62, 61 + string.byte(value, 61))
+  return string.sub(value, 62, 61 + (string.byte(value, 61) or 0))
+end
+-- `L`, `M`, `P` or `T`, or nil for what is none of ours or cut off.
+local function kind_of(value)
+  local kind = type(value) == 'string' and string.match(value, '^s2([LMPT])')
+  local pointer = kind == 'M' or kind == 'T'
+  return kind and (pointer or #value > 60) and kind or nil
 end
 local function put(key, value, ttl)
   if ttl == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttl) end

@@ -1,6 +1,7 @@
 -- KEYS old; ARGV version pointer ttl
 -- When it was last seen, once it points; 0 gone, 1 conflict, 3 not ours, 5 pending
-local h = redis.call('GETRANGE', KEYS[1], 0, 34)
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 34)
+if type(h) ~= 'string' then return 3 end
 local kind = string.sub(h, 1, 3)
 if kind == 's2P' then return 5 end
 if kind ~= 's2L' then

@@ -1,6 +1,7 @@
 -- KEYS session; ARGV version value ttl [listed]
 -- 0 gone, 1 conflict, 2 written, 3 not ours, 4 not listed yet, 5 pending
-local h = redis.call('GETRANGE', KEYS[1], 0, 260)
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 260)
+if type(h) ~= 'string' then return 3 end
 local kind = string.sub(h, 1, 3)
 if kind == 's2P' then return 5 end
 if kind ~= 's2L' then

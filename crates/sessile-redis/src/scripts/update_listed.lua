@@ -1,6 +1,7 @@
 -- KEYS session [index]; ARGV version value ttl prefix_length [index_ttl index_value now]
 -- 0 gone, 1 conflict, 2 written, 3 not ours
-local h = redis.call('GETRANGE', KEYS[1], 0, 260)
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 260)
+if type(h) ~= 'string' then return 3 end
 local kind = string.sub(h, 1, 3)
 if kind ~= 's2L' then
   if h == '' or kind == 's2M' or kind == 's2T' or kind == 's2P' then return 0 end

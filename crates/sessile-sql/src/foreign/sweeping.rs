@@ -81,8 +81,9 @@ impl<D: Database> Foreign<D> {
         let params = vec![now.clone(), Param::Int(Some(LOOK_AT)), Param::Int(Some(after))];
         let rows = self.database.rows(&walk.look, params).await?;
         let Some(mut row) = rows.into_iter().next() else { return Ok(None) };
-        let (last, expired) = (row.int()?, row.int()?);
-        Ok(last.zip(expired))
+        let strange = self.database.dialect().strange_answer();
+        let mut number = || row.int().map_err(&strange);
+        Ok(number()?.zip(number()?))
     }
 }
 

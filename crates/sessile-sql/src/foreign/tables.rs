@@ -50,10 +50,14 @@ impl Sql {
         let kinds = [Kind::Text, if django { Kind::Text } else { Kind::Bytes }, Kind::Time];
         let statement = |sql: String| Statement::new(dialect, &sql, &[]);
         let reading = |sql: String| Statement::new(dialect, &sql, &kinds);
-        // MySQL's collations take `a` for `A`: the index finds, the bytes decide.
+        // MySQL's collations take `a` for `A`: the index finds, the bytes decide. They are those
+        // of UTF-8, as our parameter is, whatever the table's character set.
         let (this, as_loaded) = if dialect.is_mysql() {
             (
-                format!("{key} = ?1 AND CAST({key} AS BINARY) = CAST(?1 AS BINARY)"),
+                format!(
+                    "{key} = ?1 AND \
+                     CAST(CONVERT({key} USING utf8mb4) AS BINARY) = CAST(?1 AS BINARY)"
+                ),
                 format!("CAST({data} AS BINARY) = CAST(?2 AS BINARY)"),
             )
         } else {

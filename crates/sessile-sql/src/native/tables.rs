@@ -12,7 +12,6 @@ pub(super) struct Sql {
     pub(super) load: Statement,
     pub(super) create: Statement,
     pub(super) update: Statement,
-    pub(super) is_live: Statement,
     pub(super) touch: Statement,
     pub(super) point: Swap,
     pub(super) move_at_once: Swap,
@@ -110,11 +109,6 @@ impl Sql {
                  subject = ?10, payload = ?11 WHERE {live}",
                 later("seen", "?4")
             )),
-            is_live: Statement::new(
-                dialect,
-                &format!("SELECT version FROM {table} WHERE id_hash = ?1 AND moved_to IS NULL"),
-                &[Kind::Int],
-            ),
             touch: statement(format!(
                 "UPDATE {table} SET seen = {} WHERE id_hash = ?1 AND moved_to IS NULL \
                  AND (expires_at IS NULL OR expires_at > ?2)",

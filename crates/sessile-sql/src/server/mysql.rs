@@ -288,7 +288,7 @@ fn places(statement: &Statement, params: Vec<Param>) -> Params {
 
 fn read(row: mysql_async::Row, columns: &[Kind]) -> Row {
     let cells = row.unwrap().into_iter().zip(columns);
-    Row::new(Dialect::MySql, cells.map(|(value, kind)| cell(value, *kind)).collect())
+    Row::new(cells.map(|(value, kind)| cell(value, *kind)).collect())
 }
 
 fn cell(value: Value, kind: Kind) -> Cell {
@@ -339,6 +339,9 @@ fn said(error: &Error) -> Refused {
         1290 | 1792 | 1836 | 1142 | 1044 => StoreErrorKind::ReadOnly,
         // Too long for its column, for the packet, for InnoDB's log.
         1406 | 1153 | 1118 | 1301 => StoreErrorKind::TooLarge,
+        // A text in characters that the column's character set lacks: compared, written,
+        // converted (MySQL 8.0.28 and later).
+        1267 | 1366 | 3854 | 3988 => StoreErrorKind::Unrepresentable,
         // No such table or column.
         1146 | 1054 => StoreErrorKind::Corrupt,
         _ => StoreErrorKind::Unavailable,
@@ -349,6 +352,7 @@ fn said(error: &Error) -> Refused {
         1049 => ": there is no such database",
         1040 => ": it has no connection left",
         1146 => ": there is no such table",
+        1267 | 1366 | 3854 | 3988 => ": the column's character set lacks one of the characters",
         _ => "",
     };
     Refused::Failed(failed(kind, format!("error {} ({}){meaning}", server.code, server.state)))

@@ -202,7 +202,7 @@ impl Database for Postgres {
 fn read(row: &tokio_postgres::Row, columns: &[Kind]) -> Row {
     let cells = columns.iter().enumerate();
     let cells = cells.map(|(place, kind)| cell(row, place, *kind).unwrap_or(Cell::Strange));
-    Row::new(Dialect::Postgres, cells.collect())
+    Row::new(cells.collect())
 }
 
 fn cell(row: &tokio_postgres::Row, place: usize, kind: Kind) -> Result<Cell, Error> {
@@ -282,6 +282,9 @@ fn said(error: &Error) -> StoreError {
             StoreErrorKind::ReadOnly
         }
         &SqlState::STRING_DATA_RIGHT_TRUNCATION => StoreErrorKind::TooLarge,
+        &SqlState::UNTRANSLATABLE_CHARACTER | &SqlState::CHARACTER_NOT_IN_REPERTOIRE => {
+            StoreErrorKind::Unrepresentable
+        }
         &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::DATATYPE_MISMATCH => {
             StoreErrorKind::Corrupt
         }
@@ -294,6 +297,9 @@ fn said(error: &Error) -> StoreError {
         &SqlState::INVALID_CATALOG_NAME => ": there is no such database",
         &SqlState::TOO_MANY_CONNECTIONS => ": it has no connection left",
         &SqlState::UNDEFINED_TABLE => ": there is no such table",
+        &SqlState::UNTRANSLATABLE_CHARACTER | &SqlState::CHARACTER_NOT_IN_REPERTOIRE => {
+            ": the database's encoding lacks one of the characters"
+        }
         _ => "",
     };
     failed(kind, format!("SQLSTATE {}{meaning}", code.code()))

@@ -31,7 +31,7 @@ impl Database for Sqlite {
                 rows.collect::<rusqlite::Result<Vec<Vec<Cell>>>>()
             })
             .await?;
-        Ok(cells.into_iter().map(|cells| Row::new(Dialect::Sqlite, cells)).collect())
+        Ok(cells.into_iter().map(Row::new).collect())
     }
 
     async fn change(&self, statement: &Statement, params: Vec<Param>) -> Result<u64, Refused> {

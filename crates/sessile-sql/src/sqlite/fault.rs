@@ -61,7 +61,7 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(code, _) = &error else {
-            return Self::new(StoreErrorKind::BadEntry, "a row is not what sessile writes");
+            return Self::new(StoreErrorKind::Corrupt, "its answer is not what was asked for");
         };
         let kind = match code.code {
             ErrorCode::DatabaseBusy

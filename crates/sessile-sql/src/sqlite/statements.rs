@@ -6,7 +6,8 @@ use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, ToSql};
 use sessile_core::store::{
-    CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome, first_version,
+    CreateOutcome, Entry, Listing, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
+    first_version,
 };
 use sessile_core::{StoreKey, Subject, Timestamp};
 
@@ -15,7 +16,6 @@ pub(super) struct Sql {
     load: String,
     create: String,
     update: String,
-    is_live: String,
     seen: String,
     touch: String,
     point: String,
@@ -48,7 +48,6 @@ impl Sql {
                  subject = ?10, payload = ?11 WHERE {live}",
                 later("seen", "?4")
             ),
-            is_live: format!("SELECT 1 FROM {table} WHERE key = ?1 AND moved_to IS NULL"),
             seen: format!("SELECT seen FROM {table} WHERE key = ?1"),
             touch: format!(
                 "UPDATE {table} SET seen = {}
@@ -104,7 +103,8 @@ impl Db<'_> {
 
     pub(super) fn load(&self, key: &StoreKey) -> rusqlite::Result<Option<Entry>> {
         let mut statement = self.prepare(&self.sql.load)?;
-        statement.query_row([Key(key)], entry).optional()
+        let mut rows = statement.query([Key(key)])?;
+        Ok(rows.next()?.map(|row| entry(row).unwrap_or_else(|_| Entry::Unreadable(unreadable()))))
     }
 
     pub(super) fn create(
@@ -155,8 +155,10 @@ impl Db<'_> {
 
     /// Why no row was the expected one. Within the same transaction, so that it is the reason.
     fn refused(&self, key: &StoreKey) -> rusqlite::Result<WriteOutcome> {
-        let live = self.prepare(&self.sql.is_live)?.exists([Key(key)])?;
-        Ok(if live { WriteOutcome::Conflict } else { WriteOutcome::Gone })
+        Ok(match self.load(key)? {
+            Some(Entry::Live(..)) => WriteOutcome::Conflict,
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) | None => WriteOutcome::Gone,
+        })
     }
 
     pub(super) fn touch(&self, key: &StoreKey, seen: Timestamp) -> rusqlite::Result<TouchOutcome> {
@@ -218,13 +220,13 @@ impl Db<'_> {
         self.prepare(&self.sql.sweep)?.execute((now.as_millis(), bound(limit)))
     }
 
-    pub(super) fn by_subject(
-        &self,
-        subject: &Subject,
-    ) -> rusqlite::Result<Vec<(StoreKey, Record)>> {
+    pub(super) fn by_subject(&self, subject: &Subject) -> rusqlite::Result<Listing> {
         let mut statement = self.prepare(&self.sql.by_subject)?;
-        let rows = statement.query_map([subject.as_str()], keyed)?;
-        rows.collect()
+        let (mut rows, mut listing) = (statement.query([subject.as_str()])?, Listing::default());
+        while let Some(row) = rows.next()? {
+            listing.push(keyed(row));
+        }
+        Ok(listing)
     }
 
     pub(super) fn delete_by_subject(
@@ -235,15 +237,40 @@ impl Db<'_> {
         self.prepare(&self.sql.delete_by_subject)?.execute((subject.as_str(), keep.map(Key)))
     }
 
+    /// As [`rows_after`](crate::pages::rows_after): a page ends with a row whose key can be
+    /// read, or with the table.
     pub(super) fn iterate(
         &self,
         after: Option<&StoreKey>,
         limit: usize,
-    ) -> rusqlite::Result<Vec<(StoreKey, Record)>> {
+    ) -> rusqlite::Result<(Listing, Option<StoreKey>)> {
         let mut statement = self.prepare(&self.sql.iterate)?;
-        let rows = statement.query_map((after.map(Key), bound(limit)), keyed)?;
-        rows.collect()
+        let mut at_once = limit.max(1);
+        loop {
+            let mut rows = statement.query((after.map(Key), bound(at_once)))?;
+            let mut read = Vec::new();
+            while let Some(row) = rows.next()? {
+                read.push((key(row, 0).ok(), keyed(row)));
+            }
+            drop(rows);
+            let full = read.len() >= at_once;
+            let last = read.iter().rposition(|(key, _)| key.is_some());
+            match last {
+                Some(last) if full => read.truncate(last + 1),
+                None if full => {
+                    at_once = at_once.saturating_mul(2);
+                    continue;
+                }
+                _ => {}
+            }
+            let next = read.last().filter(|_| full).and_then(|(key, _)| key.clone());
+            return Ok((read.into_iter().map(|(_, session)| session).collect(), next));
+        }
     }
+}
+
+fn unreadable() -> Unreadable {
+    Unreadable::new("a row is not what sessile writes")
 }
 
 fn bound(limit: usize) -> i64 {
@@ -280,6 +307,11 @@ fn key(row: &Row<'_>, column: usize) -> rusqlite::Result<StoreKey> {
     key.ok_or_else(|| wrong(column, value.data_type()))
 }
 
+fn version(row: &Row<'_>) -> rusqlite::Result<Version> {
+    let version: i64 = row.get(1)?;
+    u64::try_from(version).map(Version::Number).map_err(|_| wrong(1, Type::Integer))
+}
+
 fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     let time = |column| -> rusqlite::Result<Option<Timestamp>> {
         Ok(row.get::<_, Option<i64>>(column)?.map(Timestamp::from_millis))
@@ -313,8 +345,10 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
     })
 }
 
-fn keyed(row: &Row<'_>) -> rusqlite::Result<(StoreKey, Record)> {
-    Ok((key(row, 0)?, record(row)?))
+fn keyed(row: &Row<'_>) -> Result<(StoreKey, Record), Unreadable> {
+    let key = key(row, 0).map_err(|_| unreadable())?;
+    let record = version(row).and_then(|_| record(row));
+    record.map(|record| (key, record)).map_err(|_| unreadable())
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
@@ -322,7 +356,5 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         let until = Timestamp::from_millis(row.get(7)?);
         return Ok(Entry::Moved { to: key(row, 11)?, until });
     }
-    let version: i64 = row.get(1)?;
-    let version = u64::try_from(version).map_err(|_| wrong(1, Type::Integer))?;
-    Ok(Entry::Live(record(row)?, Version::Number(version)))
+    Ok(Entry::Live(record(row)?, version(row)?))
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sessile::store::{
-    BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome,
-    Version, WriteOutcome,
+    BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Listing, Record, Scan, Sweep,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile::{AnyStore, SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
@@ -112,7 +112,7 @@ impl Directory for Counted {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             let answer = self.directory()?.by_subject(subject).await;
             came("list a user’s", answer, |_| "listed")

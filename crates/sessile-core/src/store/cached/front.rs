@@ -118,7 +118,7 @@ impl<F: SessionStore> Front<F> {
         let (record, version) = match self.store.load(key).await {
             Ok(None) => return Found::Nothing(Place { over: None, at }),
             Ok(Some(Entry::Live(record, version))) => (record, version),
-            Ok(Some(Entry::Moved { .. })) => return Found::Unknown,
+            Ok(Some(Entry::Moved { .. } | Entry::Unreadable(_))) => return Found::Unknown,
             Err(error) => {
                 self.failed(&error);
                 return Found::Unknown;
@@ -171,8 +171,9 @@ impl<F: SessionStore> Front<F> {
             None => self.store.create(key, &kept).await.map(|_| ()),
             Some(over) => self.store.update(key, &kept, over).await.map(|_| ()),
         };
-        if let Err(error) = filled {
-            self.failed(&error);
+        match filled {
+            Err(error) if !is_no_key(&error) => self.failed(&error),
+            _ => {}
         }
     }
 
@@ -245,6 +246,8 @@ impl<F: SessionStore> Front<F> {
             match self.try_change(key, &change).await {
                 Ok(true) => return true,
                 Ok(false) => {}
+                // Nothing lies under a key that the front cannot hold.
+                Err(error) if is_no_key(&error) => return true,
                 Err(error) => {
                     self.failed(&error);
                     return false;
@@ -259,15 +262,7 @@ impl<F: SessionStore> Front<F> {
         key: &StoreKey,
         change: &(impl Fn(Option<Kept>) -> Option<Record> + Send + Sync),
     ) -> Result<bool, StoreError> {
-        let found = match self.store.load(key).await {
-            // What is damaged is not believed either way, and can be removed.
-            Err(error) if error.kind() == StoreErrorKind::BadEntry => {
-                self.store.delete(key).await?;
-                None
-            }
-            found => found?,
-        };
-        Ok(match found {
+        Ok(match self.store.load(key).await? {
             None => match change(None) {
                 Some(record) => {
                     matches!(self.store.create(key, &record).await?, CreateOutcome::Created(_))
@@ -281,10 +276,15 @@ impl<F: SessionStore> Front<F> {
                 }
                 None => true,
             },
-            Some(Entry::Moved { .. }) => {
+            // What is damaged is not believed either way, and can be removed.
+            Some(Entry::Moved { .. } | Entry::Unreadable(_)) => {
                 self.store.delete(key).await?;
                 false
             }
         })
     }
+}
+
+fn is_no_key(error: &StoreError) -> bool {
+    error.kind() == StoreErrorKind::Unrepresentable
 }

@@ -9,7 +9,7 @@
 
 use bytes::{Buf as _, Bytes};
 
-use crate::native::{decode_entry, encode_entry};
+use crate::native::{decode_entry, encode_versioned};
 use crate::store::{Entry, Record, Version};
 use sessile_formats::Timestamp;
 
@@ -35,7 +35,7 @@ impl Kept {
         });
         payload.extend(self.until.as_millis().to_be_bytes());
         if let What::Session(record, version) = self.what {
-            payload.extend(encode_entry(&Entry::Live(record, version)));
+            payload.extend(encode_versioned(&record, &version));
         }
         // The front may forget it then; whether it counts is read from `until`.
         Record::ending(payload, Some(self.until))
@@ -55,7 +55,7 @@ impl Kept {
             b'M' => What::Mark,
             b'L' => match decode_entry(payload).ok()? {
                 Entry::Live(record, version) => What::Session(record, version),
-                Entry::Moved { .. } => return None,
+                Entry::Moved { .. } | Entry::Unreadable(_) => return None,
             },
             _ => return None,
         };

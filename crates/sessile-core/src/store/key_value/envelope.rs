@@ -19,8 +19,8 @@ use bytes::{Buf as _, Bytes};
 
 use crate::id::StoreKey;
 use crate::native::{decode_record, encode_record};
-use crate::store::Record;
 use crate::store::rotation::{Pointer, Stored};
+use crate::store::{Record, Unreadable};
 use sessile_formats::Timestamp;
 
 /// How many bytes of a value tell it from all others.
@@ -86,6 +86,11 @@ fn key(value: &mut Bytes) -> Option<StoreKey> {
     let hash = *value.first_chunk()?;
     value.advance(size_of_val(&hash));
     Some(StoreKey::from_hash(hash))
+}
+
+/// What a reader of an entry that is [`Stored::Unreadable`] is told.
+pub(super) fn unreadable() -> Unreadable {
+    Unreadable::new("a value is not what sessile writes")
 }
 
 #[cfg(test)]

@@ -1,13 +1,12 @@
 //! What goes through all sessions of a key-value store: listing, ending a user's, sweeping.
 
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::{KeyPage, KeyValue, KeyValueStore};
+use super::{KeyPage, KeyValue, KeyValueStore, envelope};
 use crate::id::{StoreKey, Subject};
 use crate::store::rotation::{self, Entries as _, Stored, Whose};
 use crate::store::{
-    BoxFuture, Cursor, Directory, Page, Record, Scan, StoreError, StoreErrorKind, Sweep,
+    BoxFuture, Cursor, Directory, Listing, Page, Record, Scan, StoreError, StoreErrorKind, Sweep,
 };
 use sessile_formats::Timestamp;
 
@@ -110,23 +109,26 @@ impl<K: KeyValue> Scan for KeyValueStore<K> {
             };
             let page = self.values.list(after, limit.max(1)).await;
             let KeyPage { keys, next } = page.map_err(K::failed)?;
-            let mut entries = Vec::new();
+            let mut listing = Listing::default();
             for key in keys.iter().filter_map(|key| of_name(key)) {
-                if let Some((Stored::Live(record, _), _)) = rotation::load(self, &key).await? {
-                    entries.push((key, record));
+                match rotation::load(self, &key).await? {
+                    Some((Stored::Live(record, _), _)) => listing.push(Ok((key, record))),
+                    Some((Stored::Unreadable, _)) => listing.push(Err(envelope::unreadable())),
+                    _ => {}
                 }
             }
             let next = next.map(|next| Cursor::from_bytes([CURSOR, next.as_bytes()].concat()));
-            Ok(Page { entries, next })
+            Ok(Page::of(listing, next))
         })
     }
 }
 
 impl<K: KeyValue> Directory for KeyValueStore<K> {
+    /// Whose an entry is that cannot be read is not known, so none is counted.
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
-    ) -> BoxFuture<'a, Result<Vec<(StoreKey, Record)>, StoreError>> {
+    ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             let (mut keys, mut found) = (self.keys(), BTreeSet::new());
             while let Some(page) = keys.page().await? {
@@ -150,10 +152,9 @@ impl<K: KeyValue> Directory for KeyValueStore<K> {
                 }
             }
             let theirs = |met: &Met| met.record.subject.as_ref() == Some(subject);
-            let mut sessions: Vec<_> =
+            let sessions =
                 sessions.into_iter().filter(theirs).map(|met| (met.at, met.record)).collect();
-            sessions.sort_by_key(|(_, record)| Reverse(record.created));
-            Ok(sessions)
+            Ok(Listing { sessions, unreadable: 0 }.newest_first())
         })
     }
 

@@ -95,7 +95,7 @@ fn name(key: &StoreKey) -> Option<String> {
 
 fn hash<K: KeyValue>(key: &StoreKey) -> Result<(&[u8; 32], String), StoreError> {
     key.hash().map(|hash| (hash, key.to_text())).ok_or_else(|| {
-        StoreError::new(K::NAME, StoreErrorKind::Unsupported)
+        StoreError::new(K::NAME, StoreErrorKind::Unrepresentable)
             .because("it keeps sessions under keys of our own layout only")
     })
 }
@@ -198,9 +198,7 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
             Some((Stored::Moved(Pointer { to, followed: true, until, .. }), _)) => {
                 Some(Entry::Moved { to, until })
             }
-            Some((Stored::Unreadable, _)) => {
-                return Err(StoreError::new(K::NAME, StoreErrorKind::BadEntry));
-            }
+            Some((Stored::Unreadable, _)) => Some(Entry::Unreadable(envelope::unreadable())),
             Some((Stored::Moved(_) | Stored::Unseen { .. }, _)) | None => None,
         })
     }
