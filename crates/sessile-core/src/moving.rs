@@ -186,7 +186,11 @@ impl Mover {
             (Some(idle), Some(end)) => {
                 let span = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
                 let before = Timestamp::from_millis(end.as_millis().saturating_sub(span));
-                moved.seen = Some(before.min(now));
+                // When it was written last tells a second move which side is newer. That counts
+                // as its last activity only where it leaves the visitor half of the span.
+                let written = self.from.last_written(record);
+                let recent = written.filter(|at| *at <= now && now < *at + idle / 2);
+                moved.seen = Some(before.min(recent.unwrap_or(now)));
             }
             (Some(_), None) => moved.seen = Some(now),
             (None, Some(end)) => {
