@@ -53,13 +53,18 @@ impl<K: KeyValue> KeyValueStore<K> {
         Keys { values: &self.values, after: None, ended: false }
     }
 
-    /// Follows the session that is or was under `key` to where it is.
-    async fn followed(&self, key: StoreKey) -> Result<Option<Met>, StoreError> {
+    /// Follows the session that is or was under `key` to where it is, but by no pointer that was
+    /// `passed`.
+    async fn followed(
+        &self,
+        key: StoreKey,
+        passed: &mut BTreeSet<StoreKey>,
+    ) -> Result<Option<Met>, StoreError> {
         let (mut at, mut keys) = (key, BTreeSet::new());
         while keys.insert(at.clone()) {
             match rotation::load(self, &at).await? {
                 Some((Stored::Live(record, _), _)) => return Ok(Some(Met { keys, at, record })),
-                Some((Stored::Moved(pointer), _)) => at = pointer.to,
+                Some((Stored::Moved(pointer), _)) if passed.insert(at) => at = pointer.to,
                 _ => return Ok(None),
             }
         }
@@ -131,10 +136,11 @@ impl<K: KeyValue> Directory for KeyValueStore<K> {
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
             let (mut keys, mut found) = (self.keys(), BTreeSet::new());
+            let mut passed = BTreeSet::new();
             while let Some(page) = keys.page().await? {
                 for key in page {
                     // One that moves meanwhile is met under one of its keys at least.
-                    let met = self.followed(key).await?;
+                    let met = self.followed(key, &mut passed).await?;
                     let theirs = met.filter(|met| met.record.subject.as_ref() == Some(subject));
                     found.extend(theirs.map(|met| met.at));
                 }
@@ -142,7 +148,8 @@ impl<K: KeyValue> Directory for KeyValueStore<K> {
             // And under two of them at times: from the first a pointer leads to the second by now.
             let mut sessions: Vec<Met> = Vec::with_capacity(found.len());
             for key in found {
-                let Some(mut met) = self.followed(key).await? else { continue };
+                let met = self.followed(key, &mut BTreeSet::new()).await?;
+                let Some(mut met) = met else { continue };
                 match sessions.iter_mut().find(|other| !other.keys.is_disjoint(&met.keys)) {
                     Some(other) => {
                         met.keys.append(&mut other.keys);
@@ -167,10 +174,11 @@ impl<K: KeyValue> Directory for KeyValueStore<K> {
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
             let whose = Whose { subject: Some(subject), keep };
-            let (mut keys, mut ended) = (self.keys(), 0);
+            let (mut keys, mut ended, mut passed) = (self.keys(), 0, BTreeSet::new());
             while let Some(page) = keys.page().await? {
                 for key in page {
-                    ended += usize::from(rotation::end(self, &key, whose).await?.is_some());
+                    let end = rotation::end_unless_passed(self, &key, whose, &mut passed);
+                    ended += usize::from(end.await?.is_some());
                 }
             }
             Ok(ended)

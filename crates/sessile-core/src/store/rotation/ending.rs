@@ -1,5 +1,7 @@
 //! Ending sessions, and removing entries, while sessions move.
 
+use std::collections::BTreeSet;
+
 use super::{Entries, MAX_TRIES, Stored, busy, load, points};
 use crate::id::{StoreKey, Subject};
 use crate::store::{Record, StoreError};
@@ -65,6 +67,21 @@ pub async fn end<E: Entries>(
     key: &StoreKey,
     whose: Whose<'_>,
 ) -> Result<Option<(StoreKey, Record)>, StoreError> {
+    end_unless_passed(entries, key, whose, &mut BTreeSet::new()).await
+}
+
+/// As [`end`], for who ends the sessions under many keys: pointers in `passed` were followed before,
+/// and are not followed again.
+///
+/// # Errors
+///
+/// The backend's.
+pub async fn end_unless_passed<E: Entries>(
+    entries: &E,
+    key: &StoreKey,
+    whose: Whose<'_>,
+    passed: &mut BTreeSet<StoreKey>,
+) -> Result<Option<(StoreKey, Record)>, StoreError> {
     let mut at = key.clone();
     let mut followed = None;
     for _ in 0..MAX_HOPS {
@@ -72,6 +89,9 @@ pub async fn end<E: Entries>(
         let record = match found {
             Stored::Live(record, _) => record,
             Stored::Moved(pointer) => {
+                if !passed.insert(at.clone()) {
+                    return Ok(None);
+                }
                 followed = Some(std::mem::replace(&mut at, pointer.to));
                 continue;
             }
