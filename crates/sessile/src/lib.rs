@@ -128,6 +128,7 @@ mod documents {
         IdsWithoutCookies: "guides/ids-without-cookies.md",
         BehindAProxy: "guides/behind-a-proxy.md",
         SeveralProcesses: "guides/several-processes.md",
+        AStoreOfYourOwn: "guides/a-store-of-your-own.md",
         RotateAKey: "guides/rotate-a-key.md",
         ShareWithFlask: "guides/share-with-flask.md",
         ShareWithDjango: "guides/share-with-django.md",
