@@ -164,6 +164,28 @@ async fn the_doctor_finds_a_cache_that_does_not_answer() {
     }
 }
 
+/// Whether they were all ended or the old store was lost cannot be told, so it is not guessed.
+#[tokio::test]
+async fn s05_an_old_store_that_was_emptied_since_fails_the_move_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let (from, to) = (sqlite(dir.path(), "old.db"), sqlite(dir.path(), "new.db"));
+    let old = shop(&[("SESSION_URL", &from)]).await;
+    for number in 0..3 {
+        old.put(number, "cart", "ann", 3600).await;
+    }
+    let migrate = || run_in(dir.path(), &["migrate", "--from", &from, "--to", &to]);
+    assert_eq!(migrate().code, 0);
+    let ended = run_in(dir.path(), &["end", "--everyone", "--store", &from]);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    let again = migrate();
+    assert_ne!(again.code, 0, "{}", again.out);
+    assert!(again.err.contains("3 sessions were moved from it before"), "{}", again.err);
+    assert!(again.err.contains("sessile end --everyone"), "{}", again.err);
+    // As it says.
+    assert_eq!(run_in(dir.path(), &["end", "--everyone", "--store", &to]).code, 0);
+    assert!(run_in(dir.path(), &["list", "--store", &to]).out.starts_with("no live"));
+}
+
 #[tokio::test]
 async fn sessions_move_between_stores_and_layouts_and_what_ended_stays_ended() {
     let dir = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ use sessile_conformance::{Capabilities, Suite};
 use sessile_core::store::{
     CreateOutcome, Entry, Finding, Layout, Level, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{AnyStore, SessionStore as _, StoreErrorKind, StoreKey, Subject, Timestamp};
+use sessile_core::{AnyStore, SessionStore as _, StoreKey, Subject, Timestamp};
 use sessile_mongodb::MongoStore;
 use sessile_testbed::proxy::Proxy;
 

@@ -19,19 +19,20 @@ const PAGE: usize = 500;
 ///
 /// One that was used in the new store since is left alone: the application is
 /// there already, and what the old store has lost since says nothing.
+///
+/// An old store that has no session at all says nothing either: `None`. They may all have been
+/// ended there, or it was emptied by accident, or it is another store than before.
 pub(super) async fn in_both(
     job: &Job,
     left: HashMap<String, Timestamp>,
     seen: u64,
     progress: &mut Progress,
-) -> Result<u64, StoreError> {
+) -> Result<Option<u64>, StoreError> {
     if left.is_empty() {
-        return Ok(0);
+        return Ok(Some(0));
     }
     if seen == 0 {
-        progress.end();
-        remark("the old store is empty: nothing is ended in the new one for that");
-        return Ok(0);
+        return Ok(None);
     }
     let Some(scan) = job.to.as_scan() else {
         progress.end();
@@ -40,7 +41,7 @@ pub(super) async fn in_both(
              what it holds, so they are not ended there",
             counted(left.len() as u64, "session")
         ));
-        return Ok(0);
+        return Ok(Some(0));
     };
     let (mut ended, mut looked, mut after) = (0, 0, None::<Cursor>);
     loop {
@@ -59,7 +60,7 @@ pub(super) async fn in_both(
         progress.show("looking for what was ended", looked, None);
         after = page.next;
         if after.is_none() {
-            return Ok(ended);
+            return Ok(Some(ended));
         }
     }
 }

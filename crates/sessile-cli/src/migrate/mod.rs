@@ -99,9 +99,10 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
             break;
         }
     }
+    let moved_before = left.len() as u64;
     let ended = ended::in_both(&job, left, counts.total(), &mut progress).await;
     let ended = ended.map_err(|error| stopped(&mut progress, &new, &error, &counts))?;
-    (0..ended).for_each(|_| counts.add(Outcome::EndedSince));
+    (0..ended.unwrap_or_default()).for_each(|_| counts.add(Outcome::EndedSince));
     progress.end();
     let seconds = progress.elapsed().as_secs_f64();
     if options.json {
@@ -115,6 +116,16 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         let all = counted(counts.total(), "session");
         let head = format!("{all} looked at in {seconds:.1} s\n");
         print(&format!("{head}{}", counts.text(options.dry_run)))?;
+    }
+    if ended.is_none() {
+        return Err(Failure::refused(format!(
+            "{} has no session left, though {} were moved from it before. If they were all ended \
+             there, end them in {} too: sessile end --everyone. If it was emptied by accident, or \
+             is another store than before, they go on in the new one and nothing is to be done",
+            old.name,
+            counted(moved_before, "session"),
+            new.name
+        )));
     }
     match counts.lost() {
         0 => Ok(()),
