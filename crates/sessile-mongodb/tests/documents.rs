@@ -375,8 +375,8 @@ fn s13_an_unreadable_document_is_nobodys_session() {
         doc! { "version": -1_i64 },
         doc! { "version": "5" },
         doc! { "version": 5_i64, "payload": "text" },
-        doc! { "version": 5_i64, "idle": i64::MAX },
-        doc! { "to": 5 },
+        doc! { "version": 5_i64, "idle": "long" },
+        doc! { "version": 5_i64, "to": 5 },
     ];
     let theirs = [doc! { "val": "text" }, doc! { "val": Bson::Null }, doc! { "val": 5 }];
     let like_theirs = Capabilities {

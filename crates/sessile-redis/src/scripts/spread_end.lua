@@ -1,12 +1,10 @@
 -- KEYS session; ARGV subject (empty: anybody's) committed
 -- the user it was of when it was ended, else where to look next: 'M' or 'P' and a name
 local h = redis.pcall('GETRANGE', KEYS[1], 0, 800)
-if h == '' then return {'', ''} end
 local kind = kind_of(h)
 if not kind then
   -- What cannot be read but is listed as theirs may be a newer release's.
-  redis.call('DEL', KEYS[1])
-  return {ARGV[1], ''}
+  return {redis.call('DEL', KEYS[1]) == 1 and ARGV[1] or '', ''}
 end
 if kind == 'M' or kind == 'T' then return {'', 'M' .. string.sub(h, 12)} end
 local subject = subject_in(h)

@@ -3,6 +3,7 @@
 local h = redis.pcall('GETRANGE', KEYS[1], 0, 260)
 if type(h) ~= 'string' then return 3 end
 local kind = string.sub(h, 1, 3)
+if kind == 's2L' and #h < 61 then return 3 end
 if kind == 's2P' then return 5 end
 if kind ~= 's2L' then
   if h == '' or kind == 's2M' or kind == 's2T' then return 0 end

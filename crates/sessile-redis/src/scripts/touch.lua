@@ -1,12 +1,12 @@
 -- KEYS session; ARGV seen now slack
-local h = redis.pcall('GETRANGE', KEYS[1], 0, 34)
+local h = redis.pcall('GETRANGE', KEYS[1], 0, 60)
 if type(h) ~= 'string' then return 3 end
 local kind = string.sub(h, 1, 3)
 if kind ~= 's2L' then
   if h == '' or kind == 's2M' or kind == 's2T' or kind == 's2P' then return 0 end
   return 3
 end
-if #h < 35 then return 3 end
+if #h < 61 then return 3 end
 local seen, was = number(ARGV[1]), string.sub(h, 28, 35)
 local ended = ends(h)
 if ended and ended <= seen then return 0 end

@@ -2,6 +2,7 @@
 -- 0 gone, 1 conflict, 2 written, 3 not ours, 6 its user or its end changes, so the index must be told
 local h = redis.pcall('GETRANGE', KEYS[1], 0, ARGV[3])
 if type(h) ~= 'string' then return 3 end
+if string.sub(h, 1, 3) == 's2L' and #h < 61 then return 3 end
 if string.sub(h, 1, 11) == ARGV[1] then
   local v = ARGV[2]
   if ARGV[3] == '60' then

@@ -281,10 +281,10 @@ fn said(error: &Error) -> StoreError {
         &SqlState::READ_ONLY_SQL_TRANSACTION | &SqlState::INSUFFICIENT_PRIVILEGE => {
             StoreErrorKind::ReadOnly
         }
-        &SqlState::STRING_DATA_RIGHT_TRUNCATION => StoreErrorKind::TooLarge,
-        &SqlState::UNTRANSLATABLE_CHARACTER | &SqlState::CHARACTER_NOT_IN_REPERTOIRE => {
-            StoreErrorKind::Unrepresentable
-        }
+        // Only keys have a bound, in bytes where the encoding knows no characters (SQL_ASCII).
+        &SqlState::STRING_DATA_RIGHT_TRUNCATION
+        | &SqlState::UNTRANSLATABLE_CHARACTER
+        | &SqlState::CHARACTER_NOT_IN_REPERTOIRE => StoreErrorKind::Unrepresentable,
         &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::DATATYPE_MISMATCH => {
             StoreErrorKind::Corrupt
         }
