@@ -8,9 +8,12 @@ use std::sync::{Arc, OnceLock};
 use http::header;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr};
 use minijinja::{Error, ErrorKind, State, Value, context};
-use sessile_core::exchange::{Cookies, Exchange};
+use sessile_core::exchange::Cookies;
+#[cfg(feature = "csrf")]
+use sessile_core::exchange::Exchange;
 use sessile_core::{FlashedMessage, Session, Value as Stored};
 
+#[cfg(feature = "csrf")]
 use super::csrf::{CsrfView, Shows};
 use super::page::Asked;
 use crate::g::G;
@@ -39,6 +42,7 @@ impl Current {
             && self.request.exchange().is_some()
     }
 
+    #[cfg(feature = "csrf")]
     pub(super) fn exchange(&self) -> Option<&Exchange> {
         self.request.exchange()
     }
