@@ -57,7 +57,7 @@ impl CsrfMiddleware {
             head.route = route.as_deref();
             match &exchange {
                 exchange if self.guard.lets_pass(exchange.as_ref(), &head) => return Ok(()),
-                Some(exchange) => exchange.check_csrf(&head).await?,
+                Some(exchange) => exchange.check_csrf(&self.guard, &head).await?,
                 None => return Err(CsrfStop::Failed(Kind::NoLayer)),
             }
         };
@@ -67,7 +67,7 @@ impl CsrfMiddleware {
         let read = form::read(kind.as_deref(), payload, &wanted, limit).await;
         request.set_payload(Payload::Stream { payload: Box::pin(read.body.into_stream()) });
         let fields = Fields(request.headers());
-        exchange.check_csrf_form(&view(request.request(), &fields), read.form).await
+        exchange.check_csrf_form(&self.guard, &view(request.request(), &fields), read.form).await
     }
 }
 

@@ -229,12 +229,12 @@ impl CsrfLayer {
     ) -> Result<Body, CsrfStop> {
         let fields = Fields(&parts.headers);
         let head = view(parts.method.as_str(), &parts.uri, &fields, &parts.extensions);
-        match exchange.check_csrf(&head).await? {
+        match exchange.check_csrf(&self.guard, &head).await? {
             CsrfCheck::Passed => Ok(body),
             CsrfCheck::Form(wanted) => {
                 let limit = self.guard.max_form_bytes();
                 let (form, body) = read_form(&parts.headers, body, &wanted, limit).await;
-                exchange.check_csrf_form(&head, form).await?;
+                exchange.check_csrf_form(&self.guard, &head, form).await?;
                 Ok(body)
             }
         }

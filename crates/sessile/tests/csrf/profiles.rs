@@ -64,6 +64,31 @@ async fn r45_flask_wtfs_tokens_from_before_a_login_end_with_it() {
     }
 }
 
+/// A route that one layer leaves alone is checked by the rules of the layer it has of its own.
+#[tokio::test]
+async fn r50_a_layer_within_another_checks_by_its_own_rules() {
+    use axum::routing::post;
+    use sessile::csrf::native;
+    let rules = flask_wtf::Rules { ssl_strict: false, ..flask_wtf::Rules::default() };
+    let outer = CsrfLayer::flask_wtf(&key(), rules).exempt_route("/api");
+    let inner = CsrfLayer::with_rules(native::Rules::default().accept_without_token());
+    let sessions = SessionLayer::new(Config::flask_session(None), MemoryStore::default()).unwrap();
+    let api = post(async || "changed").layer(inner);
+    let site = crate::support::routes().route("/api", api).layer(outer).layer(sessions);
+    let mut ada = Browser::default();
+    for (fields, status) in [
+        (&[("sec-fetch-site", "same-origin")][..], StatusCode::OK),
+        (&[("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+        (&[], StatusCode::FORBIDDEN),
+    ] {
+        let answer = ada.send(&site, "POST", "/api", fields, "").await;
+        assert_eq!(answer.status, status, "{fields:?}");
+        // Other routes are the outer layer's.
+        let answer = ada.send(&site, "POST", "/echo", fields, "").await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{fields:?}");
+    }
+}
+
 /// An upload is longer than a form may be that is searched for its token. The header settles it,
 /// and the handler gets every byte.
 #[tokio::test]

@@ -54,24 +54,25 @@ impl Exchange {
         if self.opened().is_some() {
             state.keep_cookies(request.headers);
         }
-        let upgrades = state.guard().opens_a_socket(request);
+        // Of several layers each checks by its own rules; tokens are made by the outermost one's.
+        let upgrades = guard.opens_a_socket(request);
         let free = !upgrades && is_safe(request.method)
-            || state.guard().is_exempt(request.route)
+            || guard.is_exempt(request.route)
             || self.app().header().is_some_and(|header| header.is_present(request));
         !free
     }
 
-    /// Checks the head of a request under protection. Reads the session where a token came.
+    /// Checks the head of a request under protection by the rules of `guard`. Reads the session
+    /// where a token came.
     ///
     /// # Errors
     ///
     /// [`CsrfStop`]: the handler must not be reached. A refusal is logged and reported.
     pub async fn check_csrf<H: Headers>(
         &self,
+        guard: &CsrfGuard,
         request: &RequestView<'_, H>,
     ) -> Result<CsrfCheck, CsrfStop> {
-        let Some(state) = self.csrf_state().get() else { return Err(Failure::NoLayer.into()) };
-        let guard = state.guard();
         let checked = match &guard.rules {
             _ if guard.opens_a_socket(request) => guard.check_socket(self.app(), request),
             Rules::Native(rules) => self.check_native(rules, request).await,
@@ -82,9 +83,10 @@ impl Exchange {
             Rules::Django(..) if request.method == "POST" => {
                 Ok(CsrfCheck::Form(FormFields::Last(guard.field_name().to_owned())))
             }
-            Rules::Django(..) => {
-                self.decide(request, Form::Fields(Vec::new())).await.map(|()| CsrfCheck::Passed)
-            }
+            Rules::Django(..) => self
+                .decide(guard, request, Form::Fields(Vec::new()))
+                .await
+                .map(|()| CsrfCheck::Passed),
         };
         checked.inspect_err(|stop| self.report_stop(stop, request))
     }
@@ -99,10 +101,11 @@ impl Exchange {
     /// As for [`check_csrf`](Self::check_csrf).
     pub async fn check_csrf_form<H: Headers>(
         &self,
+        guard: &CsrfGuard,
         request: &RequestView<'_, H>,
         form: Form,
     ) -> Result<(), CsrfStop> {
-        let decided = self.decide(request, form).await;
+        let decided = self.decide(guard, request, form).await;
         decided.inspect_err(|stop| self.report_stop(stop, request))
     }
 
@@ -131,11 +134,10 @@ impl Exchange {
 
     async fn decide<H: Headers>(
         &self,
+        guard: &CsrfGuard,
         request: &RequestView<'_, H>,
         form: Form,
     ) -> Result<(), CsrfStop> {
-        let Some(state) = self.csrf_state().get() else { return Err(Failure::NoLayer.into()) };
-        let guard = state.guard();
         let fields = match form {
             Form::Fields(fields) => fields,
             Form::TooLarge if guard.token_in_header(request).is_some() => Vec::new(),
