@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use sessile::store::{Cursor, Record};
-use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject, end_session};
+use sessile::{Engine, Handle, SessionStore as _, StoreError, StoreKey, Subject};
 
 use crate::args::{End, List};
 use crate::human;
@@ -63,22 +63,21 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
             if let (Some(directory), None) = (place.store.as_directory(), handle) {
                 ended = directory.delete_by_subject(&subject, None).await.map_err(failed)?;
             } else {
-                let engine = engine(&place)?;
                 for session in find(&place, Some(&subject), usize::MAX).await?.0 {
                     if handle.is_none_or(|handle| session.key.handle() == handle) {
-                        end_session(&engine, &place.store, &session.key).await.map_err(failed)?;
+                        place.store.end(&session.key).await.map_err(failed)?;
                         ended += 1;
                     }
                 }
             }
         } else {
             let mut progress = Progress::new(false);
-            let (engine, mut after) = (engine(&place)?, None);
+            let mut after = None;
             loop {
                 let page = page(&place, after.as_ref()).await?;
                 unreadable += page.unreadable as u64;
                 for (key, _) in &page.entries {
-                    end_session(&engine, &place.store, key).await.map_err(failed)?;
+                    place.store.end(key).await.map_err(failed)?;
                     ended += 1;
                     progress.show("ended", ended as u64, None);
                 }

@@ -7,6 +7,7 @@ pub mod clocks;
 pub mod concurrency;
 pub mod directory;
 pub mod ended;
+pub mod ending;
 pub mod expiry;
 pub mod hostile_keys;
 pub mod operations;
@@ -41,6 +42,10 @@ macro_rules! every_case {
             ended::nothing_writes_to_a_moved_session
             ended::nothing_writes_to_a_swept_session
             ended::a_key_created_anew_is_another_entry
+            ending::an_ended_session_is_gone
+            ending::a_former_key_ends_the_session_where_it_is
+            ending::an_end_among_writers_is_final
+            ending::nothing_carries_off_a_session_that_is_ended
             concurrency::two_writers_lose_nothing
             concurrency::a_hundred_writers_lose_nothing
             concurrency::one_of_many_creates_wins

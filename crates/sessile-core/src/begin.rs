@@ -118,7 +118,7 @@ impl Engine {
             None => return Reading::Nothing(EventKind::Unknown),
             Some(Entry::Unreadable(_)) => return Reading::Nothing(EventKind::Unreadable),
             Some(Entry::Moved { to, until }) => {
-                return match at.follow(to).filter(|_| now < until) {
+                return match at.follow(to).filter(|_| self.leads(until, now)) {
                     Some(next) => Reading::Follow(next),
                     None => Reading::Nothing(EventKind::Unknown),
                 };

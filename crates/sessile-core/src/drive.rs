@@ -7,19 +7,18 @@
 mod ending;
 
 use std::future::Future;
+use std::time::Duration;
 
-pub use self::ending::end;
-use self::ending::{end_known, enforce_limit};
+use self::ending::enforce_limit;
 use crate::begin::{Begun, Loaded, Opened, Reading};
 use crate::cookie::SetCookie;
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
+use crate::id::StoreKey;
 use crate::session::{Lookup, Origin, Presented, Rotation, Session};
 use crate::settle::{Plan, StoreOp};
-use crate::store::{
-    CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
-};
+use crate::store::{CreateOutcome, Entry, Record, SessionStore, TouchOutcome, WriteOutcome};
 use crate::transport::Told;
 use sessile_formats::Timestamp;
 
@@ -41,6 +40,16 @@ pub trait World: Send {
     ///
     /// When there are none: nothing takes their place.
     fn random(&mut self, bytes: &mut [u8]) -> Result<(), crate::RandomError>;
+    /// Whether a renewal at `now` is to be written: not if another request of this program has
+    /// begun one of the same session, or made one less than `every` ago.
+    fn begins_renewal(&mut self, key: &StoreKey, now: Timestamp, every: Duration) -> bool {
+        let _ = (key, now, every);
+        true
+    }
+    /// The renewal that was begun at `now` is written down.
+    fn renewed(&mut self, key: &StoreKey, now: Timestamp, every: Duration) {
+        let _ = (key, now, every);
+    }
     /// Waits before the try after `tries` lost ones: longer each time, and
     /// never as long as somebody else who waits.
     fn pause(&mut self, tries: u32) -> impl Future<Output = ()> + Send;
@@ -180,9 +189,9 @@ pub async fn execute<S: SessionStore>(
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
     for tries in 1..=MAX_TRIES {
-        match write(store, &plan).await? {
+        match write(store, &plan, world).await? {
             Outcome::Done => return finish(engine, store, session, plan, world).await,
-            Outcome::Dead => {
+            Outcome::NotRenewed => {
                 (plan.cookie, plan.told) = (None, None);
                 return finish(engine, store, session, plan, world).await;
             }
@@ -218,21 +227,39 @@ fn settle(
 
 enum Outcome {
     Done,
-    /// The session was ended while this request read it: no cookie keeps it alive.
-    Dead,
+    /// A request that only read has not renewed its session, and no cookie says that it has: the
+    /// session was ended meanwhile, or another request renews it, or the store failed.
+    NotRenewed,
     /// The new id is in use; another will not be.
     Taken,
     /// The session changed or went since it was loaded.
     Lost,
 }
 
-async fn write<S: SessionStore>(store: &S, plan: &Plan) -> Result<Outcome, CommitError> {
+async fn write<S: SessionStore>(
+    store: &S,
+    plan: &Plan,
+    world: &mut impl World,
+) -> Result<Outcome, CommitError> {
     let written = match &plan.store {
         StoreOp::Nothing => return Ok(Outcome::Done),
-        StoreOp::Touch { key, seen, idle } => {
-            return Ok(match store.touch(key, *seen, *idle).await? {
-                TouchOutcome::Touched => Outcome::Done,
-                TouchOutcome::Gone => Outcome::Dead,
+        StoreOp::Touch { key, seen, idle, every } => {
+            if !world.begins_renewal(key, *seen, *every) {
+                return Ok(Outcome::NotRenewed);
+            }
+            return Ok(match store.touch(key, *seen, *idle).await {
+                Ok(TouchOutcome::Touched) => {
+                    world.renewed(key, *seen, *every);
+                    Outcome::Done
+                }
+                Ok(TouchOutcome::Gone) => Outcome::NotRenewed,
+                // What the visitor came to read is there. A later request renews.
+                Err(error) => {
+                    tracing::error!(%error, "a session that was read could not be renewed");
+                    let (kind, session) = (EventKind::StoreFailed, Some(key.handle()));
+                    world.report(Event { kind, session, subject: None });
+                    Outcome::NotRenewed
+                }
             });
         }
         StoreOp::Create { key, record } => {
@@ -243,7 +270,16 @@ async fn write<S: SessionStore>(store: &S, plan: &Plan) -> Result<Outcome, Commi
         }
         StoreOp::Update { key, record, expected } => store.update(key, record, expected).await?,
         StoreOp::Replace { old_key, expected, new_key, record, grace } => {
-            store.replace(old_key, expected, new_key, record, *grace).await?
+            match store.replace(old_key, expected, new_key, record, *grace).await {
+                Err(error) if error.kind().is_in_doubt() => {
+                    // It may have happened: told that it failed, nobody would find it again.
+                    match store.load(new_key).await {
+                        Ok(Some(Entry::Live(_, version))) => WriteOutcome::Written(version),
+                        _ => return Err(error.into()),
+                    }
+                }
+                answer => answer?,
+            }
         }
     };
     Ok(match written {
@@ -260,12 +296,14 @@ async fn finish<S: SessionStore>(
     world: &mut impl World,
 ) -> Result<Committed, CommitError> {
     if let Some(key) = &plan.delete {
-        Box::pin(end_known(engine, store, key, session.loaded(), world)).await?;
+        store.end(key).await?;
     }
-    if let (Some(limit), Some(record)) = (engine.sessions_per_subject(), plan.stored()) {
+    if let (Some(limit), true) = (engine.sessions_per_subject(), session.is_logging_in())
+        && let Some((key, record)) = plan.stored()
+    {
         // The new id must reach the browser, or the login would cost the visitor
         // their session; the next login ends what is too many now.
-        if let Err(error) = Box::pin(enforce_limit(engine, store, limit, record, world)).await {
+        if let Err(error) = Box::pin(enforce_limit(store, limit, key, record, world)).await {
             tracing::error!(%error, "a user may have more sessions than allowed");
             world.report(Event { kind: EventKind::StoreFailed, session: None, subject: None });
         }
@@ -325,9 +363,10 @@ async fn rebase<S: SessionStore, W: World>(
 
 impl Plan {
     /// The record of a session that is new under its key: the one that may be too many.
-    fn stored(&self) -> Option<&Record> {
+    fn stored(&self) -> Option<(&StoreKey, &Record)> {
         match &self.store {
-            StoreOp::Create { record, .. } | StoreOp::Replace { record, .. } => Some(record),
+            StoreOp::Create { key, record } => Some((key, record)),
+            StoreOp::Replace { new_key, record, .. } => Some((new_key, record)),
             _ => None,
         }
     }
@@ -338,14 +377,6 @@ impl Session {
     fn lookup(&self) -> Option<Lookup> {
         match &self.lock().origin {
             Origin::Stored { at, .. } => Some(at.clone()),
-            _ => None,
-        }
-    }
-
-    /// The record this request loaded and its version.
-    fn loaded(&self) -> Option<(Record, Version)> {
-        match &self.lock().origin {
-            Origin::Stored { record, version, .. } => Some((record.clone(), version.clone())),
             _ => None,
         }
     }

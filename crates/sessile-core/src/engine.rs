@@ -10,6 +10,12 @@ use crate::dialect::Dialect;
 use crate::policy::Switches;
 use crate::session::Terms;
 use crate::transport::Transport;
+use sessile_formats::Timestamp;
+
+/// How long a pointer from an old id to the new one is kept at least. Requests follow it for the
+/// grace period only, but a logout that began before the change of id must find the session by it,
+/// however long its handler takes and though there is no grace.
+const POINTER_KEPT: Duration = Duration::from_secs(120);
 
 /// The rules of one deployment. Pure: it reads no clock, draws no random
 /// bytes, talks to nobody. Share it behind an `Arc`.
@@ -132,9 +138,16 @@ impl Engine {
         self.config.ended_meanwhile
     }
 
-    /// Whether an id that changed leads to the session for a while.
-    pub(crate) fn leaves_pointers(&self) -> bool {
-        !self.config.grace.is_zero()
+    /// Until when an id that is changed at `now` is kept as a pointer to the new one. Foreign
+    /// layouts have no form for one.
+    pub(crate) fn pointer_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let kept = self.config.grace.max(POINTER_KEPT);
+        (self.dialect == Dialect::Native).then(|| now + kept)
+    }
+
+    /// Whether a pointer that is kept until then still leads requests to the session.
+    pub(crate) fn leads(&self, until: Timestamp, now: Timestamp) -> bool {
+        now + POINTER_KEPT.saturating_sub(self.config.grace) < until
     }
 
     /// Starlette's `max_age=None`: neither the browser nor the signature ends it.

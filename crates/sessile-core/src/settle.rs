@@ -75,6 +75,8 @@ pub enum StoreOp {
         seen: Timestamp,
         /// How long it lives from then on, for layouts that keep no span.
         idle: Option<Duration>,
+        /// How old the last one must be. Zero: every request renews.
+        every: Duration,
     },
     /// Store changes under a new id.
     Replace {
@@ -223,8 +225,16 @@ impl Engine {
 
     fn renewal_due(&self, state: &State, now: Timestamp) -> bool {
         let Some(record) = state.origin.record() else { return false };
-        let (Some(seen), Some(idle)) = (record.seen, record.idle) else { return false };
-        now.saturating_since(seen) >= self.config.renew_after.unwrap_or(idle / 10)
+        let (Some(seen), Some(every)) = (record.seen, self.renewed_every(record)) else {
+            return false;
+        };
+        now.saturating_since(seen) >= every
+    }
+
+    /// How old the last activity that was written down must be, for it to be written again.
+    fn renewed_every(&self, record: &Record) -> Option<Duration> {
+        let idle = record.idle?;
+        Some(self.config.renew_after.unwrap_or(idle / 10))
     }
 
     fn settle_held(
@@ -266,7 +276,11 @@ impl Engine {
             && let Origin::Stored { at, record, .. } = &state.origin
         {
             let idle = self.terms().renewal(self.dialect, record);
-            plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle };
+            let every = match self.dialect {
+                Dialect::Native => self.renewed_every(record).unwrap_or_default(),
+                _ => Duration::ZERO,
+            };
+            plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle, every };
         }
         let mut new_id = None;
         let mut keep = Keep::Session;

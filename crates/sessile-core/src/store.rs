@@ -14,6 +14,7 @@ mod any;
 mod cached;
 mod diagnose;
 mod dual;
+mod ending;
 mod error;
 pub mod key_value;
 mod layout;
@@ -35,6 +36,7 @@ use bytes::Bytes;
 pub use cached::{Cached, CachedOptions};
 pub use diagnose::{Diagnose, Finding, Level};
 pub use dual::{Dual, DualOptions};
+pub use ending::end_by_steps;
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
 pub use listing::{Listing, Unreadable};
@@ -179,8 +181,34 @@ pub trait SessionStore: Send + Sync + 'static {
         grace: Option<Timestamp>,
     ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
 
-    /// Deletes the entry, live or pointer. Deleting the missing is fine.
+    /// Deletes the entry, live or pointer, and nothing else. Deleting the missing is fine.
+    /// It is for tools; who logs somebody out calls [`end`](Self::end).
     fn delete(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends the session that `key` leads to, whatever happens meanwhile. Ending what is not there
+    /// is fine, and what cannot be read is removed.
+    ///
+    /// It follows pointers, those too whose grace period is over, and no write or change of id
+    /// that is under way can carry the session off: whatever comes later answers
+    /// [`Gone`](WriteOutcome::Gone). The pointers stay until their time. It works as long as the
+    /// backend can delete, so in a store that is full.
+    ///
+    /// The method given here is made of the others, and right for every store that keeps their
+    /// contract. A store that can remove "what is there unless it is a pointer" in one step, or
+    /// that has no pointers, does so in one write instead of two.
+    fn end(&self, key: &StoreKey) -> impl Future<Output = Result<(), StoreError>> + Send
+    where
+        Self: Sized,
+    {
+        end_by_steps(self, key)
+    }
+
+    /// How long ending a session or changing its id may wait for something other than the
+    /// backend, such as for what other processes remember to be forgotten. Whoever bounds calls in
+    /// time adds it to the bound, or a store that only waits would be taken for one that hangs.
+    fn waits(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// The sweeper, where the backend does not forget expired entries by itself.
     fn as_sweep(&self) -> Option<&dyn Sweep> {

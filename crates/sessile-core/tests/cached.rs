@@ -154,6 +154,7 @@ fn process(stage: &Arc<Stage>, front: &MemoryStore, back: &MemoryStore, off: i64
             }))
         },
     );
+    options.patience = Duration::from_secs(3600);
     (options.lease, options.skew) = (LEASE, Duration::from_millis(SKEW.unsigned_abs()));
     options.rest = Duration::from_millis(50);
     Cached::new(stepped(front, true), stepped(back, false), options)

@@ -89,6 +89,15 @@ impl AnyFiles {
         }
     }
 
+    /// Removes what is under `key` unless it is a pointer; where that leads.
+    pub(crate) fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
+        match self {
+            Self::Native(files) => files.end(key),
+            // There are no pointers in these layouts.
+            Self::Foreign(files) => files.delete(key).map(|()| None),
+        }
+    }
+
     pub(crate) fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         match self {
             Self::Native(files) => files.sweep(now, limit),

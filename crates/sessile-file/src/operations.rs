@@ -207,6 +207,19 @@ impl Files {
         Ok(())
     }
 
+    /// Removes what is under `key` unless it is a pointer; where that leads.
+    pub(crate) fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
+        let name = Name::of(key);
+        let _lock = self.lock(name.lock)?;
+        let subject = match self.content(&name)? {
+            Some(Ok(Content::Moved { to, .. })) => return Ok(Some(to)),
+            Some(Ok(Content::Live(record, _))) => record.subject,
+            Some(Err(_)) | None => None,
+        };
+        self.remove(&name, subject.as_ref())?;
+        Ok(None)
+    }
+
     fn remove(&self, name: &Name, subject: Option<&Subject>) -> Result<bool, StoreError> {
         let removed = disk::remove(&self.folder.session(name))?;
         if removed {

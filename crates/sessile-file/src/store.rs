@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
     Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
-use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
+use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::error::locked;
+use crate::error::{failed, locked};
 use crate::files::AnyFiles;
 use crate::folder::{Folder, LOCKS};
 use crate::foreign::Foreign;
@@ -160,6 +161,19 @@ impl SessionStore for FileStore {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let own = key.clone();
         self.write(&[key], move |files| files.delete(&own)).await
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mut at = key.clone();
+        for _ in 0..MAX_HOPS {
+            let own = at.clone();
+            match self.write(&[&at], move |files| files.end(&own)).await? {
+                Some(to) => at = to,
+                None => return Ok(()),
+            }
+        }
+        let what = "the ids of a session lead in a circle";
+        Err(failed(StoreErrorKind::Corrupt, what))
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sessile_conformance::faults::{FOLDER, User, limit_file_size, open_to_all, run_apart};
-use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::outage::{Still, outage};
 use sessile_conformance::small_disk;
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
@@ -18,9 +18,9 @@ async fn open(folder: &Path) -> FileStore {
     FileStore::open(folder.display().to_string(), options).await.unwrap()
 }
 
-/// That only the two visitors' sessions are left, and no file that was begun.
-fn nothing_is_left_over(home: &Path) {
-    assert_eq!(fs::read_dir(home.join("sessions")).unwrap().count(), 2);
+/// That only this many sessions are left, and no file that was begun.
+fn only_these_are_left(home: &Path, sessions: usize) {
+    assert_eq!(fs::read_dir(home.join("sessions")).unwrap().count(), sessions);
 }
 
 #[tokio::test]
@@ -32,9 +32,9 @@ async fn inv08_a_removed_folder_is_503_and_heals() {
     let put_back = || {
         assert!(!home.exists(), "a removed folder came back empty");
         fs::rename(&away, &home).unwrap();
-        nothing_is_left_over(&home);
+        only_these_are_left(&home, 4);
     };
-    outage(store, Readers::Refused, remove, put_back).await.unwrap();
+    outage(store, Still::Nothing, remove, put_back).await.unwrap();
 }
 
 #[tokio::test]
@@ -48,7 +48,7 @@ async fn inv08_locks_held_elsewhere_are_503_for_writers_and_heal() {
         .collect();
     let lock = || locks.iter().for_each(|lock| lock.lock().unwrap());
     let unlock = || locks.iter().for_each(|lock| lock.unlock().unwrap());
-    outage(store, Readers::Served, lock, unlock).await.unwrap();
+    outage(store, Still::Reads, lock, unlock).await.unwrap();
 }
 
 #[tokio::test]
@@ -63,10 +63,10 @@ async fn inv08_a_full_disk_is_503_for_writers_and_heals() {
         assert!(fs::write(&ballast, vec![0; 2 << 20]).is_err());
     };
     let free = || {
-        nothing_is_left_over(&home);
+        only_these_are_left(&home, 2);
         fs::remove_file(&ballast).unwrap();
     };
-    outage(store, Readers::Served, fill, free).await.unwrap();
+    outage(store, Still::ReadsAndDeletes, fill, free).await.unwrap();
 }
 
 #[test]
@@ -82,10 +82,10 @@ async fn without_room() {
     let store = open(&home).await;
     let fill = || limit_file_size(Some(0)).unwrap();
     let free = || {
-        nothing_is_left_over(&home);
+        only_these_are_left(&home, 2);
         limit_file_size(None).unwrap();
     };
-    outage(store, Readers::Served, fill, free).await.unwrap();
+    outage(store, Still::ReadsAndDeletes, fill, free).await.unwrap();
 }
 
 #[tokio::test]
@@ -96,10 +96,10 @@ async fn inv08_a_read_only_mount_is_503_for_writers_and_heals() {
     let store = open(&home).await;
     let seal = || disk.remount("ro").unwrap();
     let unseal = || {
-        nothing_is_left_over(&home);
+        only_these_are_left(&home, 4);
         disk.remount("rw").unwrap();
     };
-    outage(store, Readers::Served, seal, unseal).await.unwrap();
+    outage(store, Still::Reads, seal, unseal).await.unwrap();
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn inv08_a_folder_that_may_not_be_written_is_503_for_writers() {
 #[tokio::test]
 #[ignore = "a process that another test starts"]
 async fn without_writing() {
-    under_mode(0o500, Readers::Served).await;
+    under_mode(0o500, Still::Reads).await;
 }
 
 #[test]
@@ -125,11 +125,11 @@ fn inv08_a_folder_that_may_not_be_entered_is_503() {
 #[tokio::test]
 #[ignore = "a process that another test starts"]
 async fn without_entering() {
-    under_mode(0, Readers::Refused).await;
+    under_mode(0, Still::Nothing).await;
 }
 
 /// The store's folders have this mode during the outage.
-async fn under_mode(mode: u32, readers: Readers) {
+async fn under_mode(mode: u32, still: Still) {
     let home = home_apart();
     let store = open(&home).await;
     let chmod = |part: &str, mode| {
@@ -138,9 +138,9 @@ async fn under_mode(mode: u32, readers: Readers) {
     let seal = || ["sessions", "subjects"].into_iter().for_each(|part| chmod(part, mode));
     let unseal = || {
         ["sessions", "subjects"].into_iter().for_each(|part| chmod(part, 0o700));
-        nothing_is_left_over(&home);
+        only_these_are_left(&home, 4);
     };
-    outage(store, readers, seal, unseal).await.unwrap();
+    outage(store, still, seal, unseal).await.unwrap();
 }
 
 fn home_apart() -> PathBuf {

@@ -174,6 +174,11 @@ impl Foreign {
         if deleted.is_none() { self.refused(&old).await } else { Ok(WriteOutcome::Gone) }
     }
 
+    /// There are no pointers in this layout.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.delete(key).await
+    }
+
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let Some(key) = WireKey::new(key, None) else { return Ok(()) };
         Ok(self.servers.of(&key).delete(key.as_str()).await?)

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use sessile_core::native::{decode_entry, encode_live, encode_moved};
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     CreateOutcome, Entry, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
 };
@@ -291,6 +292,25 @@ impl Native {
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let Some(key) = self.key(key) else { return Ok(()) };
         Ok(self.servers.of(&key).delete(key.as_str()).await?)
+    }
+
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mut at = key.clone();
+        for _ in 0..MAX_HOPS {
+            let Some(key) = self.key(&at) else { return Ok(()) };
+            let Some(item) = self.servers.of(&key).get(key.as_str()).await? else { return Ok(()) };
+            let stamp = item.stamp;
+            if let Ok(Found::Moved { to, .. }) = read(item) {
+                at = to;
+                continue;
+            }
+            let server = self.servers.of(&key);
+            if server.delete_if_still(key.as_str(), stamp).await?.is_some() {
+                return Ok(());
+            }
+        }
+        let busy = StoreError::new(STORE, StoreErrorKind::Unavailable);
+        Err(busy.because("others kept writing to a session that was to end"))
     }
 }
 

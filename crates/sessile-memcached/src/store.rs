@@ -225,6 +225,10 @@ impl SessionStore for MemcachedStore {
         each!(self, layout => layout.delete(key).await)
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, layout => layout.end(key).await)
+    }
+
     fn as_scan(&self) -> Option<&dyn Scan> {
         Some(self)
     }

@@ -157,6 +157,11 @@ impl FlaskSession {
     }
 
     /// Every document of that id, should a race of theirs have left two.
+    /// There are no pointers in this layout.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.delete(key).await
+    }
+
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.0.delete(of(key)).await.map(|_| ())
     }

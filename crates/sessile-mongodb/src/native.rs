@@ -9,6 +9,7 @@ use std::hash::RandomState;
 
 use bytes::Bytes;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     CreateOutcome, Cursor, Entry, Listing, Page, Record, TouchOutcome, Version, WriteOutcome,
     first_version,
@@ -155,6 +156,36 @@ impl Native {
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.0.delete_one(of(key)).await.map(|_| ())
+    }
+
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let (mut at, mut from) = (key.clone(), None);
+        for _ in 0..MAX_HOPS {
+            let Some(found) = self.0.find(of(&at)).await? else { return Ok(()) };
+            let version = match document::read(&found) {
+                Ok(Found::Pointer { to, .. }) => {
+                    from = Some(std::mem::replace(&mut at, to));
+                    continue;
+                }
+                Ok(Found::Session { version, from: unfinished, .. }) => {
+                    // Nobody's, unless its old key points to it.
+                    if let Some(old) = unfinished
+                        && from.as_ref().is_none_or(|from: &StoreKey| from.to_text() != old)
+                        && !self.settled(&at, &old).await?
+                    {
+                        return Ok(());
+                    }
+                    version
+                }
+                Ok(Found::Dead) => return Ok(()),
+                Err(_) => return self.delete(&at).await,
+            };
+            if self.0.delete_one(at_version(&at, number(&version))).await? {
+                return Ok(());
+            }
+        }
+        let busy = StoreError::new(STORE, StoreErrorKind::Unavailable);
+        Err(busy.because("others kept writing to a session that was to end"))
     }
 
     pub(crate) async fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {

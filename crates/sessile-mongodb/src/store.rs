@@ -110,6 +110,10 @@ impl SessionStore for MongoStore {
         each!(self, layout => layout.delete(key).await)
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, layout => layout.end(key).await)
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         Some(self)
     }

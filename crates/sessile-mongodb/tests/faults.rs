@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sessile_conformance::Capabilities;
 use sessile_conformance::Suite;
-use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::outage::{Still, outage};
 use sessile_conformance::http::{Clock, Stage};
 use sessile_conformance::outages::{cancelled, frozen, killed, recovery};
 use sessile_core::store::{CreateOutcome, Entry, Layout, Record, Version, WriteOutcome};
@@ -92,7 +92,7 @@ async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
         // The driver's monitor has to see it.
         std::thread::sleep(Duration::from_millis(1100));
     };
-    outage(store, Readers::Refused, kill, run).await.unwrap();
+    outage(store, Still::Nothing, kill, run).await.unwrap();
     println!("F01 through HTTP: every visitor 503, no cookie changed, all as before afterwards");
 }
 

@@ -156,6 +156,11 @@ impl Foreign<'_> {
         outcome(&answer, || Version::Bytes(record.payload.clone()))
     }
 
+    /// There are no pointers in this layout.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
+        self.delete(key).await.map(|()| None)
+    }
+
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let name = name(key);
         let delete = cmd("DEL").arg(&*name).take();

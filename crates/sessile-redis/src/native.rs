@@ -28,6 +28,7 @@ script!(UPDATE_LISTED = "index", "times", "update_listed");
 script!(TOUCH = "times", "touch");
 script!(REPLACE = "index", "times", "replace");
 script!(DELETE = "index", "delete");
+script!(END = "index", "end");
 script!(BY_SUBJECT = "index", "by_subject");
 script!(DELETE_BY_SUBJECT = "index", "delete_by_subject");
 
@@ -237,6 +238,16 @@ impl Native<'_> {
         let (keys, arguments) = ([name.as_bytes()], [prefix.as_bytes()]);
         self.server.script(&DELETE, &keys, &arguments, Effect::Lasts).await?;
         Ok(())
+    }
+
+    /// Removes what is under `key` unless it is a pointer; where that leads.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
+        let (name, prefix) = (self.names.session(key), self.prefix_length());
+        let (keys, arguments) = ([name.as_bytes()], [prefix.as_bytes()]);
+        match self.server.script(&END, &keys, &arguments, Effect::Lasts).await? {
+            Value::BulkString(to) => Ok(StoreKey::from_name(&to)),
+            _ => Err(Fault::Strange.into()),
+        }
     }
 
     pub(crate) async fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {

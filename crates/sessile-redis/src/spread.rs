@@ -310,6 +310,30 @@ impl Spread {
         Ok(())
     }
 
+    /// Removes what is under `key` unless it is a pointer; where that leads. What a change of id
+    /// has left unfinished there is removed if the old id points to it.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
+        let mut committed = false;
+        loop {
+            match self.end_if(key, None, committed).await? {
+                Met::Pointer(to) => return Ok(Some(to)),
+                Met::Nothing => return Ok(None),
+                Met::Ended(subject) => {
+                    if let Some(subject) = subject {
+                        self.forget(&self.names.subject(&subject), &member(key)).await?;
+                    }
+                    return Ok(None);
+                }
+                Met::Unfinished(old) => {
+                    if !self.has_moved(&old, key).await? {
+                        return Ok(None);
+                    }
+                    committed = true;
+                }
+            }
+        }
+    }
+
     async fn forget(&self, index: &str, member: &str) -> Result<(), StoreError> {
         let forget = cmd("HDEL").arg(index).arg(member).take();
         self.server.one(index.as_bytes(), &forget, Effect::Writes).await?;
@@ -406,42 +430,67 @@ impl Spread {
         keep: Option<&StoreKey>,
         chased: &mut BTreeSet<StoreKey>,
     ) -> Result<bool, StoreError> {
-        let (mut at, mut committed) = (key.clone(), "");
+        let (mut at, mut committed) = (key.clone(), false);
         loop {
-            let name = self.names.session(&at);
-            let arguments = [subject.as_str().as_bytes(), committed.as_bytes()];
-            let keys = [name.as_bytes()];
-            let answer = self.server.script(&END, &keys, &arguments, Effect::Lasts).await?;
-            let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
-            let Ok([Value::BulkString(of), Value::BulkString(next)]) =
-                <[Value; 2]>::try_from(parts)
-            else {
-                return Err(Fault::Strange.into());
-            };
-            match next.split_first() {
-                None => return Ok(!of.is_empty()),
-                Some((b'M', to)) => {
-                    let Some(to) = StoreKey::from_name(to).filter(|to| Some(to) != keep) else {
-                        return Ok(false);
-                    };
+            match self.end_if(&at, Some(subject), committed).await? {
+                Met::Ended(_) => return Ok(true),
+                Met::Nothing => return Ok(false),
+                Met::Pointer(to) => {
                     // From here on it was followed before, to an end that was ended.
-                    if !chased.insert(at.clone()) {
+                    if Some(&to) == keep || !chased.insert(at.clone()) {
                         return Ok(false);
                     }
                     // What an old key points to has moved there, marked or not.
-                    (at, committed) = (to, "committed");
+                    (at, committed) = (to, true);
                 }
-                Some((_, old)) => {
+                Met::Unfinished(old) => {
                     // Its old key is live still, and in the index, too; or it is nobody's.
-                    let Some(old) = StoreKey::from_name(old) else { return Ok(false) };
                     if !self.has_moved(&old, &at).await? {
                         return Ok(false);
                     }
-                    committed = "committed";
+                    committed = true;
                 }
             }
         }
     }
+
+    /// Removes the session under `key` if it is `subject`'s, or anybody's where nobody is named.
+    async fn end_if(
+        &self,
+        key: &StoreKey,
+        subject: Option<&Subject>,
+        committed: bool,
+    ) -> Result<Met, StoreError> {
+        let name = self.names.session(key);
+        let whose = subject.map(Subject::as_str).unwrap_or_default();
+        let committed = if committed { "committed" } else { "" };
+        let (keys, arguments) = ([name.as_bytes()], [whose.as_bytes(), committed.as_bytes()]);
+        let answer = self.server.script(&END, &keys, &arguments, Effect::Lasts).await?;
+        let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
+        let Ok([Value::BulkString(what), Value::BulkString(more)]) = <[Value; 2]>::try_from(parts)
+        else {
+            return Err(Fault::Strange.into());
+        };
+        let there = || StoreKey::from_name(&more);
+        Ok(match &what[..] {
+            b"ended" => Met::Ended(std::str::from_utf8(&more).ok().and_then(Subject::new)),
+            b"pointer" => there().map_or(Met::Nothing, Met::Pointer),
+            b"unfinished" => there().map_or(Met::Nothing, Met::Unfinished),
+            _ => Met::Nothing,
+        })
+    }
+}
+
+/// What was under a key that was to end.
+enum Met {
+    /// A session, which has ended; whose it was.
+    Ended(Option<Subject>),
+    /// A session has moved from there.
+    Pointer(StoreKey),
+    /// A change of id from there has not been finished.
+    Unfinished(StoreKey),
+    /// Nothing, or somebody else's.
+    Nothing,
 }
 
 fn slack() -> i64 {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use redis::cmd;
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
     Record, Scan, TouchOutcome, Version, WriteOutcome,
@@ -206,6 +207,23 @@ impl SessionStore for RedisStore {
         }
         let _changing = self.changing([Some(key), None]);
         each!(self, kind => kind.delete(key).await)
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mut at = key.clone();
+        for _ in 0..MAX_HOPS {
+            if !self.takes(&at) {
+                return Ok(());
+            }
+            let changing = self.changing([Some(&at), None]);
+            let moved = each!(self, kind => kind.end(&at).await)?;
+            drop(changing);
+            match moved {
+                Some(to) => at = to,
+                None => return Ok(()),
+            }
+        }
+        Err(crate::fault::Fault::Strange.into())
     }
 
     fn as_directory(&self) -> Option<&dyn Directory> {

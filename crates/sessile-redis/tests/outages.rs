@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
 use sessile_conformance::faults::{create, fill, is_live, key, record};
-use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::outage::{Still, outage};
 use sessile_conformance::http::{Clock, Stage};
 use sessile_conformance::outages::{frozen, killed, recovery};
 use sessile_core::store::{CreateOutcome, Entry, Version, WriteOutcome};
@@ -77,7 +77,7 @@ async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
         let runtime = tokio::runtime::Handle::current();
         tokio::task::block_in_place(|| runtime.block_on(recovery(&seen)).unwrap());
     };
-    outage(store, Readers::Refused, kill, run).await.unwrap();
+    outage(store, Still::Nothing, kill, run).await.unwrap();
     println!("F01 through HTTP: every visitor 503, no cookie changed, all as before afterwards");
 }
 
@@ -230,4 +230,14 @@ async fn f10_without_memory_old_sessions_stay_and_an_eviction_is_an_expiry() {
     println!("F10 allkeys-lru: {gone} sessions were evicted: as if they had expired");
     assert!(gone > 0);
     assert!(is_live(&store, 2 * number - 1).await.unwrap());
+}
+
+/// Used by what is there already, the server takes no more writes; it deletes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s02_everybody_can_log_out_of_a_full_server() {
+    let redis = Redis::start(RedisOptions::default()).unwrap();
+    let store = connect(&redis.url()).await;
+    let limit = |to: &str| drop(redis.command(&["CONFIG", "SET", "maxmemory", to]).unwrap());
+    outage(store, Still::ReadsAndDeletes, || limit("1"), || limit("0")).await.unwrap();
+    println!("S02 noeviction: writers 503, readers served, logouts carried out");
 }

@@ -105,7 +105,7 @@ impl<D: Database> Foreign<D> {
         }
     }
 
-    fn end(record: &Record) -> Param {
+    fn expires(record: &Record) -> Param {
         Param::Time(Some(record.ends().unwrap_or(NEVER)))
     }
 
@@ -149,7 +149,7 @@ impl<D: Database> Foreign<D> {
         record: &Record,
     ) -> Result<CreateOutcome, StoreError> {
         let key = self.key_to_write(key)?;
-        let params = vec![key, self.data(&record.payload)?, Self::end(record)];
+        let params = vec![key, self.data(&record.payload)?, Self::expires(record)];
         match self.database.change(&self.sql.create, params).await {
             Ok(_) => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
             Err(Refused::Taken) => Ok(CreateOutcome::Exists),
@@ -166,7 +166,7 @@ impl<D: Database> Foreign<D> {
         let Some(this) = self.key(key) else { return Ok(WriteOutcome::Gone) };
         let data = self.data(&record.payload)?;
         let Some(expected) = self.expected(expected) else { return self.refused(key).await };
-        let params = vec![this, expected, data, Self::end(record)];
+        let params = vec![this, expected, data, Self::expires(record)];
         match self.database.change_alone(&self.sql.update, params).await {
             Ok(0) => self.refused(key).await,
             Ok(_) => Ok(WriteOutcome::Written(Version::Bytes(record.payload.clone()))),
@@ -222,7 +222,7 @@ impl<D: Database> Foreign<D> {
     ) -> Result<WriteOutcome, StoreError> {
         let Some(old) = self.key(old_key) else { return Ok(WriteOutcome::Gone) };
         let new = self.key_to_write(new_key)?;
-        let second = vec![new, self.data(&record.payload)?, Self::end(record)];
+        let second = vec![new, self.data(&record.payload)?, Self::expires(record)];
         let Some(expected) = self.expected(expected).filter(|_| old_key != new_key) else {
             return self.refused(old_key).await;
         };
@@ -241,6 +241,11 @@ impl<D: Database> Foreign<D> {
             Swapped::Taken => Ok(WriteOutcome::Conflict),
             Swapped::NotThere => self.refused(old_key).await,
         }
+    }
+
+    /// There are no pointers in these layouts.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.delete(key).await
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

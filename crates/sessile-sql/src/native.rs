@@ -11,6 +11,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan, Sweep,
     TouchOutcome, Unreadable, Version, WriteOutcome, first_version,
@@ -201,6 +202,24 @@ impl<D: Database> Native<D> {
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let Some(key) = Self::key(key) else { return Ok(()) };
         self.database.change_alone(&self.sql.delete, vec![key]).await.map(|_| ())
+    }
+
+    /// In one statement, unless the id has changed.
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mut key = key.clone();
+        for _ in 0..MAX_HOPS {
+            let Some(param) = Self::key(&key) else { return Ok(()) };
+            if self.database.change_alone(&self.sql.end, vec![param]).await? > 0 {
+                return Ok(());
+            }
+            match self.load(&key).await? {
+                Some(Entry::Moved { to, .. }) => key = to,
+                None => return Ok(()),
+                // It came since.
+                Some(Entry::Live(..) | Entry::Unreadable(_)) => {}
+            }
+        }
+        Err(self.error(StoreErrorKind::Locked, "the session keeps changing its id"))
     }
 }
 

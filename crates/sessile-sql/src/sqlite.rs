@@ -172,6 +172,11 @@ impl Sqlite {
         let key = key.clone();
         self.write(move |db| db.delete(&key)).await
     }
+
+    pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.write(move |db| db.end(&key)).await
+    }
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ConnectError> {

@@ -174,6 +174,10 @@ impl SessionStore for SqlStore {
         each!(self, backend => backend.delete(key).await)
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, backend => backend.end(key).await)
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         each!(self, backend => Some(backend))
     }

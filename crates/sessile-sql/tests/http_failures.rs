@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use sessile_conformance::faults::{FOLDER, User, limit_file_size, open_to_all, run_apart};
-use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::outage::{Still, outage};
 use sessile_conformance::small_disk;
 use sessile_sql::{Options, SqlStore};
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ async fn inv08_a_locked_database_is_503_for_writers_and_heals() {
     let other = Connection::open(&file).unwrap();
     let lock = || other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let unlock = || other.execute_batch("ROLLBACK").unwrap();
-    outage(store, Readers::Served, lock, unlock).await.unwrap();
+    outage(store, Still::Reads, lock, unlock).await.unwrap();
 }
 
 /// Without the write-ahead log, which the store uses where it makes the
@@ -49,7 +49,7 @@ async fn inv08_a_locked_database_without_a_log_is_503_and_heals() {
     let store = connect(&file, Options { create: false, ..options() }).await;
     let lock = || other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let unlock = || other.execute_batch("ROLLBACK").unwrap();
-    outage(store, Readers::Refused, lock, unlock).await.unwrap();
+    outage(store, Still::Nothing, lock, unlock).await.unwrap();
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn inv08_a_removed_database_is_503_and_heals() {
         assert!(!home.exists(), "a removed database came back empty");
         fs::rename(&away, &home).unwrap();
     };
-    outage(store, Readers::Refused, remove, put_back).await.unwrap();
+    outage(store, Still::Nothing, remove, put_back).await.unwrap();
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn inv08_a_full_disk_is_503_for_writers_and_heals() {
         assert!(fs::write(&ballast, vec![0; 2 << 20]).is_err());
     };
     let free = || fs::remove_file(&ballast).unwrap();
-    outage(store, Readers::Served, fill, free).await.unwrap();
+    outage(store, Still::Reads, fill, free).await.unwrap();
 }
 
 #[test]
@@ -91,7 +91,7 @@ async fn without_room() {
     let store = connect(&apart().join("s.db"), options()).await;
     let fill = || limit_file_size(Some(0)).unwrap();
     let free = || limit_file_size(None).unwrap();
-    outage(store, Readers::Served, fill, free).await.unwrap();
+    outage(store, Still::Reads, fill, free).await.unwrap();
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn inv08_a_read_only_database_is_503_for_writers_and_heals() {
 #[tokio::test]
 #[ignore = "a process that another test starts"]
 async fn read_only_with_its_log() {
-    put_back_read_only(&["s.db", "s.db-wal", "s.db-shm"], Readers::Served).await;
+    put_back_read_only(&["s.db", "s.db-wal", "s.db-shm"], Still::Reads).await;
 }
 
 /// In a folder where SQLite may not make the files of its log, it reads nothing.
@@ -118,13 +118,13 @@ fn inv08_a_read_only_database_without_its_log_is_503_and_heals() {
 #[tokio::test]
 #[ignore = "a process that another test starts"]
 async fn read_only_without_its_log() {
-    put_back_read_only(&["s.db"], Readers::Refused).await;
+    put_back_read_only(&["s.db"], Still::Nothing).await;
 }
 
 /// SQLite keeps its files open, so that a mode changed under it says nothing to
 /// it, and a disk with them on it cannot be remounted. It meets the mode when it
 /// opens its files again: here these, put back as from a backup.
-async fn put_back_read_only(names: &[&str], readers: Readers) {
+async fn put_back_read_only(names: &[&str], still: Still) {
     let (home, away) = (apart().join("home"), apart().join("away"));
     let file = home.join("s.db");
     let store = connect(&file, options()).await;
@@ -150,7 +150,7 @@ async fn put_back_read_only(names: &[&str], readers: Readers) {
         chmod(&home, 0o700);
         each(0o600);
     };
-    outage(store, readers, seal, unseal).await.unwrap();
+    outage(store, still, seal, unseal).await.unwrap();
 }
 
 fn apart() -> PathBuf {

@@ -70,7 +70,7 @@ pub use layer::{SessionFuture, SessionLayer, SessionService};
 pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
 pub use login::{LoggedIn, LoginRequired, NextPage, RequireLogin, RequireLoginService};
-pub use manage::{Sessions, end_session};
+pub use manage::Sessions;
 #[cfg(feature = "toml")]
 #[doc(no_inline)]
 pub use sessile_connect::from_toml;

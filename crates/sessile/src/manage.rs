@@ -4,9 +4,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use http::Extensions;
-use sessile_connect::TokioRuntime;
-use sessile_core::exchange::{self, App, Sessions as Core};
-use sessile_core::{AnyStore, Engine, StoreError, StoreKey};
+use sessile_core::exchange::{App, Sessions as Core};
 
 use crate::failure::Failure;
 use crate::head::exchange;
@@ -16,20 +14,6 @@ use crate::head::exchange;
 /// handles, never ids.
 #[derive(Clone, Debug)]
 pub struct Sessions(Core);
-
-/// Ends the session under `key` for good, though it got another id since `key` was read:
-/// for tools that have a store and no layer. Ending what is not there is fine.
-///
-/// # Errors
-///
-/// [`StoreError`]; the session may still be there.
-pub async fn end_session(
-    engine: &Engine,
-    store: &AnyStore,
-    key: &StoreKey,
-) -> Result<(), StoreError> {
-    exchange::end_session(engine, store, key, &TokioRuntime).await
-}
 
 impl Sessions {
     pub(crate) fn new(app: &App) -> Self {

@@ -231,7 +231,7 @@ async fn r10_a_session_that_is_ended_by_a_key_of_before_is_ended_where_it_is() {
         unreachable!("it is there already")
     };
     store.replace(&old, &version, &new, &record, later).await.unwrap();
-    sessile::end_session(&engine, &store, &old).await.unwrap();
+    store.end(&old).await.unwrap();
     assert_eq!(store.load(&new).await.unwrap(), None);
-    sessile::end_session(&engine, &store, &old).await.unwrap();
+    store.end(&old).await.unwrap();
 }

@@ -79,6 +79,7 @@ pub async fn a_hostile_key_is_a_missing_one<O: Open>(suite: &Suite<O>) -> CaseRe
         let what = describe(number, key);
         // A run before may have left it.
         store.delete(key).await?;
+        store.end(key).await?;
         ensure_eq!(store.load(key).await?, None, "{what}: load");
         ensure_eq!(store.update(key, &record, &version).await?, WriteOutcome::Gone, "{what}");
         let touched = store.touch(key, now(), record.idle).await?;

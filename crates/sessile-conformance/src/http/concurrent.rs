@@ -11,6 +11,7 @@ use super::watched::Call;
 use crate::check::{ensure, ensure_eq, needs};
 use crate::{CaseResult, Open, Suite, Verdict};
 
+const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Eight requests that have all loaded the same version, half of them in another
@@ -147,6 +148,35 @@ pub async fn inv04_a_logout_ends_the_session_that_moved_meanwhile<O: Open>(
     logout.await??.expect(200)?;
     old.get("/who").await?.expect_body("-")?;
     browser.get("/who").await?.expect_body("-")?;
+    Ok(Verdict::Passed)
+}
+
+/// Where requests follow no old id, a logout does: it began before the id changed.
+pub async fn s07_a_logout_ends_the_session_that_moved_without_grace<O: Open>(
+    suite: &Suite<O>,
+) -> CaseResult {
+    needs!(suite, grace);
+    for grace in [Duration::ZERO, SECOND] {
+        let mut config = Config::native();
+        config.grace = grace;
+        let stage = Stage::new(suite, config).await?;
+        let mut browser = stage.browser();
+        browser.post("/login?user=alice").await?.expect(200)?;
+        let logout = browser.start(Method::POST, "/logout?gate=slow");
+        stage.gates.reached("slow", 1).await?;
+        let mut old = browser.clone();
+        for _ in 0..3 {
+            browser.post("/rotate").await?.expect(200)?;
+        }
+        ensure!(browser.jar() != old.jar(), "the id did not change");
+        // A handler this slow outlives the grace period.
+        stage.clock.pass(MINUTE);
+        old.get("/who").await?.expect_body("-")?;
+        browser.get("/who").await?.expect_body("alice")?;
+        stage.gates.open("slow", 1);
+        logout.await??.expect(200)?;
+        browser.get("/who").await?.expect_body("-")?;
+    }
     Ok(Verdict::Passed)
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use http::Method;
 use sessile::{Config, EventKind, StoreFailure};
 use sessile_core::AnyStore;
 
@@ -85,6 +86,55 @@ pub async fn inv02_activity_is_written_down_with_restraint<O: Open>(
     Ok(Verdict::Passed)
 }
 
+/// They have all loaded the session before one of them renews it.
+pub async fn s11_many_readers_at_once_make_one_renewal<O: Open>(suite: &Suite<O>) -> CaseResult {
+    const READERS: usize = 30;
+    let stage = Stage::new(suite, Config::native()).await?;
+    let mut browser = stage.browser();
+    browser.post("/set?k=a&v=1").await?.expect(200)?;
+    stage.clock.pass(6 * MINUTE);
+    stage.store.calls();
+    let readers: Vec<_> =
+        (0..READERS).map(|_| browser.start(Method::GET, "/get?k=a&gate=all")).collect();
+    stage.gates.reached("all", 30).await?;
+    stage.gates.open("all", READERS);
+    for reader in readers {
+        reader.await??.expect_body("1")?;
+    }
+    ensure_eq!(stage.store.calls(), [(Call::Load, READERS), (Call::Touch, 1)], "readers at once");
+    // It was written down, and the next renewal is due a tenth of the limit later.
+    stage.clock.pass(6 * MINUTE);
+    browser.get("/get?k=a").await?.expect_body("1")?;
+    ensure_eq!(stage.store.calls(), [(Call::Load, 1), (Call::Touch, 1)], "the next renewal");
+    stage.clock.pass(60 * MINUTE - MILLI);
+    browser.get("/get?k=a").await?.expect_body("1")?;
+    Ok(Verdict::Passed)
+}
+
+/// What it came to read is there; the failure is reported, and a later request renews.
+pub async fn s11_a_renewal_that_fails_fails_no_reader<O: Open>(suite: &Suite<O>) -> CaseResult {
+    let mut config = Config::native();
+    config.permanent_lifetime = config.lifetime;
+    let stage = Stage::new(suite, config).await?;
+    let mut browser = stage.browser();
+    browser.post("/set?k=a&v=1").await?.expect(200)?;
+    stage.clock.pass(30 * MINUTE);
+    stage.store.set_down(Call::Touch, true);
+    stage.events();
+    browser.get("/get?k=a").await?.expect_body("1")?.expect_no_cookie()?;
+    ensure_eq!(stage.kinds(), [EventKind::StoreFailed], "what is reported");
+    // Others do not all try in vain.
+    stage.store.calls();
+    browser.get("/get?k=a").await?.expect_body("1")?;
+    ensure_eq!(stage.store.calls(), [(Call::Load, 1)], "right after the failure");
+    stage.store.set_down(Call::Touch, false);
+    stage.clock.pass(MINUTE);
+    browser.get("/get?k=a").await?.expect_body("1")?;
+    stage.clock.pass(60 * MINUTE - MILLI);
+    browser.get("/get?k=a").await?.expect_body("1")?;
+    Ok(Verdict::Passed)
+}
+
 /// Not when it is written to, not when somebody logs in with it.
 pub async fn inv06_an_id_we_did_not_issue_is_never_adopted<O: Open>(
     suite: &Suite<O>,
@@ -150,7 +200,7 @@ pub async fn inv08_a_failing_store_is_503_and_the_cookie_stays<O: Open>(
         (Call::Load, "/set?k=a&v=1"),
         (Call::Update, "/set?k=a&v=1"),
         (Call::Replace, "/rotate"),
-        (Call::Update, "/logout"),
+        (Call::End, "/logout"),
     ];
     for (call, path) in failing {
         stage.store.set_down(call, true);

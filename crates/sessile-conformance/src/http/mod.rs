@@ -54,9 +54,12 @@ macro_rules! every_script {
             concurrent::inv04_a_late_renewal_does_not_revive_an_ended_session
             concurrent::inv04_a_late_save_does_not_revive_the_id_before_a_login
             concurrent::inv04_a_logout_ends_the_session_that_moved_meanwhile
+            concurrent::s07_a_logout_ends_the_session_that_moved_without_grace
             concurrent::inv05_a_rotation_that_fails_loses_nothing
             concurrent::inv05_a_request_in_flight_reaches_the_new_session
             concurrent::inv05_two_rotations_at_once_leave_one_successor
+            invariants::s11_many_readers_at_once_make_one_renewal
+            invariants::s11_a_renewal_that_fails_fails_no_reader
             invariants::inv06_an_id_we_did_not_issue_is_never_adopted
             invariants::inv07_both_limits_are_decided_when_the_record_is_read
             invariants::inv08_a_failing_store_is_503_and_the_cookie_stays
@@ -73,6 +76,7 @@ macro_rules! every_script {
             requirements::r11_others_are_ended_and_the_list_shows_no_ids
             requirements::r12_parallel_logins_never_exceed_the_limit
             requirements::r12_the_newest_login_stays_though_the_clock_went_back
+            requirements::s06_the_login_being_made_stays_whatever_the_clocks_say
             requirements::r14_an_id_outside_of_the_cookie_is_ignored
             requirements::r15_the_id_rotates_after_the_renewal_timeout
             requirements::r18_visitors_without_a_session_leave_no_record

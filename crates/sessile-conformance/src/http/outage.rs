@@ -13,11 +13,14 @@ use crate::check::{ensure, ensure_eq};
 
 /// What a broken store still does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Readers {
-    /// It reads, as a full disk or a locked database does.
-    Served,
-    /// It does nothing at all.
-    Refused,
+pub enum Still {
+    /// Nothing at all.
+    Nothing,
+    /// It reads, as a locked database does.
+    Reads,
+    /// It reads, and has no room for more, but what is there can be deleted: so everybody can
+    /// log out.
+    ReadsAndDeletes,
 }
 
 /// Visits an application before, during and after an outage of its store:
@@ -32,7 +35,7 @@ pub enum Readers {
 /// What a visitor met that they should not.
 pub async fn outage(
     store: impl SessionStore,
-    readers: Readers,
+    still: Still,
     breaks: impl FnOnce(),
     heals: impl FnOnce(),
 ) -> Result<(), Failure> {
@@ -41,33 +44,39 @@ pub async fn outage(
     alice.post("/login?user=alice").await?.expect(200)?;
     alice.post("/set?k=cart&v=apples").await?.expect(200)?;
     bob.post("/set?k=cart&v=pears").await?.expect(200)?;
+    // Two who will log out while the store is broken.
+    let (mut early, mut late) = (stage.browser(), stage.browser());
+    early.post("/login?user=early").await?.expect(200)?;
+    late.post("/login?user=late").await?.expect(200)?;
     let (alices, bobs) = (alice.jar().clone(), bob.jar().clone());
-    let kept = stored(&stage).await?;
-    ensure_eq!(kept.len(), 2, "sessions before the outage");
+    let (mut earlys, mut lates) = (early.clone(), late.clone());
+    let mut kept = stored(&stage).await?;
+    ensure_eq!(kept.len(), 4, "sessions before the outage");
     // Two that read their sessions before the outage and save them in it.
-    let late_logout = alice.start(Method::POST, "/logout?gate=late");
+    let late_logout = late.start(Method::POST, "/logout?gate=logout");
     let late_change = bob.start(Method::POST, "/set?k=cart&v=rotten&gate=late");
-    stage.gates.reached("late", 2).await?;
+    stage.gates.reached("late", 1).await?;
+    stage.gates.reached("logout", 1).await?;
 
     breaks();
-    stage.gates.open("late", 2);
-    for late in [late_logout, late_change] {
-        refused(&late.await??)?;
-    }
+    stage.gates.open("late", 1);
+    refused(&late_change.await??)?;
     alice.get("/untouched").await?.expect_body("untouched")?.expect_no_cookie()?;
     stage.browser().get("/get?k=cart").await?.expect_body("-")?.expect_no_cookie()?;
     for (visitor, cart, who) in [(&mut alice, "apples", "alice"), (&mut bob, "pears", "-")] {
         for (path, body) in [("/get?k=cart", cart), ("/who", who)] {
             let reply = visitor.get(path).await?;
-            match readers {
-                Readers::Served => drop(reply.expect_body(body)?.expect_no_cookie()?),
-                Readers::Refused => refused(&reply)?,
+            match still {
+                Still::Nothing => refused(&reply)?,
+                Still::Reads | Still::ReadsAndDeletes => {
+                    drop(reply.expect_body(body)?.expect_no_cookie()?);
+                }
             }
         }
     }
     // Larger than what a page of a small disk or database has left over.
     let large = format!("/set?k=cart&v={}", "x".repeat(8 << 10));
-    for path in ["/set?k=cart&v=plums", &large, "/rotate", "/logout"] {
+    for path in ["/set?k=cart&v=plums", &large, "/rotate"] {
         refused(&alice.post(path).await?)?;
         ensure!(alice.jar() == &alices, "{path}: the outage changed a visitor's cookie");
     }
@@ -76,9 +85,31 @@ pub async fn outage(
     }
     ensure!(bob.jar() == &bobs, "the outage changed a bystander's cookie");
 
+    // Last, for what is deleted makes room.
+    stage.gates.open("logout", 1);
+    for logout in [late_logout.await??, early.post("/logout").await?] {
+        match still {
+            Still::ReadsAndDeletes => drop(logout.expect(200)?),
+            Still::Nothing | Still::Reads => refused(&logout)?,
+        }
+    }
+    if still == Still::ReadsAndDeletes {
+        for copied in [&mut earlys, &mut lates] {
+            copied.get("/who").await?.expect_body("-")?;
+        }
+        let gone = |record: &Record| {
+            record.subject.as_ref().is_some_and(|user| ["early", "late"].contains(&user.as_str()))
+        };
+        kept.retain(|(_, record)| !gone(record));
+    }
+
     heals();
     ensure!(stored(&stage).await? == kept, "a refused change was stored, or a session was lost");
-    // The logouts were refused, and so the session is wholly there.
+    // A logout that was refused has ended nothing, and one that was answered has.
+    for (copied, user) in [(&mut earlys, "early"), (&mut lates, "late")] {
+        let who = if still == Still::ReadsAndDeletes { "-" } else { user };
+        copied.get("/who").await?.expect_body(who)?;
+    }
     alice.get("/who").await?.expect_body("alice")?;
     alice.get("/get?k=cart").await?.expect_body("apples")?;
     let devices = alice.get("/devices").await?.expect(200)?.body;

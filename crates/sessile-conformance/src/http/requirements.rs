@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method};
 use sessile::{Config, Lifetime};
+use sessile_core::AnyStore;
 
 use super::browser::Browser;
-use super::stage::Stage;
+use super::stage::{Clock, Stage};
 use super::watched::Call;
 use crate::check::{ensure, ensure_eq, needs};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
@@ -254,6 +255,39 @@ pub async fn r12_the_newest_login_stays_though_the_clock_went_back<O: Open>(
     last.post(&path).await?.expect(200)?;
     let list = last.get("/devices").await?.expect(200)?.body;
     ensure_eq!(list.lines().count(), 2, "sessions in the list of the one that just logged in");
+    Ok(Verdict::Passed)
+}
+
+/// One session for each user, and two servers whose clocks differ: whoever logs in later stays.
+pub async fn s06_the_login_being_made_stays_whatever_the_clocks_say<O: Open>(
+    suite: &Suite<O>,
+) -> CaseResult {
+    needs!(suite, directory);
+    for apart in [SECOND, SECOND * 2, SECOND * 30, MINUTE * 5] {
+        let mut config = Config::native();
+        config.sessions_per_subject = Some(1);
+        let ahead = Stage::new(suite, config.clone()).await?;
+        let behind = match suite.can().second_handle {
+            true => AnyStore::new(suite.open().await?),
+            false => AnyStore::new(ahead.store.clone()),
+        };
+        let behind = Stage::over(behind, config, Clock::default())?.through(suite.door());
+        ahead.clock.set(behind.clock.now() + apart);
+        let alice = user(suite)?;
+        let path = format!("/login?user={alice}");
+        let mut earlier: Option<Browser> = None;
+        for (server, what) in [(&ahead, "ahead"), (&behind, "behind"), (&ahead, "ahead")] {
+            let mut later = server.browser();
+            later.post(&path).await?.expect(200)?;
+            let who = later.get("/who").await?.body;
+            ensure_eq!(who, alice, "the login on the server {what}, clocks {apart:?} apart");
+            let list = later.get("/devices").await?.expect(200)?.body;
+            ensure_eq!(list.lines().count(), 1, "{apart:?} apart: sessions in the list");
+            if let Some(mut earlier) = earlier.replace(later) {
+                earlier.get("/who").await?.expect_body("-")?;
+            }
+        }
+    }
     Ok(Verdict::Passed)
 }
 

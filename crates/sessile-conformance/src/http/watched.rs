@@ -23,8 +23,8 @@ pub struct Watched {
 /// How often each call was made, and which fail.
 #[derive(Default)]
 struct Seen {
-    calls: [AtomicUsize; 7],
-    down: [AtomicBool; 7],
+    calls: [AtomicUsize; 8],
+    down: [AtomicBool; 8],
 }
 
 /// A call to the store.
@@ -42,18 +42,21 @@ pub enum Call {
     Replace,
     /// `delete`
     Delete,
+    /// `end`
+    End,
     /// Anything of the directory.
     Directory,
 }
 
 /// All of them.
-pub const CALLS: [Call; 7] = [
+pub const CALLS: [Call; 8] = [
     Call::Load,
     Call::Create,
     Call::Update,
     Call::Touch,
     Call::Replace,
     Call::Delete,
+    Call::End,
     Call::Directory,
 ];
 
@@ -135,6 +138,15 @@ impl SessionStore for Watched {
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.note(Call::Delete)?;
         self.inner.delete(key).await
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.note(Call::End)?;
+        self.inner.end(key).await
+    }
+
+    fn waits(&self) -> Duration {
+        self.inner.waits()
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {

@@ -133,6 +133,14 @@ impl SessionStore for Swept {
         self.store.store.delete(key).await
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.store.store.end(key).await
+    }
+
+    fn waits(&self) -> Duration {
+        self.store.store.waits()
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         self.store.store.as_sweep()
     }

@@ -7,6 +7,7 @@ use super::Exchange;
 use super::bounded::Bounded;
 use super::credential::{Carried, FormCredential, HeaderField};
 use super::head::{Headers, RequestView, Scheme};
+use super::renewals::Renewals;
 use super::runtime::{self, Ambient, Runtime, WithClock, WithListener};
 use super::sessions::Sessions;
 use crate::Timestamp;
@@ -28,6 +29,7 @@ struct Shared {
     /// Where ids travel in a header field instead of a cookie.
     header: Option<HeaderField>,
     trust_forwarded_proto: bool,
+    renewals: Arc<Renewals>,
 }
 
 impl App {
@@ -59,7 +61,14 @@ impl App {
         let store = Bounded::new(store, engine.store_timeout(), runtime.clone());
         let header = HeaderField::of(engine.transport());
         let engine = Arc::new(engine);
-        let shared = Shared { engine, store, runtime, header, trust_forwarded_proto: false };
+        let shared = Shared {
+            engine,
+            store,
+            runtime,
+            header,
+            trust_forwarded_proto: false,
+            renewals: Arc::default(),
+        };
         Ok(Self(Arc::new(shared)))
     }
 
@@ -161,7 +170,7 @@ impl App {
     }
 
     pub(super) fn ambient(&self) -> Ambient<'_> {
-        Ambient(&*self.0.runtime)
+        Ambient(&*self.0.runtime, &self.0.renewals)
     }
 
     pub(super) fn report(&self, event: &Event) {

@@ -38,10 +38,16 @@ impl Bounded {
         &self.store
     }
 
-    /// Awaits a call within the bound. The timer is made when the call first has to wait: one
+    /// The bound for calls in which the store may [wait](SessionStore::waits).
+    fn longer(&self) -> Duration {
+        self.limit.saturating_add(self.store.waits())
+    }
+
+    /// Awaits a call within a bound. The timer is made when the call first has to wait: one
     /// that is answered at once pays nothing.
     async fn within<T>(
         &self,
+        limit: Duration,
         call: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let mut call = pin!(call);
@@ -50,25 +56,25 @@ impl Bounded {
             if let Poll::Ready(answer) = call.as_mut().poll(cx) {
                 return Poll::Ready(answer);
             }
-            let timer = timer.get_or_insert_with(|| self.runtime.sleep(self.limit));
-            timer.as_mut().poll(cx).map(|()| Err(self.late()))
+            let timer = timer.get_or_insert_with(|| self.runtime.sleep(limit));
+            timer.as_mut().poll(cx).map(|()| Err(late(limit)))
         })
         .await
     }
+}
 
-    fn late(&self) -> StoreError {
-        StoreError::new("configured", StoreErrorKind::Timeout)
-            .because(format!("no answer after {:?} (SESSION_STORE_TIMEOUT)", self.limit))
-    }
+fn late(limit: Duration) -> StoreError {
+    StoreError::new("configured", StoreErrorKind::Timeout)
+        .because(format!("no answer after {limit:?} (SESSION_STORE_TIMEOUT)"))
 }
 
 impl SessionStore for Bounded {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
-        self.within(self.store.load(key)).await
+        self.within(self.limit, self.store.load(key)).await
     }
 
     async fn create(&self, key: &StoreKey, record: &Record) -> Result<CreateOutcome, StoreError> {
-        self.within(self.store.create(key, record)).await
+        self.within(self.limit, self.store.create(key, record)).await
     }
 
     async fn update(
@@ -77,7 +83,7 @@ impl SessionStore for Bounded {
         record: &Record,
         expected: &Version,
     ) -> Result<WriteOutcome, StoreError> {
-        self.within(self.store.update(key, record, expected)).await
+        self.within(self.limit, self.store.update(key, record, expected)).await
     }
 
     async fn touch(
@@ -86,7 +92,7 @@ impl SessionStore for Bounded {
         seen: Timestamp,
         idle: Option<Duration>,
     ) -> Result<TouchOutcome, StoreError> {
-        self.within(self.store.touch(key, seen, idle)).await
+        self.within(self.limit, self.store.touch(key, seen, idle)).await
     }
 
     async fn replace(
@@ -97,11 +103,16 @@ impl SessionStore for Bounded {
         record: &Record,
         grace: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.within(self.store.replace(old_key, expected, new_key, record, grace)).await
+        self.within(self.longer(), self.store.replace(old_key, expected, new_key, record, grace))
+            .await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
-        self.within(self.store.delete(key)).await
+        self.within(self.longer(), self.store.delete(key)).await
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.within(self.longer(), self.store.end(key)).await
     }
 
     /// Without a bound: it runs behind all requests, and a batch may take long.
@@ -125,7 +136,7 @@ impl Directory for Bounded {
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         match self.store.as_directory() {
-            Some(directory) => Box::pin(self.within(directory.by_subject(subject))),
+            Some(directory) => Box::pin(self.within(self.limit, directory.by_subject(subject))),
             None => Box::pin(std::future::ready(Err(no_directory()))),
         }
     }
@@ -136,7 +147,9 @@ impl Directory for Bounded {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         match self.store.as_directory() {
-            Some(directory) => Box::pin(self.within(directory.delete_by_subject(subject, keep))),
+            Some(directory) => {
+                Box::pin(self.within(self.longer(), directory.delete_by_subject(subject, keep)))
+            }
             None => Box::pin(std::future::ready(Err(no_directory()))),
         }
     }

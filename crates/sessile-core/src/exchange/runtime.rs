@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::renewals::Renewals;
 use crate::Timestamp;
 use crate::drive::World;
 use crate::error::RandomError;
 use crate::event::Event;
+use crate::id::StoreKey;
 use crate::store::BoxFuture;
 
 /// The clock, the randomness and the timers of one program.
@@ -87,8 +89,8 @@ impl<L: Fn(&Event) + Send + Sync + 'static> Runtime for WithListener<L> {
     }
 }
 
-/// A runtime as the transactions with a store ask for it.
-pub(super) struct Ambient<'r>(pub(super) &'r dyn Runtime);
+/// A runtime as the transactions with a store ask for it, and what the program has renewed of late.
+pub(super) struct Ambient<'r>(pub(super) &'r dyn Runtime, pub(super) &'r Renewals);
 
 /// The longest wait before the first retry, in microseconds. It doubles with each lost try.
 const FIRST_PAUSE_MICROS: u64 = 500;
@@ -106,6 +108,14 @@ impl World for Ambient<'_> {
 
     fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
         self.0.random(bytes)
+    }
+
+    fn begins_renewal(&mut self, key: &StoreKey, now: Timestamp, every: Duration) -> bool {
+        self.1.begin(key, now, every)
+    }
+
+    fn renewed(&mut self, key: &StoreKey, now: Timestamp, every: Duration) {
+        self.1.done(key, now, every);
     }
 
     async fn pause(&mut self, tries: u32) {

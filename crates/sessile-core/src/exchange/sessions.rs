@@ -4,11 +4,9 @@ use std::time::Duration;
 
 use super::app::App;
 use super::bounded::no_directory;
-use super::runtime::{Ambient, Runtime};
+use super::runtime::Runtime;
 use crate::Map;
 use crate::Timestamp;
-use crate::drive;
-use crate::engine::Engine;
 use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
 use crate::id::{Handle, StoreKey, Subject};
@@ -26,21 +24,6 @@ const BATCH: usize = 500;
 #[derive(Clone, Debug)]
 pub struct Sessions {
     app: App,
-}
-
-/// Ends the session under `key` for good, though it got another id since `key` was read: for
-/// tools that have a store and no application. Ending what is not there is fine.
-///
-/// # Errors
-///
-/// [`StoreError`]; the session may still be there.
-pub async fn end_session(
-    engine: &Engine,
-    store: &AnyStore,
-    key: &StoreKey,
-    runtime: &dyn Runtime,
-) -> Result<(), StoreError> {
-    drive::end(engine, store, key, &mut Ambient(runtime)).await
 }
 
 /// One session in a list.
@@ -97,8 +80,7 @@ impl Sessions {
         let Some((key, _)) = listed.sessions.iter().find(|(key, _)| key.handle() == handle) else {
             return Ok(false);
         };
-        let app = &self.app;
-        drive::end(app.engine(), app.bounded(), key, &mut app.ambient()).await?;
+        self.app.bounded().end(key).await?;
         self.report(Some(handle), subject);
         Ok(true)
     }

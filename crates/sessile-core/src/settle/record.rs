@@ -39,8 +39,8 @@ impl Engine {
     }
 
     pub(super) fn grace(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
-        let routine = rotation == Rotation::Routine && !self.config.grace.is_zero();
-        routine.then(|| now + self.config.grace)
+        // Who logs in is somebody new: nothing leads from the id before to theirs.
+        if rotation == Rotation::LogIn { None } else { self.pointer_until(now) }
     }
 
     /// How long the browser keeps the cookie.

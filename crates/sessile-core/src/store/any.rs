@@ -73,6 +73,8 @@ trait DynStore: Send + Sync {
         grace: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<WriteOutcome, StoreError>>;
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn end<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
+    fn waits(&self) -> Duration;
     fn as_sweep(&self) -> Option<&dyn Sweep>;
     fn as_directory(&self) -> Option<&dyn Directory>;
     fn as_scan(&self) -> Option<&dyn Scan>;
@@ -123,6 +125,14 @@ impl<S: SessionStore> DynStore for S {
 
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>> {
         Box::pin(SessionStore::delete(self, key))
+    }
+
+    fn end<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(SessionStore::end(self, key))
+    }
+
+    fn waits(&self) -> Duration {
+        SessionStore::waits(self)
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {
@@ -182,6 +192,17 @@ impl SessionStore for AnyStore {
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         each!(self, delete(key))
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        each!(self, end(key))
+    }
+
+    fn waits(&self) -> Duration {
+        match &self.0 {
+            Inner::Memory(store) => SessionStore::waits(store),
+            Inner::Other(store) => DynStore::waits(&**store),
+        }
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {

@@ -21,6 +21,9 @@ pub struct CachedOptions {
     pub skew: Duration,
     /// How long a front that failed is not asked for sessions. 1 second by default.
     pub rest: Duration,
+    /// How long the front may take for one answer. 250 milliseconds by default: a front that hangs
+    /// costs the requests that ask it so much, once in each [`rest`](Self::rest).
+    pub patience: Duration,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pause: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
     report: Arc<dyn Fn(&StoreError) + Send + Sync>,
@@ -36,6 +39,7 @@ impl CachedOptions {
             lease: Duration::from_secs(5),
             skew: Duration::from_secs(1),
             rest: Duration::from_secs(1),
+            patience: Duration::from_millis(250),
             clock: Arc::new(clock),
             pause: Arc::new(pause),
             report: Arc::new(|_| {}),
@@ -202,6 +206,30 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
             self.front.wait_out().await;
         }
         Ok(())
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let before = self.front.now();
+        let (mut at, mut marked) = (key.clone(), self.front.mark(key).await);
+        // Every key on the way. What it moves to after this has an id younger than a lease.
+        while let Some(Entry::Moved { to, .. }) = self.back.load(&at).await? {
+            marked &= self.front.mark(&to).await;
+            at = to;
+        }
+        let suspicion = self.front.suspect(&at);
+        self.back.end(key).await?;
+        if self.front.still_marked(&at, marked, before).await {
+            suspicion.clear();
+        } else {
+            self.front.wait_out().await;
+        }
+        Ok(())
+    }
+
+    /// A lease and the skew, and the front's time to answer, on each side of the back.
+    fn waits(&self) -> Duration {
+        let asked = self.front.patience().saturating_mul(2);
+        self.back.waits().saturating_add(self.front.span()).saturating_add(asked)
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {

@@ -150,13 +150,15 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
         Ok(Move::Done(version))
     }
 
+    fn new_mark(&self) -> Record {
+        Record::ending(self.options.mark.clone(), Some(self.now() + self.options.mark_for))
+    }
+
     /// Whatever is in the new store under a key gives way to a mark.
     async fn mark(&self, key: &StoreKey) -> Result<(), StoreError> {
-        let until = self.now() + self.options.mark_for;
-        let mark = Record::ending(self.options.mark.clone(), Some(until));
         loop {
             self.new.delete(key).await?;
-            match self.new.create(key, &mark).await {
+            match self.new.create(key, &self.new_mark()).await {
                 Ok(CreateOutcome::Created(_)) => return Ok(()),
                 Ok(CreateOutcome::Exists) => {}
                 // Where this key cannot be, no session can come under it.
@@ -282,6 +284,33 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         self.mark(key).await
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.old.end(key).await?;
+        loop {
+            self.new.end(key).await?;
+            match self.new.create(key, &self.new_mark()).await {
+                Ok(CreateOutcome::Created(_)) => return Ok(()),
+                // A pointer is as good as a mark: nothing comes under this key.
+                Ok(CreateOutcome::Exists) => {
+                    if let Some(Entry::Moved { .. }) = self.new.load(key).await? {
+                        return self.new.end(key).await;
+                    }
+                }
+                Err(error) if error.kind() == StoreErrorKind::Unrepresentable => return Ok(()),
+                // Where no mark can be written, no session that is on its way can be either.
+                Err(error) if error.kind().refuses_writes() => {
+                    tracing::warn!(%error, "a session was ended without a mark in the new store");
+                    return Ok(());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn waits(&self) -> Duration {
+        self.new.waits().saturating_add(self.old.waits())
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         (self.new.as_sweep().is_some() || self.old.as_sweep().is_some()).then_some(self)
     }
@@ -352,7 +381,7 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
             let mut removed = 0;
             for (key, _) in old.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {
-                    self.delete(&key).await?;
+                    self.end(&key).await?;
                     removed += 1;
                 }
             }

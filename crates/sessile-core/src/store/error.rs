@@ -36,6 +36,18 @@ pub enum StoreErrorKind {
     Locked,
 }
 
+impl StoreErrorKind {
+    /// Whether a write that failed so may have happened all the same.
+    pub(crate) fn is_in_doubt(self) -> bool {
+        matches!(self, Self::Timeout | Self::Unavailable)
+    }
+
+    /// Whether nothing was written and nothing will be, though what is there may be deleted.
+    pub(crate) fn refuses_writes(self) -> bool {
+        matches!(self, Self::Full | Self::ReadOnly | Self::TooLarge)
+    }
+}
+
 impl StoreError {
     /// A failure of the store called `store`.
     pub fn new(store: &'static str, kind: StoreErrorKind) -> Self {

@@ -2,6 +2,7 @@
 
 mod shard;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
@@ -271,6 +272,24 @@ impl SessionStore for MemoryStore {
             self.0.forget(1);
         }
         Ok(())
+    }
+
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        let mut key = Cow::Borrowed(key);
+        loop {
+            let mut shard = self.0.lock(&key);
+            let to = match shard.get(&key) {
+                Some(Content::Moved { to, .. }) => to.clone(),
+                Some(Content::Live(_)) => {
+                    shard.remove(&key);
+                    self.0.forget(1);
+                    return Ok(());
+                }
+                None => return Ok(()),
+            };
+            drop(shard);
+            key = Cow::Owned(to);
+        }
     }
 
     fn as_sweep(&self) -> Option<&dyn Sweep> {

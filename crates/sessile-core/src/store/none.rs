@@ -53,4 +53,8 @@ impl SessionStore for NoStore {
     async fn delete(&self, _key: &StoreKey) -> Result<(), StoreError> {
         refused()
     }
+
+    async fn end(&self, _key: &StoreKey) -> Result<(), StoreError> {
+        refused()
+    }
 }

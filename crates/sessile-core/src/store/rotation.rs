@@ -46,7 +46,7 @@ use std::borrow::Cow;
 
 use sessile_formats::Timestamp;
 
-pub use self::ending::{Whose, complete, delete, end, end_unless_passed};
+pub use self::ending::{MAX_HOPS, Whose, complete, delete, end, end_unless_passed};
 pub use self::entries::{Entries, Pointer, Stored};
 use super::{Record, StoreError, StoreErrorKind};
 use crate::id::StoreKey;

@@ -116,6 +116,16 @@ impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
         Ok(())
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        self.back.end(key).await?;
+        self.forget(key).await;
+        Ok(())
+    }
+
+    fn waits(&self) -> Duration {
+        self.back.waits()
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         self.back.as_sweep()
     }

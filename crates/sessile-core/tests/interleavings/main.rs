@@ -183,7 +183,11 @@ fn play(seed: u64) {
     config.rotate_after = (dice.roll(3) == 0).then(|| secs(200));
     config.sessions_per_subject = (dice.roll(4) == 0).then_some(2);
     let engine = Arc::new(Engine::new(config).unwrap());
-    let faults = Faults { fail: dice.roll(3) == 0, cancel: dice.roll(3) == 0 };
+    let faults = Faults {
+        fail: dice.roll(3) == 0,
+        cancel: dice.roll(3) == 0,
+        ends_at_once: dice.roll(2) == 0,
+    };
     let scene = Arc::new(Mutex::new(Scene {
         now: Timestamp::from_secs(1000),
         ledger: Ledger::new(seed),

@@ -16,6 +16,7 @@ pub(super) struct Sql {
     pub(super) point: Swap,
     pub(super) move_at_once: Swap,
     pub(super) delete: Statement,
+    pub(super) end: Statement,
     pub(super) sweep: Statement,
     pub(super) by_subject: Statement,
     pub(super) delete_by_subject: Statement,
@@ -117,6 +118,7 @@ impl Sql {
             point: swap(point, 4, pointed),
             move_at_once: swap(remove.clone(), 2, remove),
             delete: statement(format!("DELETE FROM {table} WHERE id_hash = ?1")),
+            end: statement(format!("DELETE FROM {table} WHERE id_hash = ?1 AND moved_to IS NULL")),
             sweep: statement(sweep),
             by_subject: reading(format!(
                 "SELECT {COLUMNS} FROM {table} WHERE subject = ?1 ORDER BY created DESC"

@@ -5,6 +5,7 @@ use std::hash::RandomState;
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, ToSql};
+use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     CreateOutcome, Entry, Listing, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
     first_version,
@@ -21,6 +22,7 @@ pub(super) struct Sql {
     point: String,
     remove: String,
     delete: String,
+    end: String,
     sweep: String,
     by_subject: String,
     delete_by_subject: String,
@@ -61,6 +63,7 @@ impl Sql {
             ),
             remove: format!("DELETE FROM {table} WHERE {live}"),
             delete: format!("DELETE FROM {table} WHERE key = ?1"),
+            end: format!("DELETE FROM {table} WHERE key = ?1 AND moved_to IS NULL"),
             sweep: format!(
                 "DELETE FROM {table} WHERE rowid IN
                  (SELECT rowid FROM {table} WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)"
@@ -214,6 +217,21 @@ impl Db<'_> {
 
     pub(super) fn delete(&self, key: &StoreKey) -> rusqlite::Result<()> {
         self.prepare(&self.sql.delete)?.execute([Key(key)]).map(|_| ())
+    }
+
+    /// Nobody else writes between the statements.
+    pub(super) fn end(&self, key: &StoreKey) -> rusqlite::Result<()> {
+        let mut key = key.clone();
+        for _ in 0..MAX_HOPS {
+            if self.prepare(&self.sql.end)?.execute([Key(&key)])? > 0 {
+                break;
+            }
+            match self.load(&key)? {
+                Some(Entry::Moved { to, .. }) => key = to,
+                _ => break,
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn sweep(&self, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use sessile_conformance::http::outage::{Readers, outage};
+use sessile_conformance::http::outage::{Still, outage};
 use sessile_conformance::outages::{frozen, killed};
 use sessile_core::store::Layout;
 
@@ -32,7 +32,7 @@ async fn f01_visitors_of_a_killed_server_get_503_and_keep_their_sessions() {
         let name = server.name();
         let server = RefCell::new(server);
         let run = || server.borrow_mut().run().unwrap();
-        outage(store, Readers::Refused, || server.borrow_mut().kill(), run).await.unwrap();
+        outage(store, Still::Nothing, || server.borrow_mut().kill(), run).await.unwrap();
         println!("F01 {name} through HTTP: every visitor 503, no cookie changed, all as before");
     }
 }

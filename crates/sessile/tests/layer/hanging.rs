@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::time::Duration;
 
 use sessile::store::{
-    CreateOutcome, Directory, Entry, Record, SessionStore, StoreError, TouchOutcome, Version,
-    WriteOutcome,
+    Cached, CachedOptions, CreateOutcome, Directory, Entry, Record, SessionStore, StoreError,
+    TouchOutcome, Version, WriteOutcome,
 };
 use sessile::{AnyStore, Config, MemoryStore, StoreKey, Timestamp};
 use sessile_conformance::http::{Clock, Stage};
@@ -141,4 +141,58 @@ async fn f05_a_lost_reply_makes_no_second_session() {
     mode.store(ANSWERS, SeqCst);
     browser.post("/logout").await.unwrap().expect(200).unwrap();
     browser.get("/get?k=n").await.unwrap().expect_body("-").unwrap();
+}
+
+/// A change of id whose answer is lost is looked up under the new id: the visitor gets it.
+#[tokio::test(start_paused = true)]
+async fn s04_a_lost_reply_to_a_change_of_id_costs_nobody_a_session() {
+    let (stage, mode) = stage(Duration::from_secs(3));
+    let mut browser = stage.browser();
+    browser.post("/set?k=cart&v=apples").await.unwrap().expect(200).unwrap();
+    for path in ["/rotate", "/login?user=alice"] {
+        let before = browser.jar().clone();
+        mode.store(LOSES_REPLIES, SeqCst);
+        browser.post(path).await.unwrap().expect(200).unwrap();
+        mode.store(ANSWERS, SeqCst);
+        assert_ne!(browser.jar(), &before, "{path}");
+        browser.get("/get?k=cart").await.unwrap().expect_body("apples").unwrap();
+    }
+    browser.get("/who").await.unwrap().expect_body("alice").unwrap();
+}
+
+/// A logout waits until no process believes the cache any more. That wait is no hanging store,
+/// though it is longer than a call to the store may take.
+#[tokio::test(start_paused = true)]
+async fn s04_a_hanging_cache_fails_no_request() {
+    let (front, start) = (Hanging::default(), Instant::now());
+    let mode = front.mode.clone();
+    let began = Clock::default().now();
+    let options = CachedOptions::new(
+        move || began + start.elapsed(),
+        |span| Box::pin(tokio::time::sleep(span)),
+    );
+    let (patience, wait) = (options.patience, options.lease + options.skew);
+    let store = Cached::new(front, MemoryStore::new(), options);
+    let mut config = Config::native();
+    config.store_timeout = Duration::from_secs(5);
+    assert!(config.store_timeout < wait, "the bound is to be shorter than the wait");
+    let stage = Stage::over(AnyStore::new(store), config, Clock::default()).unwrap();
+    let mut browser = stage.browser();
+    browser.post("/login?user=alice").await.unwrap().expect(200).unwrap();
+    mode.store(LOSES_CALLS, SeqCst);
+    // The first finds out that it hangs; for a while the others do not ask it.
+    for most in [patience, Duration::ZERO, Duration::ZERO] {
+        let asked = Instant::now();
+        browser.get("/who").await.unwrap().expect_body("alice").unwrap();
+        assert!(asked.elapsed() <= most, "{:?}", asked.elapsed());
+    }
+    let asked = Instant::now();
+    browser.post("/login?user=alice").await.unwrap().expect(200).unwrap();
+    assert!(asked.elapsed() >= wait, "the id before is believed still");
+    browser.get("/who").await.unwrap().expect_body("alice").unwrap();
+    let mut copied = browser.clone();
+    let asked = Instant::now();
+    browser.post("/logout").await.unwrap().expect(200).unwrap();
+    assert!(asked.elapsed() >= wait, "the session is believed still");
+    copied.get("/who").await.unwrap().expect_body("-").unwrap();
 }

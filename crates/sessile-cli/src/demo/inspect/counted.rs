@@ -84,6 +84,14 @@ impl SessionStore for Counted {
         came("delete", self.0.delete(key).await, |()| "gone")
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        came("end", self.0.end(key).await, |()| "ended")
+    }
+
+    fn waits(&self) -> Duration {
+        self.0.waits()
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         self.0.as_sweep()
     }

@@ -1,8 +1,11 @@
 //! The fast store: what is asked of it, and what of its answers is believed.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 
 use super::kept::{Kept, What};
 use super::suspects::{Suspects, Suspicion};
@@ -58,7 +61,7 @@ impl<F: SessionStore> Front<F> {
 
     /// After this long nothing counts that was put into the front before.
     pub(super) fn span(&self) -> Duration {
-        self.options.lease + self.options.skew
+        self.options.lease.saturating_add(self.options.skew)
     }
 
     /// Whether a call has taken so long that half a lease is over. A mark put
@@ -78,13 +81,36 @@ impl<F: SessionStore> Front<F> {
         marked && (!self.is_late(before) || self.mark(key).await)
     }
 
+    pub(super) fn patience(&self) -> Duration {
+        self.options.patience
+    }
+
+    /// One call to the front, given up when it hangs. What a write that was given up does later
+    /// is as unknown as after a lost answer.
+    async fn asked<T>(
+        &self,
+        call: impl Future<Output = Result<T, StoreError>> + Send,
+    ) -> Result<T, StoreError> {
+        let mut call = pin!(call);
+        let mut timer = None;
+        poll_fn(|cx| {
+            if let Poll::Ready(answer) = call.as_mut().poll(cx) {
+                return Poll::Ready(answer);
+            }
+            let timer = timer.get_or_insert_with(|| (self.options.pause)(self.options.patience));
+            let late = || StoreError::new("cached", StoreErrorKind::Timeout);
+            timer.as_mut().poll(cx).map(|()| Err(late().because("its cache hangs")))
+        })
+        .await
+    }
+
     pub(super) async fn wait_out(&self) {
         (self.options.pause)(self.span()).await;
     }
 
     pub(super) fn suspect<'a>(&'a self, key: &'a StoreKey) -> Suspicion<'a> {
         // Twice: once for the call that is about to be made.
-        self.suspects.add(key, self.now(), self.span() * 2)
+        self.suspects.add(key, self.now(), self.span().saturating_mul(2))
     }
 
     fn failed(&self, error: &StoreError) {
@@ -107,7 +133,7 @@ impl<F: SessionStore> Front<F> {
 
     /// Asked for what nobody has.
     pub(super) async fn answers(&self) -> Result<(), StoreError> {
-        self.store.load(&StoreKey::from_hash([0; 32])).await.map(|_| ())
+        self.asked(self.store.load(&StoreKey::from_hash([0; 32]))).await.map(|_| ())
     }
 
     pub(super) async fn load(&self, key: &StoreKey) -> Found {
@@ -115,7 +141,7 @@ impl<F: SessionStore> Front<F> {
         if self.is_resting(at) || self.suspects.holds(key, at) {
             return Found::Unknown;
         }
-        let (record, version) = match self.store.load(key).await {
+        let (record, version) = match self.asked(self.store.load(key)).await {
             Ok(None) => return Found::Nothing(Place { over: None, at }),
             Ok(Some(Entry::Live(record, version))) => (record, version),
             Ok(Some(Entry::Moved { .. } | Entry::Unreadable(_))) => return Found::Unknown,
@@ -168,8 +194,8 @@ impl<F: SessionStore> Front<F> {
         }
         let kept = self.session(record, version, place.at);
         let filled = match &place.over {
-            None => self.store.create(key, &kept).await.map(|_| ()),
-            Some(over) => self.store.update(key, &kept, over).await.map(|_| ()),
+            None => self.asked(self.store.create(key, &kept)).await.map(|_| ()),
+            Some(over) => self.asked(self.store.update(key, &kept, over)).await.map(|_| ()),
         };
         match filled {
             Err(error) if !is_no_key(&error) => self.failed(&error),
@@ -262,23 +288,26 @@ impl<F: SessionStore> Front<F> {
         key: &StoreKey,
         change: &(impl Fn(Option<Kept>) -> Option<Record> + Send + Sync),
     ) -> Result<bool, StoreError> {
-        Ok(match self.store.load(key).await? {
+        Ok(match self.asked(self.store.load(key)).await? {
             None => match change(None) {
                 Some(record) => {
-                    matches!(self.store.create(key, &record).await?, CreateOutcome::Created(_))
+                    matches!(
+                        self.asked(self.store.create(key, &record)).await?,
+                        CreateOutcome::Created(_)
+                    )
                 }
                 None => true,
             },
             Some(Entry::Live(record, version)) => match change(Kept::from_record(&record)) {
                 Some(record) => {
-                    let outcome = self.store.update(key, &record, &version).await?;
+                    let outcome = self.asked(self.store.update(key, &record, &version)).await?;
                     matches!(outcome, WriteOutcome::Written(_))
                 }
                 None => true,
             },
             // What is damaged is not believed either way, and can be removed.
             Some(Entry::Moved { .. } | Entry::Unreadable(_)) => {
-                self.store.delete(key).await?;
+                self.asked(self.store.delete(key)).await?;
                 false
             }
         })

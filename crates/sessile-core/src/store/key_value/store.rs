@@ -292,6 +292,10 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
         rotation::delete(self, key).await.map(|_| ())
     }
 
+    async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
+        rotation::end(self, key, rotation::Whose::default()).await.map(|_| ())
+    }
+
     fn as_sweep(&self) -> Option<&dyn Sweep> {
         (K::LISTS && !K::EXPIRES).then_some(self)
     }

@@ -6,8 +6,9 @@ use super::{Entries, MAX_TRIES, Stored, busy, load, points};
 use crate::id::{StoreKey, Subject};
 use crate::store::{Record, StoreError};
 
-/// No session has moved this often within the life of its pointers.
-const MAX_HOPS: usize = 10_000;
+/// Pointers that are followed to a session that is to end: no session has moved this often within
+/// the life of its pointers.
+pub const MAX_HOPS: usize = 10_000;
 
 /// Removes what is under `key`, a session or a pointer; what it removed. The session that a pointer
 /// leads to stays.

@@ -1,0 +1,65 @@
+//! Which sessions this program has renewed of late, so that many readers at once make one renewal.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::Timestamp;
+use crate::id::StoreKey;
+
+/// Sessions that are remembered. One that takes another's place costs that one a renewal more.
+const SLOTS: usize = 1024;
+
+/// How long the others leave a renewal to the request that has begun it. It may fail.
+const BEGUN_FOR: Duration = Duration::from_secs(1);
+
+/// What was renewed of late, in bounded room.
+pub(super) struct Renewals {
+    slots: Mutex<Vec<Option<Renewal>>>,
+    keyed: RandomState,
+}
+
+struct Renewal {
+    key: StoreKey,
+    since: Timestamp,
+    until: Timestamp,
+}
+
+impl Default for Renewals {
+    fn default() -> Self {
+        let mut slots = Vec::new();
+        slots.resize_with(SLOTS, || None);
+        Self { slots: Mutex::new(slots), keyed: RandomState::new() }
+    }
+}
+
+impl Renewals {
+    fn with<T>(&self, key: &StoreKey, change: impl FnOnce(&mut Option<Renewal>) -> T) -> Option<T> {
+        let at = usize::try_from(self.keyed.hash_one(key)).unwrap_or_default() % SLOTS;
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at).map(change)
+    }
+
+    /// Whether the session under `key` is to be renewed at `now`, by the one who asks.
+    pub(super) fn begin(&self, key: &StoreKey, now: Timestamp, every: Duration) -> bool {
+        let begun = self.with(key, |slot| {
+            // Not if the clock went back since.
+            let is_fresh = |it: &Renewal| it.key == *key && it.since <= now && now < it.until;
+            if slot.as_ref().is_some_and(is_fresh) {
+                return false;
+            }
+            let until = now + every.min(BEGUN_FOR);
+            *slot = Some(Renewal { key: key.clone(), since: now, until });
+            true
+        });
+        begun.unwrap_or(true)
+    }
+
+    /// The renewal that was begun at `now` is written down.
+    pub(super) fn done(&self, key: &StoreKey, now: Timestamp, every: Duration) {
+        self.with(key, |slot| {
+            if let Some(renewal) = slot.as_mut().filter(|it| it.key == *key && it.since == now) {
+                renewal.until = now + every;
+            }
+        });
+    }
+}
