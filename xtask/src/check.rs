@@ -37,7 +37,18 @@ pub(crate) fn all(workspace: &Workspace, report: &mut Report) {
     report.step("clippy", || clippy(workspace));
     report.step("features", || features(workspace));
     report.step("rustdoc", || rustdoc(workspace));
+    report.step("configuration", || configuration(workspace, false));
     report.step("api", || api::check(workspace, false));
+}
+
+/// Compares the tables of `docs/configuration.md` with those of settings, or writes them.
+pub(crate) fn configuration(workspace: &Workspace, write: bool) -> Result<Done, Failure> {
+    let document = workspace.root.join("docs/configuration.md");
+    let mut made = workspace.cargo(&["run", "-q", "-p", "sessile-connect"]);
+    made.args(["--example", "configuration", "--"]).arg(document);
+    made.args(write.then_some("--write"));
+    let remedy = "run `cargo xtask configuration --write` and commit docs/configuration.md";
+    quiet(&mut made, remedy).map(|_| Done::default())
 }
 
 /// Well done, or all that failed.

@@ -30,7 +30,8 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
   test [PATH…]        every check and test; PATH… as for `vectors`
-  check               formatting, lints, documentation, each feature alone, purity, public items
+  check               formatting, lints, documentation, each feature alone, purity, public items,
+                      the documented settings
   servers [--only NAME,NAME…] [-- COMMAND…]
                       Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
                       on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
@@ -45,6 +46,9 @@ usage: cargo xtask COMMAND
   interop             live tests beside a real Flask and Django, in .cache/venv, with all servers
   browser             the demo site in headless Chromium; pictures in target/screenshots
   api [--write]       the public items of each crate against docs/api; --write rewrites these
+  configuration [--write]
+                      the tables of docs/configuration.md against those of settings; --write
+                      rewrites them
   figures [ROOT]      lines, public items and files in import circles of each crate, here or in
                       another checkout
   corpora             only the replay of fuzz/corpus
@@ -89,7 +93,10 @@ fn dispatch(
 ) -> Result<(), Failure> {
     let paths = || rest.iter().map(PathBuf::from).collect::<Vec<_>>();
     if !rest.is_empty()
-        && !matches!(command, "test" | "vectors" | "fuzz" | "bench" | "api" | "figures")
+        && !matches!(
+            command,
+            "test" | "vectors" | "fuzz" | "bench" | "api" | "configuration" | "figures"
+        )
     {
         return Err(Failure::new(format!("`{command}` takes no arguments"), USAGE));
     }
@@ -114,6 +121,13 @@ fn dispatch(
             [] => report.step("api", || api::check(workspace, false)),
             [write] if write == "--write" => report.step("api", || api::check(workspace, true)),
             _ => return Err(Failure::new("`api` takes --write or nothing", USAGE)),
+        },
+        "configuration" => match rest.as_slice() {
+            [] => report.step("configuration", || check::configuration(workspace, false)),
+            [write] if write == "--write" => {
+                report.step("configuration", || check::configuration(workspace, true))
+            }
+            _ => return Err(Failure::new("`configuration` takes --write or nothing", USAGE)),
         },
         "figures" => {
             let other = rest.first().map(|root| Workspace::at(root.as_ref())).transpose()?;

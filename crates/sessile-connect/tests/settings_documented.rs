@@ -4,6 +4,10 @@
 use sessile_connect::{Settings, StoreChoice};
 use sessile_core::{Config, Lifetime, Profile};
 
+#[path = "../examples/configuration.rs"]
+#[allow(dead_code, reason = "its main is for cargo xtask configuration")]
+mod configuration;
+
 const DOCUMENT: &str = include_str!("../../../docs/configuration.md");
 const KEY: &str = "3f1c0b6f9a3d47c28c5e6a1d0b7f2e94";
 
@@ -40,27 +44,6 @@ const NOT_SET: &[&str] = &[
     "SESSION_RENEW_AFTER",
     "SESSION_AUDIENCE",
 ];
-
-struct Row {
-    name: &'static str,
-    defaults: [&'static str; 5],
-    takes: &'static str,
-}
-
-fn rows() -> Vec<Row> {
-    let bare = |cell: &'static str| cell.trim().trim_matches('`');
-    let (document, _) = DOCUMENT.split_once("\n## CSRF").unwrap();
-    let lines = document.lines().filter(|line| line.starts_with("| `"));
-    lines
-        .map(|line| {
-            let cells: Vec<&str> = line.trim_matches('|').split('|').collect();
-            assert_eq!(cells.len(), 9, "{line}");
-            assert!(cells[6..].iter().all(|cell| !cell.trim().is_empty()), "{line}");
-            let defaults = std::array::from_fn(|at| bare(cells[at + 1]));
-            Row { name: bare(cells[0]), defaults, takes: cells[6].trim() }
-        })
-        .collect()
-}
 
 /// The least that makes a profile complete, and `name` meaningful in it.
 fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
@@ -99,29 +82,34 @@ fn read(settings: Settings) -> (String, StoreChoice) {
 
 #[test]
 fn r53_every_setting_is_documented_with_what_it_takes_and_where_it_applies() {
-    let rows = rows();
-    let documented: Vec<_> = rows.iter().map(|row| row.name).collect();
-    let known: Vec<_> = Settings::known().iter().map(|setting| setting.name).collect();
-    assert_eq!(documented, known);
-    for (row, setting) in rows.iter().zip(Settings::known()) {
-        assert_eq!(row.takes, setting.takes, "{}", row.name);
-        for (cell, (profile, spelt)) in row.defaults.iter().zip(PROFILES) {
-            assert_eq!(*cell != "—", setting.applies_to(profile), "{} {spelt}", row.name);
+    let made = configuration::filled(DOCUMENT).unwrap();
+    assert!(made == DOCUMENT, "run `cargo xtask configuration --write`");
+    for setting in Settings::known().iter().chain(Settings::known_csrf()) {
+        let row = format!("\n| `{}` | ", setting.name);
+        assert_eq!(made.matches(&row).count(), 1, "{}", setting.name);
+        for text in [setting.takes, setting.meaning(), setting.from] {
+            assert!(!text.is_empty() && !text.contains(['|', '\n']), "{}", setting.name);
         }
     }
+    // A section that the document forgets is seen.
+    let without = DOCUMENT.replacen("<!-- settings: MongoDB -->", "<!-- settings: Files -->", 1);
+    assert!(configuration::filled(&without).is_err());
 }
 
 #[test]
 fn r53_the_documented_defaults_are_the_codes() {
-    for row in rows() {
-        for (cell, (profile, spelt)) in row.defaults.into_iter().zip(PROFILES) {
-            match cell {
-                "—" => {}
-                "not set" => assert!(NOT_SET.contains(&row.name), "{} {spelt}", row.name),
-                default => {
-                    let plain = least(profile, spelt, row.name);
-                    let spelt_out = plain.clone().with(row.name, default);
-                    assert_eq!(read(plain), read(spelt_out), "{} {spelt}", row.name);
+    for setting in Settings::known() {
+        let name = setting.name;
+        for (profile, spelt) in PROFILES {
+            match setting.default_in(profile) {
+                None => {}
+                Some("not set") => assert!(NOT_SET.contains(&name), "{name} {spelt}"),
+                // It decides which profile this is.
+                Some(default) if name == "SESSION_PROFILE" => assert_eq!(default, PROFILES[0].1),
+                Some(default) => {
+                    let plain = least(profile, spelt, name);
+                    let spelt_out = plain.clone().with(name, default);
+                    assert_eq!(read(plain), read(spelt_out), "{name} {spelt}");
                 }
             }
         }

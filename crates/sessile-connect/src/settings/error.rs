@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::csrf::CsrfProfile;
+use super::setting::Setting;
+use super::value::SettingValue;
+use super::words::{self, CsrfProfile};
 use sessile_core::cookie::CookieError;
 use sessile_core::{ConfigError, Profile};
 use sessile_formats::WeakKey;
@@ -84,6 +86,14 @@ pub enum SettingsError {
     },
 }
 
+impl SettingsError {
+    /// `setting` does not take this value.
+    pub(super) fn invalid(setting: &Setting, value: &SettingValue) -> Self {
+        let got = (!setting.is_secret).then(|| value.describe());
+        Self::Invalid { setting: setting.name, got, takes: setting.takes }
+    }
+}
+
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -103,7 +113,7 @@ impl fmt::Display for SettingsError {
                 write!(f, "{setting} has a value it does not take (not shown); it takes {takes}")
             }
             Self::WrongProfile { setting, profile } => {
-                let profile = profile_name(*profile);
+                let profile = words::of(*profile, words::PROFILES);
                 write!(f, "{setting} has no meaning with SESSION_PROFILE={profile}; remove it")
             }
             Self::WrongCsrfProfile { setting, profile } => {
@@ -145,8 +155,4 @@ impl From<ConfigError> for SettingsError {
     fn from(error: ConfigError) -> Self {
         Self::Config(error)
     }
-}
-
-fn profile_name(profile: Profile) -> &'static str {
-    super::read::PROFILES.iter().find(|(_, known)| *known == profile).map_or("", |(name, _)| name)
 }

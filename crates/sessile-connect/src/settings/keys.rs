@@ -1,45 +1,41 @@
 //! `SECRET_KEY` and its fallbacks.
 
 use super::error::SettingsError;
-use super::reader::{Reader, list};
+use super::table::Table;
 use sessile_formats::{KeyRing, SecretKey};
 
-const ALLOW_WEAK: &str = "SESSION_ALLOW_WEAK_KEY";
+const KEY: &str = "SECRET_KEY";
 const FALLBACKS: &str = "SECRET_KEY_FALLBACKS";
 
-pub(super) fn ring(reader: &mut Reader) -> Result<Option<KeyRing>, SettingsError> {
-    let allow_weak = reader.flag(ALLOW_WEAK)?.unwrap_or(false);
-    let newest = reader.text("SECRET_KEY")?;
-    // A comma may be part of a key.
-    let older = reader.take(FALLBACKS, |value| list(value, '\n'))?.unwrap_or_default();
-    let Some(newest) = newest else {
+pub(super) fn ring(given: &mut Table) -> Result<Option<KeyRing>, SettingsError> {
+    let weak = given.allow_weak_key.take().unwrap_or(false);
+    let older = given.older_keys.take().unwrap_or_default();
+    let Some(newest) = given.key.take() else {
         return match older.is_empty() {
             true => Ok(None),
             false => Err(SettingsError::Missing {
-                setting: "SECRET_KEY",
+                setting: KEY,
                 because: "SECRET_KEY_FALLBACKS are keys it replaced; they verify and never sign",
             }),
         };
     };
-    let older = older
-        .into_iter()
-        .map(|text| key(FALLBACKS, text, allow_weak))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Some(KeyRing::new(key("SECRET_KEY", newest, allow_weak)?).with_fallbacks(older)))
+    let older = older.into_iter().map(|text| key(FALLBACKS, text, weak));
+    let older = older.collect::<Result<Vec<_>, _>>()?;
+    Ok(Some(KeyRing::new(key(KEY, newest, weak)?).with_fallbacks(older)))
 }
 
-/// The first of these keys that is set, alone: where older keys are not tried.
-pub(super) fn first(
-    reader: &mut Reader,
-    settings: [&'static str; 2],
-) -> Result<Option<SecretKey>, SettingsError> {
-    let allow_weak = reader.flag(ALLOW_WEAK)?.unwrap_or(false);
-    for setting in settings {
-        if let Some(text) = reader.text(setting)? {
-            return key(setting, text, allow_weak).map(Some);
-        }
+/// `WTF_CSRF_SECRET_KEY`, else `SECRET_KEY`; Flask-WTF tries no older keys.
+pub(super) fn of_tokens(own: Option<String>, sessions: Table) -> Result<SecretKey, SettingsError> {
+    const OWN: &str = "WTF_CSRF_SECRET_KEY";
+    let weak = sessions.allow_weak_key.unwrap_or(false);
+    let own = own.map(|text| (OWN, text));
+    match own.or_else(|| sessions.key.map(|text| (KEY, text))) {
+        Some((setting, text)) => key(setting, text, weak),
+        None => Err(SettingsError::Missing {
+            setting: OWN,
+            because: "it signs the tokens, or SECRET_KEY does, which is not set either",
+        }),
     }
-    Ok(None)
 }
 
 fn key(setting: &'static str, text: String, weak: bool) -> Result<SecretKey, SettingsError> {

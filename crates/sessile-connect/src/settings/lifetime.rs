@@ -3,53 +3,40 @@
 use std::time::Duration;
 
 use super::error::SettingsError;
-use super::reader::{Reader, count, is_none};
-use sessile_core::Lifetime;
-use sessile_core::{Config, Profile};
+use super::table::Table;
+use sessile_core::{Config, Lifetime, Profile};
 
-const LEVELS: &[(&str, Lifetime)] =
-    &[("aal1", Lifetime::AAL1), ("aal2", Lifetime::AAL2), ("aal3", Lifetime::AAL3)];
-
-pub(super) fn apply(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
+pub(super) fn apply(given: &mut Table, config: &mut Config) -> Result<(), SettingsError> {
     if config.profile != Profile::Native {
-        let name = match config.profile {
-            Profile::Django | Profile::Starlette => "SESSION_COOKIE_AGE",
-            _ => "PERMANENT_SESSION_LIFETIME",
-        };
-        if let Some(age) = reader.some_span(name)? {
+        // Each profile has one of the two.
+        if let Some(age) = given.permanent_lifetime.take().or(given.cookie_age.take()) {
             config.permanent_lifetime = Lifetime { idle: None, absolute: Some(age) };
         }
         return Ok(());
     }
-    let level = reader.choice("SESSION_LEVEL", LEVELS)?;
+    let level = given.level.take();
     if let Some(level) = level {
         config.lifetime = level;
         // "Remember me" is held to the level too.
         config.permanent_lifetime = level;
     }
     let most = level.unwrap_or(Lifetime { idle: None, absolute: None });
-    const IDLE: &str = "SESSION_IDLE_TIMEOUT";
-    if let Some(idle) = reader.limit(IDLE)? {
-        within(IDLE, idle, most.idle)?;
+    if let Some(idle) = given.idle_timeout.take() {
+        within("SESSION_IDLE_TIMEOUT", idle, most.idle)?;
         config.lifetime.idle = idle;
     }
-    const ABSOLUTE: &str = "SESSION_ABSOLUTE_TIMEOUT";
-    if let Some(absolute) = reader.limit(ABSOLUTE)? {
-        within(ABSOLUTE, absolute, most.absolute)?;
+    if let Some(absolute) = given.absolute_timeout.take() {
+        within("SESSION_ABSOLUTE_TIMEOUT", absolute, most.absolute)?;
         config.lifetime.absolute = absolute;
     }
-    const PERMANENT: &str = "PERMANENT_SESSION_LIFETIME";
-    if let Some(permanent) = reader.some_span(PERMANENT)? {
-        within(PERMANENT, Some(permanent), most.absolute)?;
+    if let Some(permanent) = given.permanent_lifetime.take() {
+        within("PERMANENT_SESSION_LIFETIME", Some(permanent), most.absolute)?;
         config.permanent_lifetime.absolute = Some(permanent);
     }
-    config.renew_after = reader.span("SESSION_RENEW_AFTER")?.or(config.renew_after);
-    config.rotate_after = reader.limit("SESSION_ROTATE_AFTER")?.unwrap_or(config.rotate_after);
-    config.grace = reader.span("SESSION_GRACE")?.unwrap_or(config.grace);
-    let limit = reader.take("SESSION_LIMIT_PER_USER", |value| match is_none(value) {
-        true => Some(None),
-        false => count(value).filter(|limit| *limit > 0).map(Some),
-    })?;
+    config.renew_after = given.renew_after.take().or(config.renew_after);
+    config.rotate_after = given.rotate_after.take().unwrap_or(config.rotate_after);
+    config.grace = given.grace.take().unwrap_or(config.grace);
+    let limit = given.limit_per_user.take();
     config.sessions_per_subject = limit.unwrap_or(config.sessions_per_subject);
     Ok(())
 }

@@ -1,136 +1,248 @@
-//! From names and values to a configuration.
+//! How the values of settings are read. `None`: it is not what the setting takes.
 
-use std::num::NonZero;
+use std::time::Duration;
 
-use super::error::SettingsError;
-use super::reader::{Reader, domain, is_none, same_site, text};
-use super::{SettingValue, StoreChoice, keys, lifetime, store, transport};
-use sessile_core::{Config, ConfigError, EndedMeanwhile, Profile, StoreFailure};
-use sessile_formats::flask_session::Format;
+use super::duration;
+use super::store::address::{self, Kind};
+use super::value::SettingValue;
+use super::words::ENGINES;
+use sessile_core::cookie::SameSite;
+use sessile_core::csrf::django;
+use sessile_formats::Value;
+use sessile_formats::flask_session::read_json;
 
-pub(super) const PROFILES: &[(&str, Profile)] = &[
-    ("native", Profile::Native),
-    ("flask", Profile::Flask),
-    ("flask_session", Profile::FlaskSession),
-    ("django", Profile::Django),
-    ("starlette", Profile::Starlette),
-];
-
-pub(super) fn config(
-    entries: Vec<(String, SettingValue)>,
-) -> Result<(Config, StoreChoice), SettingsError> {
-    let mut reader = Reader::new(entries)?;
-    reader.retain(|setting| !setting.is_csrf());
-    let profile = reader.choice("SESSION_PROFILE", PROFILES)?.unwrap_or(Profile::Native);
-    reader.check_profile(profile)?;
-    let mut config = base(profile, &mut reader)?;
-    let store = store::choose(&mut reader, &mut config)?;
-    transport::apply(&mut reader, &mut config)?;
-    cookie(&mut reader, &mut config)?;
-    lifetime::apply(&mut reader, &mut config)?;
-    behaviour(&mut reader, &mut config)?;
-    flask_session(&mut reader, &mut config)?;
-    config.check()?;
-    Ok((config, store))
+/// What only other settings can explain is read later.
+pub(super) fn as_given(value: &SettingValue) -> Option<SettingValue> {
+    Some(value.clone())
 }
 
-fn base(profile: Profile, reader: &mut Reader) -> Result<Config, SettingsError> {
-    let keys = keys::ring(reader)?;
-    let config = match (profile, keys) {
-        (Profile::Native, keys) => Config { keys, ..Config::native() },
-        (Profile::FlaskSession, keys) => Config::flask_session(keys),
-        (_, None) => return Err(ConfigError::NoKey.into()),
-        (Profile::Flask, Some(keys)) => Config::flask(keys),
-        (Profile::Django, Some(keys)) => Config::django(keys),
-        (Profile::Starlette, Some(keys)) => Config::starlette(keys),
-    };
-    let development = reader.flag("SESSION_DEVELOPMENT")?.unwrap_or(false);
-    Ok(if development { config.for_development() } else { config })
-}
-
-fn cookie(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
-    let cookie = &mut config.cookie;
-    set(&mut cookie.name, reader.text("SESSION_COOKIE_NAME")?);
-    set(&mut cookie.domain, domain(reader, "SESSION_COOKIE_DOMAIN")?);
-    let root = reader.text("APPLICATION_ROOT")?;
-    set(&mut cookie.path, reader.text("SESSION_COOKIE_PATH")?.or(root));
-    set(&mut cookie.secure, reader.flag("SESSION_COOKIE_SECURE")?);
-    set(&mut cookie.http_only, reader.flag("SESSION_COOKIE_HTTPONLY")?);
-    set(&mut cookie.same_site, same_site(reader, "SESSION_COOKIE_SAMESITE")?);
-    set(&mut cookie.partitioned, reader.flag("SESSION_COOKIE_PARTITIONED")?);
-    set(&mut cookie.allow_dropped_by_browsers, reader.flag("SESSION_COOKIE_ALLOW_DROPPED")?);
-    // Flask warns above it. Here browsers' own limit is an error, so nothing is left to warn of.
-    reader.count("MAX_COOKIE_SIZE")?;
-    Ok(())
-}
-
-fn behaviour(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
-    let refresh = match config.profile {
-        Profile::Django => "SESSION_SAVE_EVERY_REQUEST",
-        _ => "SESSION_REFRESH_EACH_REQUEST",
-    };
-    set(&mut config.refresh_each_request, reader.flag(refresh)?);
-    let at_close = reader.flag("SESSION_EXPIRE_AT_BROWSER_CLOSE")?;
-    set(&mut config.expire_at_browser_close, at_close);
-    let above_zero = |value: &SettingValue| super::reader::count(value).filter(|bytes| *bytes > 0);
-    set(&mut config.max_bytes, reader.take("SESSION_MAX_BYTES", above_zero)?);
-    set(&mut config.save_on_server_error, reader.flag("SESSION_SAVE_ON_SERVER_ERROR")?);
-    let failures =
-        &[("refuse", StoreFailure::Refuse), ("read_as_anonymous", StoreFailure::ReadAsAnonymous)];
-    set(&mut config.store_timeout, reader.some_span("SESSION_STORE_TIMEOUT")?);
-    set(&mut config.sweep_every, reader.limit("SESSION_SWEEP_EVERY")?);
-    let requests = reader.take("SESSION_CLEANUP_N_REQUESTS", |value| match is_none(value) {
-        true => Some(None),
-        false => u32::try_from(super::reader::count(value)?).ok().and_then(NonZero::new).map(Some),
-    })?;
-    set(&mut config.cleanup_n_requests, requests);
-    // Django's own default; nothing else is written since Django 5.0.
-    reader.take("SESSION_SERIALIZER", |value| {
-        let name = text(value)?;
-        (name == "django.contrib.sessions.serializers.JSONSerializer").then_some(())
-    })?;
-    set(&mut config.store_failure, reader.choice("SESSION_STORE_FAILURE", failures)?);
-    let ended =
-        &[("refuse", EndedMeanwhile::Refuse), ("keep_response", EndedMeanwhile::KeepResponse)];
-    set(&mut config.ended_meanwhile, reader.choice("SESSION_ENDED_MEANWHILE", ended)?);
-    set(&mut config.no_store, reader.flag("SESSION_NO_STORE")?);
-    set(&mut config.clear_site_data, reader.flag("SESSION_CLEAR_SITE_DATA")?);
-    let former = &[
-        ("none", None),
-        ("flask_session", Some(Profile::FlaskSession)),
-        ("django", Some(Profile::Django)),
-    ];
-    set(&mut config.former_ids, reader.choice("SESSION_FORMER_IDS", former)?);
-    set(&mut config.audience, reader.text("SESSION_AUDIENCE")?);
-    let accepted = reader.flag("SESSION_COOKIE_SESSIONS_CANNOT_BE_REVOKED")?;
-    set(&mut config.cookie_sessions_cannot_be_revoked, accepted);
-    let chunks = reader.take("SESSION_COOKIE_CHUNKS", |value| {
-        u8::try_from(super::reader::count(value)?).ok().filter(|count| (1..=8).contains(count))
-    })?;
-    set(&mut config.cookie_chunks, chunks);
-    Ok(())
-}
-
-fn flask_session(reader: &mut Reader, config: &mut Config) -> Result<(), SettingsError> {
-    set(&mut config.session_permanent, reader.flag("SESSION_PERMANENT")?);
-    set(&mut config.use_signer, reader.flag("SESSION_USE_SIGNER")?);
-    let prefix = reader.take("SESSION_KEY_PREFIX", |value| {
-        let fits = |text: &&str| text.len() <= 128 && !text.chars().any(char::is_control);
-        text(value).filter(fits).map(str::to_owned)
-    })?;
-    set(&mut config.key_prefix, prefix);
-    let length = reader.take("SESSION_ID_LENGTH", |value| {
-        super::reader::count(value).filter(|length| (16..=192).contains(length))
-    })?;
-    set(&mut config.id_length, length);
-    let formats = &[("msgpack", Format::Msgpack), ("json", Format::Json)];
-    let format = reader.choice("SESSION_SERIALIZATION_FORMAT", formats)?;
-    set(&mut config.serialization_format, format);
-    Ok(())
-}
-
-pub(super) fn set<T>(field: &mut T, given: Option<T>) {
-    if let Some(given) = given {
-        *field = given;
+pub(super) fn flag(value: &SettingValue) -> Option<bool> {
+    match value {
+        SettingValue::Bool(flag) => Some(*flag),
+        SettingValue::Int(number) => match number {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        },
+        SettingValue::Text(text) => {
+            let word = text.trim().to_ascii_lowercase();
+            match word.as_str() {
+                "true" | "1" | "yes" | "on" => Some(true),
+                "false" | "0" | "no" | "off" => Some(false),
+                _ => None,
+            }
+        }
+        _ => None,
     }
+}
+
+pub(super) fn count(value: &SettingValue) -> Option<usize> {
+    match value {
+        SettingValue::Int(number) => usize::try_from(*number).ok(),
+        SettingValue::Text(text) => {
+            let text = text.trim();
+            let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+            digits.then(|| text.parse().ok()).flatten()
+        }
+        _ => None,
+    }
+}
+
+fn is_none(value: &SettingValue) -> bool {
+    matches!(value, SettingValue::Text(text) if text.trim().eq_ignore_ascii_case("none"))
+}
+
+pub(super) fn span(value: &SettingValue) -> Option<Duration> {
+    match value {
+        SettingValue::Int(seconds) => duration::parse(&seconds.to_string()),
+        SettingValue::Float(seconds) => duration::from_float(*seconds),
+        SettingValue::Text(text) => duration::parse(text),
+        _ => None,
+    }
+}
+
+/// A list as such; as text a JSON array, or its items one after the other.
+pub(super) fn list(value: &SettingValue, between: char) -> Option<Vec<String>> {
+    match value {
+        SettingValue::List(values) => {
+            values.iter().map(|value| value.text().map(str::to_owned)).collect()
+        }
+        SettingValue::Text(text) if text.trim_start().starts_with('[') => {
+            match read_json(text.trim().as_bytes()).ok()? {
+                Value::List(items) => {
+                    items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+                }
+                _ => None,
+            }
+        }
+        SettingValue::Text(text) => {
+            let items = text.split(between).map(str::trim).filter(|item| !item.is_empty());
+            Some(items.map(str::to_owned).collect())
+        }
+        _ => None,
+    }
+}
+
+/// One of several words, in any letter case.
+pub(super) fn word<T: Copy>(value: &SettingValue, among: &[(&str, T)]) -> Option<T> {
+    let word = value.text()?.trim();
+    among.iter().find(|(known, _)| word.eq_ignore_ascii_case(known)).map(|(_, to)| *to)
+}
+
+/// What `read` reads, or `none`.
+pub(super) fn or_none<T>(
+    value: &SettingValue,
+    read: impl FnOnce(&SettingValue) -> Option<T>,
+) -> Option<Option<T>> {
+    if is_none(value) { Some(None) } else { read(value).map(Some) }
+}
+
+pub(super) fn string(value: &SettingValue) -> Option<String> {
+    value.text().map(str::to_owned)
+}
+
+/// A text that is not empty.
+pub(super) fn some_string(value: &SettingValue) -> Option<String> {
+    string(value).filter(|text| !text.is_empty())
+}
+
+/// A number above zero.
+pub(super) fn some_count(value: &SettingValue) -> Option<usize> {
+    count(value).filter(|count| *count > 0)
+}
+
+/// A number above zero that takes no more than 32 bits.
+pub(super) fn some_small(value: &SettingValue) -> Option<u32> {
+    u32::try_from(some_count(value)?).ok()
+}
+
+/// A span above zero.
+pub(super) fn some_span(value: &SettingValue) -> Option<Duration> {
+    span(value).filter(|span| !span.is_zero())
+}
+
+/// A span above zero, or `none`.
+pub(super) fn limit(value: &SettingValue) -> Option<Option<Duration>> {
+    or_none(value, some_span)
+}
+
+/// Ages of tokens and cookies are whole seconds: a fraction more is no more.
+pub(super) fn whole_seconds(value: &SettingValue) -> Option<i64> {
+    i64::try_from(span(value)?.as_secs()).ok()
+}
+
+/// A list whose items may hold commas.
+pub(super) fn lines(value: &SettingValue) -> Option<Vec<String>> {
+    list(value, '\n')
+}
+
+/// A list of what `fits`.
+pub(super) fn list_of(value: &SettingValue, fits: impl Fn(&str) -> bool) -> Option<Vec<String>> {
+    list(value, ',').filter(|items| items.iter().all(|item| fits(item)))
+}
+
+/// A cookie's domain, or that it has none.
+pub(super) fn domain(value: &SettingValue) -> Option<Option<String>> {
+    if flag(value) == Some(false) { Some(None) } else { string(value).map(Some) }
+}
+
+/// A cookie's `SameSite`, or that it has none.
+pub(super) fn same_site(value: &SettingValue) -> Option<Option<SameSite>> {
+    match flag(value) {
+        Some(false) => Some(None),
+        _ => SameSite::parse(value.text()?.trim()).ok().map(Some),
+    }
+}
+
+/// Over how many cookies a session may be spread.
+pub(super) fn chunks(value: &SettingValue) -> Option<u8> {
+    u8::try_from(count(value)?).ok().filter(|count| (1..=8).contains(count))
+}
+
+pub(super) fn id_length(value: &SettingValue) -> Option<usize> {
+    count(value).filter(|length| (16..=192).contains(length))
+}
+
+/// What keys of a store may begin with.
+pub(super) fn prefix(value: &SettingValue) -> Option<String> {
+    string(value).filter(|text| text.len() <= 128 && !text.chars().any(char::is_control))
+}
+
+/// Django's own default; nothing else is written since Django 5.0.
+pub(super) fn json_serializer(value: &SettingValue) -> Option<()> {
+    (value.text()? == "django.contrib.sessions.serializers.JSONSerializer").then_some(())
+}
+
+/// A backend of Django's, with or without its module.
+pub(super) fn engine(value: &SettingValue) -> Option<Kind> {
+    let name = value.text()?.trim();
+    let name = name.strip_prefix("django.contrib.sessions.backends.").unwrap_or(name);
+    ENGINES.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind)
+}
+
+/// A name in SQL that needs no quoting.
+pub(super) fn table_name(value: &SettingValue) -> Option<String> {
+    let name = string(value)?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    let fits = plain && (1..=48).contains(&name.len());
+    (fits && !name.starts_with(|first: char| first.is_ascii_digit())).then_some(name)
+}
+
+/// What MongoDB takes as a name.
+pub(super) fn mongodb_name(value: &SettingValue, without: &str) -> Option<String> {
+    let name = string(value)?;
+    let plain = !name.contains(|letter: char| letter.is_control() || without.contains(letter));
+    let fits = (1..=63).contains(&name.len()) && !name.starts_with("system.");
+    (plain && fits).then_some(name)
+}
+
+pub(super) fn directory(value: &SettingValue) -> Option<String> {
+    some_string(value).filter(|path| !path.contains('\0'))
+}
+
+/// cachelib's directory, not the address of a server that cachelib could use.
+pub(super) fn cachelib(value: &SettingValue) -> Option<String> {
+    let path = || directory(value).filter(|path| !path.contains("://"));
+    address::parse(value, None).and_then(|(_, url)| address::directory(&url)).or_else(path)
+}
+
+/// Sessions must not be readable by everyone, and `400` is too easily meant octal.
+pub(super) fn mode(value: &SettingValue) -> Option<u32> {
+    let mode = match value {
+        SettingValue::Int(mode) => u32::try_from(*mode).ok()?,
+        SettingValue::Text(text) => {
+            let octal = text.strip_prefix("0o").or_else(|| text.strip_prefix('0'));
+            match octal {
+                Some(digits) => u32::from_str_radix(digits, 8).ok()?,
+                None => text.parse().ok()?,
+            }
+        }
+        _ => return None,
+    };
+    matches!(mode, 0o600 | 0o640 | 0o660).then_some(mode)
+}
+
+/// Methods as Flask compares them, letter by letter: another spelling would switch the check off,
+/// and so would none. `WTF_CSRF_ENABLED` is there for that.
+pub(super) fn methods(value: &SettingValue) -> Option<Vec<String>> {
+    let fits =
+        |method: &str| !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_uppercase());
+    list_of(value, fits).filter(|methods| !methods.is_empty())
+}
+
+/// A header that scripts must add: browsers send cookies by themselves.
+pub(super) fn is_header(name: &str) -> bool {
+    // RFC 9110, 5.1.
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    let fits = !name.is_empty() && name.len() <= 128 && name.bytes().all(token);
+    fits && !name.eq_ignore_ascii_case("cookie")
+}
+
+/// A header as Django's `META` spells it.
+pub(super) fn django_header(value: &SettingValue) -> Option<String> {
+    let meta = string(value)?;
+    let plain = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    let named = django::Rules::default().with_header_name(&meta);
+    let fits = named.header().is_some_and(is_header);
+    (meta.bytes().all(plain) && fits).then_some(meta)
 }

@@ -3,7 +3,7 @@
 use ::toml::de::{DeTable, DeValue};
 
 use super::error::SettingsError;
-use super::{SettingValue, Settings};
+use super::value::SettingValue;
 
 /// Settings take a page; more is some other file.
 const MAX_BYTES: usize = 1 << 20;
@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// The table that holds settings in a document that holds other things too.
 const TABLE: &str = "sessile";
 
-pub(super) fn parse(text: &str) -> Result<Settings, SettingsError> {
+pub(super) fn parse(text: &str) -> Result<Vec<(String, SettingValue)>, SettingsError> {
     let error = |at: usize, reason: &str| SettingsError::Toml {
         line: 1 + text.bytes().take(at).filter(|byte| *byte == b'\n').count(),
         reason: reason.to_owned(),
@@ -32,7 +32,7 @@ pub(super) fn parse(text: &str) -> Result<Settings, SettingsError> {
         Some(DeValue::Table(table)) => table,
         _ => &document,
     };
-    let mut settings = Settings::new();
+    let mut settings = Vec::new();
     for (name, value) in table {
         let at = value.span().start;
         let read = read(value.get_ref()).ok_or_else(|| {
@@ -45,7 +45,7 @@ pub(super) fn parse(text: &str) -> Result<Settings, SettingsError> {
             };
             error(at, reason)
         })?;
-        settings.set(name.get_ref().as_ref(), read);
+        settings.push((name.get_ref().to_string(), read));
     }
     Ok(settings)
 }

@@ -2,8 +2,14 @@
 
 use std::fmt;
 
-use crate::settings::SettingValue;
-use crate::settings::reader::text;
+use crate::settings::value::SettingValue;
+
+// What errors about the store name.
+pub(super) const TYPE: &str = "SESSION_TYPE";
+pub(super) const ENGINE: &str = "SESSION_ENGINE";
+pub(super) const URL: &str = "SESSION_URL";
+pub(super) const CACHE_URL: &str = "SESSION_CACHE_URL";
+pub(super) const FROM: &str = "SESSION_MIGRATE_FROM";
 
 /// Longer texts are no addresses.
 const MAX_BYTES: usize = 4096;
@@ -66,7 +72,7 @@ impl fmt::Debug for StoreUrl {
 
 /// What kind of store an address is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Cookie,
     Memory,
     Sqlite,
@@ -81,6 +87,19 @@ pub(super) enum Kind {
     /// Django's `cache`: Redis or Memcached.
     Cache,
 }
+
+/// Whether a store of this kind is what is wanted.
+pub(super) fn fits(kind: Kind, wanted: Option<Kind>) -> bool {
+    match wanted {
+        None => true,
+        Some(Kind::Sql) => matches!(kind, Kind::Sql | Kind::Sqlite),
+        Some(Kind::Cache) => matches!(kind, Kind::Redis | Kind::Memcached),
+        Some(wanted) => wanted == kind,
+    }
+}
+
+/// An address, and the kind of store it is of.
+pub(crate) type Found = (Kind, StoreUrl);
 
 /// How the addresses of each kind begin.
 const SCHEMES: &[(&str, Kind)] = &[
@@ -107,8 +126,8 @@ const SCHEMES: &[(&str, Kind)] = &[
 ];
 
 /// The kind of store an address is of, and the address in the spelling the stores take.
-pub(super) fn parse(value: &SettingValue, wanted: Option<Kind>) -> Option<(Kind, StoreUrl)> {
-    let url = text(value)?.trim();
+pub(crate) fn parse(value: &SettingValue, wanted: Option<Kind>) -> Option<Found> {
+    let url = value.text()?.trim();
     if url.is_empty() || url.len() > MAX_BYTES || url.chars().any(char::is_control) {
         return None;
     }
@@ -141,15 +160,26 @@ pub(super) fn parse(value: &SettingValue, wanted: Option<Kind>) -> Option<(Kind,
     Some((kind, StoreUrl(address)))
 }
 
+/// The address of such a store.
+pub(crate) fn of(value: &SettingValue, wanted: Kind) -> Option<Found> {
+    parse(value, None).filter(|(kind, _)| fits(*kind, Some(wanted)))
+}
+
+/// The directory that an address names.
+pub(crate) fn directory(url: &StoreUrl) -> Option<String> {
+    let path = url.expose().strip_prefix("file:")?;
+    (!path.is_empty() && !path.contains('\0')).then(|| path.to_owned())
+}
+
 /// Memcached's servers: a list of `host:port`, as the Python clients take it, or an address.
-pub(super) fn memcached(value: &SettingValue) -> Option<(Kind, StoreUrl)> {
+pub(crate) fn memcached(value: &SettingValue) -> Option<Found> {
     let servers = match value {
         SettingValue::Text(text) if text.contains("://") => {
             return parse(value, None).filter(|(kind, _)| *kind == Kind::Memcached);
         }
         SettingValue::Text(text) => text.split(',').map(server).collect::<Option<Vec<_>>>()?,
         SettingValue::List(list) => {
-            list.iter().map(|one| server(text(one)?)).collect::<Option<Vec<_>>>()?
+            list.iter().map(|one| server(one.text()?)).collect::<Option<Vec<_>>>()?
         }
         _ => return None,
     };
