@@ -10,6 +10,7 @@ pub mod ended;
 pub mod ending;
 pub mod expiry;
 pub mod hostile_keys;
+pub mod hostile_moments;
 pub mod operations;
 pub mod payloads;
 pub mod rotation;
@@ -82,6 +83,7 @@ macro_rules! every_case {
             directory::scanning_finds_every_session
             hostile_keys::a_hostile_key_is_a_missing_one
             hostile_keys::no_key_finds_the_session_of_another
+            hostile_moments::s14_records_with_hostile_moments_harm_nobody
             scanning::what_stays_is_found_while_others_go
             scanning::a_cursor_leads_on_though_its_page_is_gone
             cancellation::a_dropped_create_happened_or_not

@@ -193,7 +193,7 @@ fn found(defect: Defect) -> Vec<&'static str> {
         async move { Ok(store) }
     };
     let report = block_on(run_all(open, Capabilities::all())).unwrap();
-    assert!(report.skipped.is_empty() && report.passed.len() + report.failed.len() == 66);
+    assert!(report.skipped.is_empty() && report.passed.len() + report.failed.len() == 67);
     report.failed.into_iter().map(|(case, _)| case).collect()
 }
 

@@ -6,11 +6,12 @@ mod fake;
 
 use std::time::Duration;
 
-use fake::{Fake, START, done};
+use fake::{Fake, START, Visit, done};
 use sessile_core::drive;
+use sessile_core::store::Record;
 use sessile_core::{
-    Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, Profile, SecretKey, Session, Storage,
-    Timestamp,
+    CommitError, Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, Profile, SecretKey,
+    Session, SessionStore as _, Storage, Timestamp,
 };
 
 fn configs() -> Vec<Config> {
@@ -104,6 +105,55 @@ fn r30_the_ends_of_time_never_panic() {
                         let _ = done(drive::commit(&engine, &store, &session, false, &mut world));
                     }
                 }
+            }
+        }
+    }
+}
+
+/// A record that somebody altered in the store, with moments of any time.
+#[test]
+fn s14_a_record_with_any_moments_is_a_session_or_none() {
+    let moments = [None, Some(i64::MIN), Some(-1), Some(START.as_millis()), Some(i64::MAX)]
+        .map(|millis| millis.map(Timestamp::from_millis));
+    let spans = [None, Some(Duration::ZERO), Some(Duration::from_millis(i64::MAX.unsigned_abs()))];
+    let mut altered = Vec::new();
+    for (created, seen) in moments.into_iter().flat_map(|it| moments.map(|other| (it, other))) {
+        for (absolute, idle) in moments.into_iter().flat_map(|it| spans.map(|span| (it, span))) {
+            let record = Record { created, seen, absolute, idle, ..Record::new(&b""[..]) };
+            altered.push(Record { rotated: seen, authenticated: created, ..record });
+        }
+    }
+    let uses: [Use; 4] = [
+        |_| {},
+        |session| session.insert("b", 2),
+        |session| session.cycle_id(),
+        |session| session.log_in("alice"),
+    ];
+    for config in configs() {
+        let mut visit = Visit::new(config);
+        if !visit.engine.needs_store() {
+            continue;
+        }
+        let first = visit.open();
+        first.insert("a", 1);
+        visit.close(&first);
+        let page = done(visit.store.as_scan().unwrap().scan(None, 2)).unwrap();
+        let Some((key, made)) = page.entries.first() else { continue };
+        for hostile in &altered {
+            let record = Record { payload: made.payload.clone(), ..hostile.clone() };
+            for change in uses {
+                let store = MemoryStore::new();
+                let _ = done(store.create(key, &record)).unwrap();
+                let mut world = Fake::at(START);
+                let cookie = visit.cookie.as_deref();
+                let opened = done(drive::open(&visit.engine, &store, cookie, &mut world)).unwrap();
+                let found = opened.get::<i64>("a");
+                assert!(found.is_none() || !record.has_ended(START), "{record:?}");
+                change(&opened);
+                let saved = drive::commit(&visit.engine, &store, &opened, false, &mut world);
+                // It may be too late for a session that ends in this moment.
+                let saved = done(saved);
+                assert!(matches!(saved, Ok(_) | Err(CommitError::Ended)), "{saved:?}, {record:?}");
             }
         }
     }

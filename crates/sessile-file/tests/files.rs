@@ -127,6 +127,90 @@ fn s13_an_unreadable_file_is_nobodys_session() {
     }
 }
 
+/// When a file was written, the number at its start, and what Django's data say of their end.
+#[cfg(unix)]
+#[test]
+fn s14_a_hostile_moment_in_a_file_harms_nobody() {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody as case;
+    use sessile_core::{Config, Engine, KeyRing, Map, SecretKey, Value};
+
+    let far = Duration::from_secs(1 << 40);
+    let written: [SystemTime; 4] =
+        [UNIX_EPOCH, UNIX_EPOCH - far, UNIX_EPOCH + far, UNIX_EPOCH + Duration::from_secs(1 << 31)];
+    let written = written.map(Plant::Written);
+    let flask = ["0000000080", "ffffffff80", "8005959999ffff80", "4affffffff2e80", "4b002e80", ""]
+        .map(|hex| Plant::Head(hex.to_owned()));
+    let key = || KeyRing::new(SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94").unwrap());
+    let django = Engine::new(Config::django(key())).unwrap();
+    let expiries = [
+        Value::Int(i64::MAX),
+        Value::Int(i64::MIN),
+        Value::Int(0),
+        Value::Float(f64::MAX),
+        Value::Float(f64::MIN_POSITIVE),
+        Value::Float(-1.5),
+        Value::from("9999-12-31T23:59:59.999999-23:59"),
+        Value::from("0001-01-01T00:00:00+23:59"),
+        Value::from("9223372036854775807-01-01T00:00:00"),
+        Value::Null,
+    ];
+    let expiries = expiries.map(|expiry| {
+        let mut data = Map::new();
+        data.insert("_session_expiry", expiry);
+        Plant::Content(django.encode(&data, sessile_core::Timestamp::from_secs(0)).unwrap())
+    });
+    let native = (Layout::Native, Capabilities::all());
+    let cachelib = Capabilities { scan: false, keys: Keys::Text("session:"), ..foreign() };
+    let djangos = Capabilities { keys: Keys::Text(""), ..foreign() };
+    let of = |(layout, can): (Layout, Capabilities), plants: Vec<Plant>| {
+        plants.into_iter().map(move |plant| (layout, can.clone(), plant))
+    };
+    let all = of(native, written.clone().into())
+        .chain(of((Layout::FlaskSession, cachelib), written.iter().cloned().chain(flask).collect()))
+        .chain(of((Layout::Django, djangos), written.into_iter().chain(expiries).collect()));
+    for (layout, can, plant) in all {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().join("s");
+        let options = Options { layout, threshold: 0, ..Options::default() };
+        let opened = root.clone();
+        let suite = Suite::new(move || FileStore::open(opened.clone(), options.clone()), can);
+        let planted = async |key: &StoreKey| plant.plant(&file_of(&root, layout, key));
+        passed(case(&suite, planted))
+            .unwrap_or_else(|failure| panic!("{layout:?}, {plant:?}: {failure}"));
+    }
+}
+
+#[cfg(unix)]
+#[derive(Clone, Debug)]
+enum Plant {
+    Written(std::time::SystemTime),
+    /// What comes before the data, in hexadecimal digits.
+    Head(String),
+    Content(Vec<u8>),
+}
+
+#[cfg(unix)]
+impl Plant {
+    fn plant(&self, at: &Path) {
+        match self {
+            Self::Written(moment) => {
+                fs::File::options().write(true).open(at).unwrap().set_modified(*moment).unwrap();
+            }
+            Self::Head(hex) => {
+                let (pairs, _) = hex.as_bytes().as_chunks::<2>();
+                let byte = |pair: &[u8; 2]| {
+                    u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()
+                };
+                let content = pairs.iter().map(byte).chain(*b"\x05}\x94.").collect::<Vec<_>>();
+                fs::write(at, content).unwrap();
+            }
+            Self::Content(content) => fs::write(at, content).unwrap(),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[derive(Debug)]
 enum Damage {

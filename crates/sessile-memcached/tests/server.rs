@@ -149,3 +149,32 @@ fn s13_an_unreadable_item_is_nobodys_session() {
     let (open, can) = django(Servers::One);
     passed(case(&Suite::new(open, can), damage)).unwrap();
 }
+
+/// An item ends when another program says so: any number it can send.
+#[test]
+fn s14_a_hostile_moment_of_an_item_harms_nobody() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody as case;
+    use sessile_conformance::{Suite, passed};
+
+    let address = support::url(Servers::One);
+    let address = address.trim_start_matches("memcached://").to_owned();
+    let touch = |name: &str, end: &str| {
+        let mut server = std::net::TcpStream::connect(&address).unwrap();
+        write!(server, "touch {name} {end}\r\n").unwrap();
+        let mut said = String::new();
+        BufReader::new(server).read_line(&mut said).unwrap();
+        assert!(["TOUCHED\r\n", "NOT_FOUND\r\n"].contains(&&*said), "{end}: {said}");
+    };
+    for end in ["0", "-1", "-2147483648", "1", "2592000", "2592001", "2147483647"] {
+        let (open, can) = native(Servers::One);
+        let plant = async |key: &StoreKey| touch(&format!("sessile:h:{}", key.to_text()), end);
+        passed(case(&Suite::new(open, can), plant)).unwrap_or_else(|it| panic!("{end}: {it}"));
+        let plant = async |key: &StoreKey| touch(&key.to_text(), end);
+        let (open, can) = flask_session(Servers::One);
+        passed(case(&Suite::new(open, can), plant)).unwrap_or_else(|it| panic!("{end}: {it}"));
+        let (open, can) = django(Servers::One);
+        passed(case(&Suite::new(open, can), plant)).unwrap_or_else(|it| panic!("{end}: {it}"));
+    }
+}

@@ -363,10 +363,21 @@ async fn inv02_round_trips_of_requests_counted_at_the_wire() {
     }
 }
 
+fn like_theirs() -> Capabilities {
+    Capabilities {
+        directory: false,
+        grace: false,
+        metadata: false,
+        two_deadlines: false,
+        fresh_versions: false,
+        keys: sessile_conformance::Keys::Text("session:"),
+        ..Capabilities::all()
+    }
+}
+
 /// A newer release's, a damaged one, and what somebody else wrote, in each layout.
 #[test]
 fn s13_an_unreadable_document_is_nobodys_session() {
-    use sessile_conformance::Keys;
     use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session as case;
     use sessile_conformance::passed;
 
@@ -379,15 +390,7 @@ fn s13_an_unreadable_document_is_nobodys_session() {
         doc! { "version": 5_i64, "to": 5 },
     ];
     let theirs = [doc! { "val": "text" }, doc! { "val": Bson::Null }, doc! { "val": 5 }];
-    let like_theirs = Capabilities {
-        directory: false,
-        grace: false,
-        metadata: false,
-        two_deadlines: false,
-        fresh_versions: false,
-        keys: Keys::Text("session:"),
-        ..Capabilities::all()
-    };
+    let like_theirs = like_theirs();
     let native = native.map(|set| (Layout::Native, "_id", Capabilities::all(), set));
     let theirs = theirs.map(|set| (Layout::FlaskSession, "id", like_theirs.clone(), set));
     for (layout, id, can, set) in native.into_iter().chain(theirs) {
@@ -400,5 +403,40 @@ fn s13_an_unreadable_document_is_nobodys_session() {
             assert_eq!(changed.unwrap().modified_count, 1);
         };
         passed(case(&suite, damage)).unwrap_or_else(|failure| panic!("{set}: {failure}"));
+    }
+}
+
+#[test]
+fn s14_a_hostile_moment_in_a_document_harms_nobody() {
+    use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody as case;
+    use sessile_conformance::passed;
+
+    let dates = [i64::MIN, -1, 0, 253_402_300_800_000, i64::MAX].map(DateTime::from_millis);
+    let values: Vec<_> = dates
+        .map(Bson::from)
+        .into_iter()
+        .chain([Bson::Null, Bson::Int64(i64::MAX), "soon".into(), 1e300.into()])
+        .collect();
+    let fields = ["created", "seen", "rotated", "authenticated", "absolute", "idle_until"];
+    let native = fields.into_iter().flat_map(|field| {
+        let set =
+            |value: &Bson| (Layout::Native, "_id", Capabilities::all(), doc! { field: value });
+        values.iter().map(set).collect::<Vec<_>>()
+    });
+    let spans = [i64::MIN, -1, 0, i64::MAX]
+        .map(|idle| (Layout::Native, "_id", Capabilities::all(), doc! { "idle": idle }));
+    let theirs = values
+        .iter()
+        .map(|end| (Layout::FlaskSession, "id", like_theirs(), doc! { "expiration": end }));
+    for (layout, id, can, set) in native.clone().chain(spans).chain(theirs) {
+        let name = collection();
+        let opened = name.clone();
+        let suite = Suite::new(move || open(layout, opened.clone()), can);
+        let plant = async |key: &StoreKey| {
+            let (documents, this) = (beside(&name).await, doc! { id: key.to_text() });
+            let changed = documents.update_one(this, doc! { "$set": set.clone() }).await;
+            assert_eq!(changed.unwrap().matched_count, 1);
+        };
+        passed(case(&suite, plant)).unwrap_or_else(|failure| panic!("{set}: {failure}"));
     }
 }

@@ -152,7 +152,13 @@ pub(crate) fn read(value: Vec<u8>) -> Result<Stored, Unreadable> {
     }
     let mut number = || take(&mut rest).ok_or_else(cut_off);
     let version = u64::from_be_bytes(number()?);
-    let idle = Record::idle_from_millis(i64::from_be_bytes(number()?));
+    let idle = match i64::from_be_bytes(number()?) {
+        NONE => None,
+        millis => Some(
+            Record::idle_from_millis(millis)
+                .ok_or_else(|| Unreadable::new("a session's idle limit is before its activity"))?,
+        ),
+    };
     let mut moment = || {
         let millis = i64::from_be_bytes(number()?);
         Ok::<_, Unreadable>((millis != NONE).then_some(Timestamp::from_millis(millis)))

@@ -4,6 +4,7 @@
 
 mod support;
 
+use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody;
 use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session;
 use sessile_conformance::{Capabilities, Keys, Suite};
 use sessile_core::StoreKey;
@@ -22,6 +23,66 @@ const DAMAGES: [&[&str]; 7] = [
     &["SADD", "KEY", "a set"],
 ];
 
+/// Eight bytes of a number, big-endian: none of the last is text of ours.
+const NUMBERS: [&str; 5] = [
+    "\0\0\0\0\0\0\0\0",
+    "\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f",
+    "\u{7ff}\u{7ff}\u{7ff}\u{7ff}",
+    "\u{80}\0\0\0\0\0\0",
+    "\0\0\0\0\0\0\0\x01",
+];
+
+/// Where a value of ours holds a number: the idle span, and the moments after it.
+const PLACES: [&str; 6] = ["11", "19", "27", "35", "43", "51"];
+
+/// What Redis is told of when a key ends.
+const ENDS: [&[&str]; 5] = [
+    &["PERSIST", "KEY"],
+    &["PEXPIREAT", "KEY", "9223372036854775807"],
+    &["EXPIREAT", "KEY", "9223372036854775"],
+    &["PEXPIREAT", "KEY", "1"],
+    &["PEXPIRE", "KEY", "-9223372036854775807"],
+];
+
+async fn try_moments(
+    url: &str,
+    nodes: &[Redis],
+    layout: Layout,
+    can: &Capabilities,
+) -> Result<(), String> {
+    let number = |place| NUMBERS.iter().map(move |number| vec!["SETRANGE", "KEY", place, number]);
+    let numbers = PLACES.into_iter().flat_map(number);
+    let name = format!("h:{}", "ab".repeat(32));
+    let pointers: Vec<_> = NUMBERS.map(|until| format!("s2M{until}{name}")).into();
+    let pointers = pointers.iter().map(|value| vec!["SET", "KEY", value]);
+    let plants: Vec<_> = match layout {
+        Layout::Native => numbers.chain(pointers).collect(),
+        Layout::FlaskSession | Layout::Django => ENDS.map(<[&str]>::to_vec).into(),
+    };
+    for words in plants {
+        let (at, options) = (url.to_owned(), Options { layout, ..Options::default() });
+        let open = move || support::open(at.clone(), options.clone());
+        let suite = Suite::new(open, can.clone());
+        let plant = async |key: &StoreKey| {
+            let name = name_of(layout, key);
+            let words: Vec<_> =
+                words.iter().map(|word| if *word == "KEY" { &*name } else { *word }).collect();
+            // The other servers of a cluster refuse.
+            nodes.iter().for_each(|node| drop(node.command(&words)));
+        };
+        let case = a_hostile_moment_harms_nobody(&suite, plant).await;
+        case.map_err(|failure| format!("{layout:?}, {words:?}: {failure}"))?;
+    }
+    Ok(())
+}
+
+fn name_of(layout: Layout, key: &StoreKey) -> String {
+    match layout {
+        Layout::Native => format!("sessile:h:{}", key.to_text()),
+        Layout::FlaskSession | Layout::Django => key.to_text(),
+    }
+}
+
 async fn try_all(
     url: &str,
     nodes: &[Redis],
@@ -37,10 +98,7 @@ async fn try_all(
         let open = move || support::open(at.clone(), options.clone());
         let suite = Suite::new(open, can.clone());
         let damage = async |key: &StoreKey| {
-            let name = match layout {
-                Layout::Native => format!("sessile:h:{}", key.to_text()),
-                Layout::FlaskSession | Layout::Django => key.to_text(),
-            };
+            let name = name_of(layout, key);
             let words: Vec<_> = words
                 .iter()
                 .map(|word| if *word == "KEY" { name.as_str() } else { word })
@@ -85,4 +143,20 @@ async fn s13_an_unreadable_key_is_nobodys_session_on_a_cluster() {
     let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
     try_all(&cluster.url(), &cluster.nodes, Layout::Native, &native()).await.unwrap();
     try_all(&cluster.url(), &cluster.nodes, Layout::FlaskSession, &flask_session()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_a_hostile_moment_in_a_key_harms_nobody_on_one_server() {
+    let redis = Redis::start(RedisOptions::default()).unwrap();
+    let nodes = std::slice::from_ref(&redis);
+    try_moments(&redis.url(), nodes, Layout::Native, &native()).await.unwrap();
+    try_moments(&redis.url(), nodes, Layout::FlaskSession, &flask_session()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s14_a_hostile_moment_in_a_key_harms_nobody_on_a_cluster() {
+    let cluster = RedisCluster::start(RedisOptions::default()).unwrap();
+    let can = (native(), flask_session());
+    try_moments(&cluster.url(), &cluster.nodes, Layout::Native, &can.0).await.unwrap();
+    try_moments(&cluster.url(), &cluster.nodes, Layout::FlaskSession, &can.1).await.unwrap();
 }

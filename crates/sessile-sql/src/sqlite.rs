@@ -252,3 +252,38 @@ impl Scan for Sqlite {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a job panics over, the next finds mended or not there: as many as there are threads,
+    /// and a few more, so that none of them can have ended.
+    #[tokio::test]
+    async fn s14_a_job_that_panics_is_answered_and_its_thread_takes_the_next() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("s.db");
+        let sqlite = Sqlite::open(path, Options::default()).await.unwrap();
+        let key = |byte| StoreKey::from_hash([byte; 32]);
+        let record = Record::new(&b"data"[..]);
+        for byte in 0..5 {
+            let panicked = sqlite.read(|_| -> rusqlite::Result<()> { panic!("a test's") }).await;
+            assert_eq!(panicked.unwrap_err().kind(), StoreErrorKind::Corrupt);
+            // What it had written is undone, what was asked for beside it is done.
+            let row = record.clone();
+            let bad = sqlite.write(move |db| -> rusqlite::Result<()> {
+                db.create(&key(100), &row)?;
+                panic!("a test's")
+            });
+            let (aside, new) =
+                (sqlite.write_aside(|_| -> rusqlite::Result<()> { panic!() }), key(byte));
+            let good = sqlite.create(&new, &record);
+            let (bad, aside, good) = tokio::join!(bad, aside, good);
+            assert_eq!(bad.unwrap_err().kind(), StoreErrorKind::Corrupt);
+            assert_eq!(aside.unwrap_err().kind(), StoreErrorKind::Corrupt);
+            assert!(matches!(good.unwrap(), CreateOutcome::Created(_)));
+            assert!(matches!(sqlite.load(&key(byte)).await.unwrap(), Some(Entry::Live(..))));
+            assert_eq!(sqlite.load(&key(100)).await.unwrap(), None);
+        }
+    }
+}

@@ -256,6 +256,61 @@ async fn operate(url: &str, sql: &str) {
     }
 }
 
+/// The row of a key, as a condition.
+fn row_of(variable: &str, layout: Layout, key: &StoreKey) -> String {
+    let text = key.to_text();
+    match (layout, variable) {
+        (Layout::Native, POSTGRES) => format!("id_hash = '\\x{text}'::bytea"),
+        (Layout::Native, _) => format!("id_hash = x'{text}'"),
+        (Layout::FlaskSession, _) => format!("session_id = '{text}'"),
+        (Layout::Django, _) => format!("session_key = '{text}'"),
+    }
+}
+
+/// The first and the last that a column holds, and what lies beyond every calendar.
+#[test]
+fn s14_a_hostile_moment_in_a_row_harms_nobody() {
+    use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody as case;
+
+    let moments = ["created", "seen", "rotated", "authenticated", "absolute_until"];
+    let native = moments.into_iter().flat_map(|column| {
+        ["-9223372036854775808", "9223372036854775807", "-1", "0", "NULL"]
+            .map(|value| format!("{column} = {value}"))
+    });
+    // A span below zero, which would sum up to what is no number, the table refuses.
+    let spans = ["0", "9223372036854775807"].map(|span| format!("idle_span = {span}, seen = 1"));
+    let native: Vec<_> = native.chain(spans).collect();
+    let postgres = ["infinity", "-infinity", "4713-01-01 BC", "294276-12-31 23:59:59"];
+    let mysql = ["0000-00-00", "2026-00-00", "9999-12-31 23:59:59", "1000-01-01", "0001-01-01"];
+    for (variable, values) in [(POSTGRES, &postgres[..]), (MYSQL, &mysql[..])] {
+        let of_column = |column: &str| -> Vec<_> {
+            values.iter().map(|value| format!("{column} = '{value}'")).collect()
+        };
+        let theirs = Capabilities { precision: Duration::from_secs(1), ..foreign("session:") };
+        for (layout, can, plants) in [
+            (Layout::Native, Capabilities::all(), native.clone()),
+            (Layout::FlaskSession, theirs, of_column("expiry")),
+            (Layout::Django, django(), of_column("expire_date")),
+        ] {
+            let table = table();
+            let at = table.clone();
+            let suite = Suite::new(move || open(address(variable), layout, at.clone()), can);
+            for set in plants {
+                let plant = async |key: &StoreKey| {
+                    let this = row_of(variable, layout, key);
+                    let update = format!("UPDATE {table} SET {set} WHERE {this}");
+                    // As an application's connection may be set up.
+                    let lax = "SET STATEMENT sql_mode = '' FOR";
+                    let update = if variable == MYSQL { format!("{lax} {update}") } else { update };
+                    operate(&address(variable), &update).await;
+                };
+                passed(case(&suite, plant))
+                    .unwrap_or_else(|it| panic!("{variable}, {layout:?}, {set}: {it}"));
+            }
+        }
+    }
+}
+
 #[test]
 fn s13_an_unreadable_row_is_nobodys_session() {
     use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session as case;
@@ -270,12 +325,7 @@ fn s13_an_unreadable_row_is_nobodys_session() {
             let at = table.clone();
             let suite = Suite::new(move || open(address(variable), layout, at.clone()), can);
             let damage = async |key: &StoreKey| {
-                let text = key.to_text();
-                let this = match (layout, variable) {
-                    (Layout::Native, POSTGRES) => format!("id_hash = '\\x{text}'::bytea"),
-                    (Layout::Native, _) => format!("id_hash = x'{text}'"),
-                    _ => format!("session_id = '{text}'"),
-                };
+                let this = row_of(variable, layout, key);
                 operate(&address(variable), &format!("UPDATE {table} SET {set} WHERE {this}"))
                     .await;
             };

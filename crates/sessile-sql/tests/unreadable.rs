@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use http::{HeaderValue, Method, Request, header};
+use sessile_conformance::cases::hostile_moments::a_hostile_moment_harms_nobody;
 use sessile_conformance::cases::unreadable::an_unreadable_entry_is_nobodys_session;
 use sessile_conformance::http::app::InMemory;
 use sessile_conformance::http::{Clock, Stage};
@@ -47,6 +48,19 @@ fn s13_an_unreadable_row_is_nobodys_session() {
     }
 }
 
+fn foreign(layout: Layout, prefix: &'static str) -> Capabilities {
+    Capabilities {
+        directory: false,
+        grace: false,
+        metadata: false,
+        two_deadlines: false,
+        fresh_versions: false,
+        binary_payloads: layout != Layout::Django,
+        keys: Keys::Text(prefix),
+        ..Capabilities::all()
+    }
+}
+
 #[test]
 fn s13_an_unreadable_row_of_others_is_nobodys_session() {
     let flask = ("sessions", "session_id", Layout::FlaskSession, "session:");
@@ -62,20 +76,79 @@ fn s13_an_unreadable_row_of_others_is_nobodys_session() {
         let folder = TempDir::new().unwrap();
         let file = folder.path().join("site.db");
         let url = format!("sqlite:{}", file.display());
-        let can = Capabilities {
-            directory: false,
-            grace: false,
-            metadata: false,
-            two_deadlines: false,
-            fresh_versions: false,
-            binary_payloads: layout != Layout::Django,
-            keys: Keys::Text(prefix),
-            ..Capabilities::all()
-        };
+        let can = foreign(layout, prefix);
         let suite = Suite::new(move || open(url.clone(), layout), can);
         let damage = async |key: &StoreKey| change(&file, table, set, column, key);
         let case = an_unreadable_entry_is_nobodys_session(&suite, damage);
         passed(case).unwrap_or_else(|failure| panic!("{table}, {set}: {failure}"));
+    }
+}
+
+const EXTREMES: [&str; 6] =
+    ["-9223372036854775808", "9223372036854775807", "-1", "0", "253402300800000", "NULL"];
+
+#[test]
+fn s14_a_hostile_moment_in_a_row_harms_nobody() {
+    let moments = ["created", "seen", "rotated", "authenticated", "idle_span", "absolute_until"];
+    let one = moments.into_iter().flat_map(|it| EXTREMES.map(|value| format!("{it} = {value}")));
+    // With the smallest number for both the table refuses the row: their sum is none of its.
+    let sums = [(i64::MAX, i64::MAX), (i64::MIN, i64::MAX), (i64::MAX, -1)]
+        .map(|(seen, span)| format!("seen = {seen}, idle_span = {span}"));
+    let pointers = EXTREMES.map(|it| format!("absolute_until = {it}, moved_to = zeroblob(32)"));
+    for set in one.chain(sums).chain(pointers) {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("sessions.db");
+        let url = format!("sqlite:{}", file.display());
+        let suite = Suite::new(move || open(url.clone(), Layout::Native), Capabilities::all());
+        let plant = async |key: &StoreKey| change(&file, "sessile_sessions", &set, "key", key);
+        let case = a_hostile_moment_harms_nobody(&suite, plant);
+        passed(case).unwrap_or_else(|failure| panic!("{set}: {failure}"));
+    }
+}
+
+/// SQLite holds any value in any column of theirs.
+#[test]
+fn s14_a_hostile_moment_in_a_row_of_others_harms_nobody() {
+    let flask = ("sessions", "session_id", "expiry", Layout::FlaskSession, "session:");
+    let django = ("django_session", "session_key", "expire_date", Layout::Django, "");
+    let texts = [
+        "",
+        " ",
+        "infinity",
+        "2026-01-02",
+        "2026-02-31 00:00:00",
+        "0000-00-00 00:00:00",
+        "9999-12-31 23:59:60.999999",
+        "10000-01-01 00:00:00",
+        "-2026-01-02 03:04:05",
+        "9223372036854775807-01-01 00:00:00",
+        "2026-9223372036854775807-01 00:00:00",
+        "2026-01-9223372036854775807 00:00:00",
+        "2026-01-01 9223372036854775807:00:00",
+        "2026-01-01 153722867280912931:00:00",
+        "2026-01-01 00:9223372036854775807:00",
+        "2026-01-01 00:00:9223372036854775807",
+        "2026-01-01 00:00:9223372036854776",
+        "2026-01-01 00:00:00.9223372036854775807",
+        "2026-01-01 00:00:99999999999999999999999",
+        "2026-01-01 00:00:00:00",
+    ];
+    let others = ["x'ffff'", "1e300", "-1e300", "9e999", "1767323045.678"];
+    let texts = texts.map(|text| format!("'{text}'"));
+    let values: Vec<_> =
+        texts.into_iter().chain(EXTREMES.into_iter().chain(others).map(str::to_owned)).collect();
+    for (table, column, moment, layout, prefix) in [flask, django] {
+        // Django's column takes no NULL.
+        for value in values.iter().filter(|it| layout == Layout::FlaskSession || *it != "NULL") {
+            let folder = TempDir::new().unwrap();
+            let file = folder.path().join("site.db");
+            let url = format!("sqlite:{}", file.display());
+            let suite = Suite::new(move || open(url.clone(), layout), foreign(layout, prefix));
+            let set = format!("{moment} = {value}");
+            let plant = async |key: &StoreKey| change(&file, table, &set, column, key);
+            let case = a_hostile_moment_harms_nobody(&suite, plant);
+            passed(case).unwrap_or_else(|failure| panic!("{table}, {set}: {failure}"));
+        }
     }
 }
 

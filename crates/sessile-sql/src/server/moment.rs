@@ -18,10 +18,6 @@ pub(crate) fn to_text(moment: Timestamp) -> String {
 pub(crate) fn from_text(text: &str) -> Option<Timestamp> {
     let (date, time) = text.split_once([' ', 'T'])?;
     let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let number = |text: &str| {
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        text.parse::<i64>().ok().filter(|_| digits)
-    };
     let mut date = date.split('-').map(number);
     let mut time = time.split(':').map(number);
     let (year, month, day) = (date.next()??, date.next()??, date.next()??);
@@ -30,16 +26,28 @@ pub(crate) fn from_text(text: &str) -> Option<Timestamp> {
         return None;
     }
     let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
-    from_parts(year, month, day, ((hour * 60 + minute) * 60 + second) * 1000 + number(&fraction)?)
+    from_parts([year, month, day], [hour, minute, second], number(&fraction)?)
 }
 
-/// A calendar date and the milliseconds since its midnight.
-pub(crate) fn from_parts(year: i64, month: i64, day: i64, millis: i64) -> Option<Timestamp> {
+/// A number of four digits at most: a row may hold any text, and all that is done with such a
+/// number stays far within an `i64`.
+#[cfg(feature = "sqlite")]
+fn number(text: &str) -> Option<i64> {
+    let fits = (1..=4).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| fits)
+}
+
+/// A calendar date, the time of day, and the milliseconds beyond its second. `None` where one
+/// of them is not what a calendar or a clock shows; a clock may show a leap second.
+pub(crate) fn from_parts(date: [i64; 3], time: [i64; 3], millis: i64) -> Option<Timestamp> {
+    let ([year, month, day], [hour, minute, second]) = (date, time);
     let fits = (1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !fits || !(0..=86_401_000).contains(&millis) {
+    let shown = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..=60).contains(&second);
+    if !fits || !shown || !(0..1000).contains(&millis) {
         return None;
     }
-    Some(Timestamp::from_millis(days(year, month, day) * 86_400_000 + millis))
+    let of_day = ((hour * 60 + minute) * 60 + second) * 1000 + millis;
+    Some(Timestamp::from_millis(days(year, month, day) * 86_400_000 + of_day))
 }
 
 /// Days since 1970 of a date of the Gregorian calendar, counted in eras of 400
@@ -61,4 +69,49 @@ fn date(days: i64) -> (i64, i64, i64) {
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
     (year + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(all(test, feature = "sqlite"))]
+mod tests {
+    use super::*;
+
+    const LARGEST: &str = "9223372036854775807";
+
+    #[test]
+    fn s14_a_text_with_any_number_in_any_place_is_a_moment_or_none() {
+        let parts = ["2026", "01", "02", "03", "04", "05", "678000"];
+        let written = |[year, month, day, hour, minute, second, fraction]: [&str; 7]| {
+            format!("{year}-{month}-{day} {hour}:{minute}:{second}.{fraction}")
+        };
+        assert_eq!(from_text(&written(parts)), Some(Timestamp::from_millis(1_767_323_045_678)));
+        // The last of the first four overflows in minutes, not in hours.
+        let numbers = [LARGEST, "10000", "99999", "153722867280912931"];
+        for (hostile, starts_with_digits) in numbers
+            .map(|it| (it, true))
+            .into_iter()
+            .chain(["-1", "+1", "x", "\u{661}"].map(|it| (it, false)))
+        {
+            for place in 0..7 {
+                let mut parts = parts;
+                parts[place] = hostile;
+                // Of a fraction the first three digits count.
+                let is_moment = place == 6 && starts_with_digits;
+                assert_eq!(from_text(&written(parts)).is_some(), is_moment, "{parts:?}");
+            }
+        }
+        for all in [LARGEST, "9999", "0", "00", ""] {
+            assert_eq!(from_text(&written([all; 7])), None, "{all}");
+        }
+    }
+
+    #[test]
+    fn every_moment_that_is_written_comes_back() {
+        for millis in [-62_135_596_800_000, -1, 0, 999, 951_782_400_000, 253_402_300_799_000] {
+            let moment = Timestamp::from_millis(millis);
+            assert_eq!(from_text(&to_text(moment)), Some(moment));
+        }
+        for beyond in [Timestamp::MAX, Timestamp::from_millis(i64::MIN)] {
+            assert!(from_text(&to_text(beyond)).is_some());
+        }
+    }
 }

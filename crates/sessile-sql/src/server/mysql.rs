@@ -308,9 +308,7 @@ fn cell(value: Value, kind: Kind) -> Cell {
 }
 
 fn date([year, month, day]: [i64; 3], time: [u8; 3], micros: u32) -> Option<Timestamp> {
-    let [hour, minute, second] = time.map(i64::from);
-    let millis = ((hour * 60 + minute) * 60 + second) * 1000 + i64::from(micros / 1000);
-    moment::from_parts(year, month, day, millis)
+    moment::from_parts([year, month, day], time.map(i64::from), i64::from(micros / 1000))
 }
 
 fn failed(kind: StoreErrorKind, what: String) -> StoreError {

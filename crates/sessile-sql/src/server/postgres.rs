@@ -247,14 +247,15 @@ impl ToSql for Param {
 fn to_system(moment: Timestamp) -> SystemTime {
     let millis = moment.as_millis().clamp(-62_135_596_800_000, 253_402_300_799_000);
     let span = Duration::from_millis(millis.unsigned_abs());
-    if millis < 0 { UNIX_EPOCH - span } else { UNIX_EPOCH + span }
+    let time = if millis < 0 { UNIX_EPOCH.checked_sub(span) } else { UNIX_EPOCH.checked_add(span) };
+    time.unwrap_or(UNIX_EPOCH)
 }
 
 fn from_system(moment: SystemTime) -> Timestamp {
     let millis = |span: Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
     Timestamp::from_millis(match moment.duration_since(UNIX_EPOCH) {
         Ok(after) => millis(after),
-        Err(before) => -millis(before.duration()),
+        Err(before) => millis(before.duration()).saturating_neg(),
     })
 }
 

@@ -22,6 +22,14 @@ impl Fault {
         Self::new(StoreErrorKind::Unavailable, "its thread has ended")
     }
 
+    /// A fault of ours, which the next call need not meet. Nothing of it is in the file.
+    pub(super) fn panicked() -> Self {
+        Self::new(
+            StoreErrorKind::Corrupt,
+            "a call to it panicked, which is a bug; please report it",
+        )
+    }
+
     pub(super) fn too_many_wait() -> Self {
         Self::new(StoreErrorKind::Unavailable, "too many requests wait for it")
     }

@@ -1,6 +1,7 @@
 //! Work that waits for a connection's thread, and the threads that do it.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -296,7 +297,21 @@ fn commit(connection: &Connection, sql: &Sql, jobs: &mut [Box<dyn Job>]) -> Resu
 }
 
 /// Calls `work` with a connection to the file that is at the path now, before and after.
+///
+/// Should it panic, its callers are told, its connection is closed, which undoes what was not
+/// committed, and the thread goes on with a new one.
 fn with(
+    opener: &Opener,
+    current: &mut Option<Opened>,
+    work: impl FnOnce(&Connection, &Sql) -> Result<(), Fault>,
+) -> Result<(), Fault> {
+    // Nothing half-done is seen after a panic: `current` is empty until the work is done, and a
+    // job keeps nothing of a call that failed.
+    let done = catch_unwind(AssertUnwindSafe(|| with_file(opener, current, work)));
+    done.unwrap_or_else(|_| Err(Fault::panicked()))
+}
+
+fn with_file(
     opener: &Opener,
     current: &mut Option<Opened>,
     work: impl FnOnce(&Connection, &Sql) -> Result<(), Fault>,
