@@ -1,7 +1,8 @@
-//! `sessile sweep`: removing expired sessions.
+//! `sessile sweep`: removing sessions that expired over ten minutes ago.
 
 use serde_json::json;
 use sessile::SessionStore as _;
+use sessile_core::exchange::swept_at;
 
 use crate::args::Sweep;
 use crate::human;
@@ -23,11 +24,12 @@ async fn sweep(options: &Sweep) -> Result<(), Failure> {
         });
     };
     let batch = usize::try_from(options.batch).unwrap_or(usize::MAX);
-    let now = options.now.unwrap_or_else(human::now);
+    // As the application sweeps: the clock of whoever wrote a session may be behind ours.
+    let ended_by = swept_at(options.now.unwrap_or_else(human::now));
     let mut progress = Progress::new(options.json);
     let mut removed = 0u64;
     loop {
-        let swept = sweeper.sweep(now, batch).await.map_err(|error| {
+        let swept = sweeper.sweep(ended_by, batch).await.map_err(|error| {
             progress.end();
             let so_far = counted(removed, "session");
             Failure::usage(format!("{}: {error}; {so_far} had been removed", place.name))

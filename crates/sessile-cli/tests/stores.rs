@@ -14,13 +14,46 @@ async fn sweep_removes_what_has_ended_and_says_how_many() {
     let url = sqlite(dir.path(), "a.db");
     let shop = shop(&[("SESSION_URL", &url)]).await;
     for number in 0..7 {
-        shop.put(number, "x", "ann", if number < 5 { -60 } else { 600 }).await;
+        shop.put(number, "x", "ann", if number < 5 { -660 } else { 600 }).await;
     }
     let ran = run_in(dir.path(), &["sweep", "--store", &url, "--batch", "2", "--json"]);
     assert_eq!((ran.code, json(&ran)["removed"].as_u64()), (0, Some(5)), "{}", ran.err);
     let again = run_in(dir.path(), &["sweep", "--store", "sqlite:a.db"]);
     assert!(again.out.contains("0 expired sessions removed"), "{}", again.out);
     assert!(shop.at(&shop.key(5)).await.is_some());
+}
+
+/// For the clocks of other servers, as the application's own sweep does.
+#[tokio::test]
+async fn s12_a_sweep_by_hand_waits_for_other_clocks_as_the_sites_own_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = format!("file:{}", dir.path().join("files").display());
+    let theirs = format!("file:{}", dir.path().join("theirs").display());
+    for (url, profile) in [
+        (sqlite(dir.path(), "ours.db"), "native"),
+        (sqlite(dir.path(), "flask.db"), "flask_session"),
+        (sqlite(dir.path(), "django.db"), "django"),
+        (files, "native"),
+        (theirs, "django"),
+    ] {
+        let pairs = [("SESSION_URL", &*url), ("SESSION_PROFILE", profile), ("SECRET_KEY", KEY)];
+        let shop = shop(&pairs).await;
+        let before = now();
+        shop.put(1, "x", "ann", -3).await;
+        let after = now();
+        // What a store keeps of the end may be whole seconds.
+        for (clock, removed) in [
+            (before.as_secs() - 4 + 599, 0),
+            (before.as_secs() - 4 + 600, 0),
+            (after.as_secs() + 601, 1),
+        ] {
+            let clock = clock.to_string();
+            let words = ["sweep", "--store", &url, "--profile", profile, "--now", &clock, "--json"];
+            let swept = run_in(dir.path(), &words);
+            let found = json(&swept)["removed"].as_u64();
+            assert_eq!(found, Some(removed), "{url}, {profile} at {clock}: {}", swept.err);
+        }
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ impl Profile {
 
 /// Remove expired sessions from a store that does not forget them by itself.
 ///
+/// Those that expired less than ten minutes ago stay: clocks of servers may differ.
 /// In batches, so that nobody waits long. For cron, or once; a running
 /// application does the same with SESSION_SWEEP_EVERY.
 #[derive(Debug, clap::Args)]
@@ -67,7 +68,7 @@ pub(crate) struct Sweep {
         value_parser = clap::value_parser!(u32).range(1..=100_000)
     )]
     pub(crate) batch: u32,
-    /// Remove what has ended by then: seconds since 1970, or ISO 8601 [default: the clock's]
+    /// The time it is: seconds since 1970, or ISO 8601 [default: the clock's]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) now: Option<Timestamp>,
     /// One JSON object, instead
