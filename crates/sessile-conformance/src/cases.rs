@@ -15,6 +15,7 @@ pub mod operations;
 pub mod payloads;
 pub mod rotation;
 pub mod scanning;
+pub mod settings;
 pub mod unreadable;
 
 use crate::{Open, Report, Suite};

@@ -15,7 +15,7 @@ pub struct Options {
     /// Whether to make the folder where it is missing. True by default.
     pub create: bool,
     /// How long a write waits for others before
-    /// [`Locked`](sessile_core::StoreErrorKind::Locked). 5 s by default.
+    /// [`Locked`](sessile_core::StoreErrorKind::Locked). 5 s by default, 24 days at most.
     pub lock_timeout: Duration,
     /// What an acknowledged write survives.
     pub durability: Durability,
@@ -70,5 +70,16 @@ impl Default for Options {
             cookie_name: "sessionid".to_owned(),
             cookie_age: Duration::from_secs(14 * 86_400),
         }
+    }
+}
+
+/// No wait is longer: clocks and timers can add it to any moment.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 86_400);
+
+impl Options {
+    /// The same, with times that may be added to any moment.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.lock_timeout = self.lock_timeout.min(LONGEST_WAIT);
+        self
     }
 }

@@ -52,7 +52,7 @@ impl FileStore {
     /// no folder, or writable by others; [`Corrupt`](sessile_core::StoreErrorKind::Corrupt)
     /// when another release laid it out; else what the file system says.
     pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, StoreError> {
-        let root = folder.into();
+        let (root, options) = (folder.into(), options.bounded());
         blocking(move || {
             let (layout, lock_timeout) = (options.layout, options.lock_timeout);
             let files = if layout.is_foreign() {

@@ -281,3 +281,29 @@ fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() -> Result<
     let (_folder, workers, suite) = processes();
     passed(workers.leave_no_orphan(&suite, 100))
 }
+
+#[test]
+fn s18_settings_at_their_extremes_panic_nowhere() {
+    use std::time::Duration;
+
+    use sessile_conformance::block_on;
+    use sessile_conformance::cases::settings::every_call_serves as case;
+
+    for (layout, can) in [
+        (Layout::Native, Capabilities::all()),
+        (Layout::FlaskSession, Capabilities { keys: Keys::Text("session:"), ..foreign() }),
+        (Layout::Django, Capabilities { keys: Keys::Text(""), ..foreign() }),
+    ] {
+        let suite = |lock_timeout, threshold, cookie_age| {
+            let folder = TempDir::new().unwrap();
+            let options =
+                Options { layout, lock_timeout, threshold, cookie_age, ..Options::default() };
+            let open = move || FileStore::open(path_in(&folder), options.clone());
+            Suite::new(open, can.clone())
+        };
+        let most = suite(Duration::MAX, usize::MAX, Duration::MAX);
+        passed(case(&most)).unwrap_or_else(|failure| panic!("{layout:?}: {failure}"));
+        // Whether anything is done in no time is a matter of luck; this is to return.
+        let _ = block_on(case(&suite(Duration::ZERO, 1, Duration::ZERO))).unwrap();
+    }
+}

@@ -9,7 +9,11 @@ use sessile_core::store::Layout;
 
 use crate::choice::ServerChoice;
 
-/// How a [`MemcachedStore`](crate::MemcachedStore) uses its servers.
+/// No wait is longer: clocks, timers and servers can count so far and add to it.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 86_400);
+
+/// How a [`MemcachedStore`](crate::MemcachedStore) uses its servers. Times over 24 days count as
+/// those.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose keys and values it reads and writes.
@@ -55,6 +59,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The same, with times that may be added to any moment.
+    pub(crate) fn bounded(mut self) -> Self {
+        for wait in [&mut self.timeout, &mut self.listing, &mut self.retry_after] {
+            *wait = (*wait).min(LONGEST_WAIT);
+        }
+        self
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or(self.layout.key_prefix())
     }

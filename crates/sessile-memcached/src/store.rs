@@ -129,6 +129,7 @@ impl MemcachedStore {
     ///
     /// [`ConnectError::Url`], [`ConnectError::Prefix`], or no random bytes.
     pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let options = options.bounded();
         let addresses = address::parse(url)?;
         let prefix: Arc<str> = options.prefix().into();
         let ours = options.layout == Layout::Native;

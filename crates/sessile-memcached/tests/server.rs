@@ -178,3 +178,37 @@ fn s14_a_hostile_moment_of_an_item_harms_nobody() {
         passed(case(&Suite::new(open, can), plant)).unwrap_or_else(|it| panic!("{end}: {it}"));
     }
 }
+
+#[test]
+fn s18_settings_at_their_extremes_panic_nowhere() {
+    use std::time::Duration;
+
+    use sessile_conformance::cases::settings::every_call_serves as case;
+    use sessile_conformance::{Suite, block_on, passed};
+
+    let most = Options {
+        timeout: Duration::MAX,
+        listing: Duration::MAX,
+        retry_after: Duration::MAX,
+        connections: usize::MAX,
+        waiting: usize::MAX,
+        ..Options::default()
+    };
+    let nothing = Options {
+        timeout: Duration::ZERO,
+        listing: Duration::ZERO,
+        retry_after: Duration::ZERO,
+        connections: 0,
+        waiting: 0,
+        ..Options::default()
+    };
+    let suite = |url: String, options: &Options| {
+        Suite::new(support::opened(url, options.clone()), support::like_ours())
+    };
+    let url = support::url(Servers::All);
+    passed(case(&suite(url.clone(), &most))).unwrap();
+    // Nothing is done in no time; what matters is that this returns.
+    assert!(block_on(case(&suite(url, &nothing))).unwrap().is_err());
+    // A server that refuses is not asked again for ever.
+    assert!(block_on(case(&suite("memcached://127.0.0.1:1".into(), &most))).unwrap().is_err());
+}

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::calls::Calls;
-use crate::options::checked_name;
+use crate::options::{LONGEST_WAIT, checked_name};
 use crate::{ConnectError, Options, fault, flask_session, native};
 
 /// Unless the URL says `maxPoolSize`.
@@ -30,6 +30,7 @@ pub(crate) async fn connect(url: &str, options: Options) -> Result<Calls, Connec
         return Err(ConnectError::Layout(Layout::Django));
     }
     checked_name(&options.collection, "collection")?;
+    let options = Options { timeout: options.timeout.min(LONGEST_WAIT), ..options };
     let client_options = client_options(url, options.timeout).await?;
     let connections = client_options.max_pool_size.unwrap_or(CONNECTIONS);
     let default = match options.layout {
@@ -78,8 +79,9 @@ async fn client_options(url: &str, timeout: Duration) -> Result<ClientOptions, C
         )
     })?;
     options.app_name.get_or_insert_with(|| "sessile".into());
-    options.server_selection_timeout.get_or_insert(timeout);
-    options.connect_timeout.get_or_insert(timeout);
+    for wait in [&mut options.server_selection_timeout, &mut options.connect_timeout] {
+        *wait = Some(wait.unwrap_or(timeout).min(LONGEST_WAIT));
+    }
     // A server that stands still is found out by this.
     options.heartbeat_freq.get_or_insert(timeout.clamp(HEARTBEAT_MIN, HEARTBEAT_MAX));
     let connections = *options.max_pool_size.get_or_insert(CONNECTIONS);

@@ -7,6 +7,9 @@ use std::time::Duration;
 use sessile_core::StoreError;
 use sessile_core::store::Layout;
 
+/// No wait is longer: clocks, timers and servers can count so far and add to it.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(24 * 86_400);
+
 /// How a [`MongoStore`](crate::MongoStore) uses its server.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -21,7 +24,7 @@ pub struct Options {
     /// them harms nobody, not even a running Flask-Session.
     pub create_indexes: bool,
     /// How long a call may take, the choice of a server and the wait for a
-    /// connection included. 5 s by default.
+    /// connection included. 5 s by default; more than 24 days count as those.
     pub timeout: Duration,
     /// Calls that may be under way; more are refused at once. 4096 by default.
     pub waiting: usize,

@@ -440,3 +440,39 @@ fn s14_a_hostile_moment_in_a_document_harms_nobody() {
         passed(case(&suite, plant)).unwrap_or_else(|failure| panic!("{set}: {failure}"));
     }
 }
+
+#[test]
+fn s18_settings_at_their_extremes_panic_nowhere() {
+    use sessile_conformance::cases::settings::every_call_serves as case;
+    use sessile_conformance::{block_on, passed};
+
+    for layout in [Layout::Native, Layout::FlaskSession] {
+        let can = match layout {
+            Layout::FlaskSession => like_theirs(),
+            _ => Capabilities::all(),
+        };
+        let suite = |timeout: Duration, waiting: usize, url: String| {
+            let options =
+                sessile_mongodb::Options { timeout, waiting, ..options(layout, &collection()) };
+            let open = move || {
+                let (url, options) = (url.clone(), options.clone());
+                async move {
+                    MongoStore::connect(&url, options).await.map_err(|error| match error {
+                        sessile_mongodb::ConnectError::Store(error) => error,
+                        other => unreachable!("{other}"),
+                    })
+                }
+            };
+            Suite::new(open, can.clone())
+        };
+        passed(case(&suite(Duration::MAX, usize::MAX, url()))).unwrap();
+        let joint = if url().contains('?') { '&' } else { '?' };
+        let slash = if url().matches('/').count() < 3 { "/" } else { "" };
+        let largest = "serverSelectionTimeoutMS=9223372036854775807&\
+                       connectTimeoutMS=9223372036854775807&maxPoolSize=4294967295";
+        let told = format!("{}{slash}{joint}{largest}", url());
+        passed(case(&suite(Duration::MAX, usize::MAX, told))).unwrap();
+        // Nothing is done in no time; what matters is that this returns.
+        assert!(block_on(case(&suite(Duration::ZERO, 0, url()))).unwrap().is_err());
+    }
+}

@@ -7,7 +7,10 @@ use std::time::Duration;
 use sessile_core::StoreError;
 use sessile_core::store::Layout;
 
-/// How a [`RedisStore`](crate::RedisStore) uses its servers.
+/// No wait is longer: clocks, timers and servers can count so far and add to it.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 86_400);
+
+/// How a [`RedisStore`](crate::RedisStore) uses its servers. Times over 24 days count as those.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Whose keys and values it uses. [`Layout::Native`] by default.
@@ -126,6 +129,18 @@ impl Default for Options {
 }
 
 impl Options {
+    /// The same, with times that may be added to any moment.
+    pub(crate) fn bounded(mut self) -> Self {
+        let near = self.near_cache.iter_mut().map(|near| &mut near.lease);
+        let durable = self.durable.iter_mut().map(|durable| &mut durable.timeout);
+        for wait in
+            [&mut self.connect_timeout, &mut self.timeout].into_iter().chain(near).chain(durable)
+        {
+            *wait = (*wait).min(LONGEST_WAIT);
+        }
+        self
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or(self.layout.key_prefix())
     }

@@ -79,6 +79,7 @@ impl RedisStore {
     ///
     /// [`ConnectError::Url`].
     pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let options = options.bounded();
         let names = Arc::new(Names::new(options.prefix()));
         let server = Server::new(url, &options, &names)?;
         let (server, layout) = (Arc::new(server), options.layout);

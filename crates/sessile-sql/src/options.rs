@@ -10,6 +10,14 @@ use sessile_core::store::Layout;
 
 use crate::server::Dialect;
 
+/// No wait is longer: clocks and timers can add it to any moment, and PostgreSQL counts the
+/// milliseconds of a wait in 31 bits.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 86_400);
+/// What a pool counts with, and more than any server takes.
+const MOST_CONNECTIONS: usize = 65_535;
+/// Each is a thread.
+const MOST_READERS: usize = 64;
+
 /// How an [`SqlStore`](crate::SqlStore) uses its database.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -26,14 +34,15 @@ pub struct Options {
     /// How long to wait for another process's lock before
     /// [`Locked`](sessile_core::StoreErrorKind::Locked); with a server how long
     /// for a connection, and for an answer, before
-    /// [`Timeout`](sessile_core::StoreErrorKind::Timeout). 5 s by default.
+    /// [`Timeout`](sessile_core::StoreErrorKind::Timeout). 5 s by default, 24 days at most.
     pub busy_timeout: Duration,
     /// Connections to a server at most. 8 by default.
     pub connections: usize,
     /// Certificates in PEM that a server's must come from; the system's by
     /// default. PostgreSQL only: MySQL's are in the address.
     pub root_certificates: Option<PathBuf>,
-    /// Connections for reading, besides the one that writes. 2 by default. SQLite only.
+    /// Connections for reading, besides the one that writes. 2 by default, 64 at most. SQLite
+    /// only.
     pub readers: usize,
     /// Requests that may wait for a connection; more are refused at once. 4096 by
     /// default. SQLite only.
@@ -84,6 +93,14 @@ impl Options {
             Layout::Django => "django_session",
         };
         Self { table: table.into(), layout, ..Self::default() }
+    }
+
+    /// The same, with times and numbers that can be worked with.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.busy_timeout = self.busy_timeout.min(LONGEST_WAIT);
+        self.connections = self.connections.clamp(1, MOST_CONNECTIONS);
+        self.readers = self.readers.clamp(1, MOST_READERS);
+        self
     }
 
     /// Names cannot be parameters of a statement, so nothing else may be in one.

@@ -84,6 +84,7 @@ impl SqlStore {
     /// opened, [`ConnectError::Newer`] when a later release wrote the table,
     /// else [`ConnectError::Store`].
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let options = options.bounded();
         options.checked_table()?;
         let foreign = options.layout != Layout::Native;
         let (scheme, rest) = url.split_once(':').unwrap_or_default();

@@ -385,3 +385,30 @@ fn s03_hostile_ids_meet_tables_of_every_character_set() {
         run(url, Layout::FlaskSession, flask_table, can, charset);
     }
 }
+
+#[test]
+fn s18_settings_at_their_extremes_panic_nowhere() {
+    use sessile_conformance::cases::settings::every_call_serves as case;
+
+    for variable in [POSTGRES, MYSQL] {
+        let suite = |busy_timeout: Duration, connections: usize| {
+            let options =
+                Options { table: table(), busy_timeout, connections, ..Options::default() };
+            let open = move || {
+                let options = options.clone();
+                async move {
+                    let opened = SqlStore::connect(&address(variable), options).await;
+                    opened.map_err(|error| match error {
+                        ConnectError::Store(error) => error,
+                        other => unreachable!("{other}"),
+                    })
+                }
+            };
+            Suite::new(open, Capabilities::all())
+        };
+        let most = suite(Duration::MAX, usize::MAX);
+        passed(case(&most)).unwrap_or_else(|failure| panic!("{variable}: {failure}"));
+        // Nothing is done in no time; what matters is that this returns.
+        assert!(block_on(case(&suite(Duration::ZERO, 0))).unwrap().is_err(), "{variable}");
+    }
+}

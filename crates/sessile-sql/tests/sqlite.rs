@@ -65,3 +65,37 @@ fn f28_a_process_killed_while_logging_in_leaves_no_session_unlisted() -> Result<
     let (_folder, workers, suite) = processes();
     passed(workers.leave_no_orphan(&suite, 100))
 }
+
+#[test]
+fn s18_settings_at_their_extremes_panic_nowhere() {
+    use std::time::Duration;
+
+    use sessile_conformance::block_on;
+    use sessile_conformance::cases::settings::every_call_serves as case;
+
+    let suite = |busy_timeout, size: usize, max_bytes| {
+        let folder = TempDir::new().unwrap();
+        let options = Options {
+            busy_timeout,
+            connections: size,
+            readers: size,
+            waiting: size,
+            max_bytes,
+            ..Options::default()
+        };
+        let open = move || {
+            let (url, options) = (url_in(&folder), options.clone());
+            async move {
+                SqlStore::connect(&url, options).await.map_err(|error| match error {
+                    ConnectError::Store(error) => error,
+                    other => unreachable!("{other}"),
+                })
+            }
+        };
+        Suite::new(open, Capabilities::all())
+    };
+    passed(case(&suite(Duration::MAX, usize::MAX, Some(u64::MAX)))).unwrap();
+    // One waits for nobody here, and one reader and one place there always are.
+    passed(case(&suite(Duration::ZERO, 0, None))).unwrap();
+    assert!(block_on(case(&suite(Duration::ZERO, 0, Some(0)))).unwrap().is_err(), "it has no room");
+}
