@@ -198,14 +198,15 @@ pub fn where_mounting_works(test: &str, why: &io::Error) {
 pub struct SmallDisk(PathBuf);
 
 impl SmallDisk {
-    /// Mounts one on an empty folder, `options` as for `mount -t tmpfs -o`.
+    /// Mounts one on an empty folder, `options` as for `mount -t tmpfs -o`. Only its owner may
+    /// write to it, unless these say otherwise: stores refuse a folder that others may write to.
     ///
     /// # Errors
     ///
     /// When this process may not mount; [`small_disk!`](crate::small_disk) knows what to do then.
     pub fn mount(folder: &Path, options: &str) -> io::Result<Self> {
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(folder);
+        mount.args(["-t", "tmpfs", "-o", "mode=0755", "-o", options, "tmpfs"]).arg(folder);
         let output = mount.output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.lines().next().unwrap_or_default().to_owned();

@@ -11,6 +11,8 @@ use sessile_core::{StoreError, Timestamp};
 use crate::error::on_read;
 use crate::folder::NEW;
 use crate::options::Options;
+#[cfg(unix)]
+use crate::owner;
 
 /// Files that are looked at one by one; all are counted.
 const SAMPLE: usize = 10_000;
@@ -69,6 +71,7 @@ impl Place<'_> {
             {
                 use std::os::unix::fs::MetadataExt as _;
                 seen.strange += usize::from(!meta.is_file() || meta.nlink() > 1);
+                seen.others += usize::from(meta.is_file() && !owner::is_ours(&meta));
                 seen.writable += usize::from(meta.is_file() && meta.mode() & 0o002 != 0);
                 seen.readable += usize::from(meta.is_file() && meta.mode() & 0o004 != 0);
             }
@@ -124,6 +127,8 @@ struct Seen {
     looked: usize,
     /// Under a session's name, but a link, a folder, or a file of two names.
     strange: usize,
+    /// Under a session's name, and another user's.
+    others: usize,
     /// By everybody on the machine.
     writable: usize,
     readable: usize,
@@ -140,6 +145,13 @@ impl Seen {
             findings.push(Finding::bad(CHECK, text).advise(
                 "find out who put them there and remove them; they are not followed, and whoever \
                  has such a session is logged out",
+            ));
+        }
+        if self.others > 0 {
+            let text = format!("{} under sessions' names belong to other users", self.others);
+            findings.push(Finding::bad(CHECK, text).advise(
+                "find out who put them there and remove them: they are nobody's sessions; the \
+                 programs that share the folder must run as one user",
             ));
         }
         if self.writable > 0 {

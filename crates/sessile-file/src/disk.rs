@@ -11,6 +11,7 @@ use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::Durability;
 use crate::error::{NotRead, apart, failed, on_open, on_read, on_write};
+use crate::owner;
 
 /// The largest file that is read or written: a payload of 64 MiB and what is around it.
 const MAX_BYTES: u64 = (64 << 20) + (64 << 10);
@@ -27,7 +28,7 @@ fn options() -> OpenOptions {
 }
 
 /// A file that only we can have put there: not a link, a device, a FIFO, nor
-/// another name of some other file.
+/// another name of some other file, nor another user's.
 fn regular(file: &File) -> Result<u64, NotRead> {
     let meta = file.metadata().map_err(on_read)?;
     #[cfg(unix)]
@@ -36,6 +37,9 @@ fn regular(file: &File) -> Result<u64, NotRead> {
     let alone = true;
     if !meta.is_file() || !alone {
         return Err(Unreadable::new("something else lies where a session should").into());
+    }
+    if !owner::is_ours(&meta) {
+        return Err(Unreadable::new("a session's file belongs to another user").into());
     }
     Ok(meta.len())
 }
@@ -309,14 +313,21 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file to lock, making it where it is missing. Nothing is in it.
+/// Opens a file to lock, making it where it is missing. Nothing is in it. Another user who owns
+/// it could hold it for ever.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-    match options().write(true).open(path) {
+    let opened = match options().write(true).open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             options().write(true).create(true).truncate(false).open(path)
         }
         other => other,
+    };
+    let file = opened?;
+    if owner::is_ours(&file.metadata()?) {
+        return Ok(file);
     }
+    let why = "a lock's file belongs to another user, who could hold it for ever; remove it";
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
 }
 
 /// Makes an empty file; whether it is new.

@@ -13,6 +13,11 @@ pub(crate) fn failed(kind: StoreErrorKind, why: &'static str) -> StoreError {
     StoreError::new(STORE, kind).because(why)
 }
 
+/// The same, with what only the system knows.
+pub(crate) fn refused(kind: StoreErrorKind, why: String) -> StoreError {
+    StoreError::new(STORE, kind).because(why)
+}
+
 /// Why a file gave no session.
 pub(crate) enum NotRead {
     /// It holds none of ours.

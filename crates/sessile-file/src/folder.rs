@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::disk::{self, make_empty, make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
+use crate::owner;
 
 /// A power of two, at most 256: the first byte of a name, shifted, is the lock's number.
 pub(crate) const LOCKS: usize = 64;
@@ -149,6 +150,8 @@ fn make(root: &Path) -> Result<(), StoreError> {
     while let Some(path) = missing.pop() {
         make_folder(path).map_err(on_write)?;
     }
+    // Nothing is put into a folder of somebody else's.
+    owner::check(&fs::metadata(root).map_err(on_read)?)?;
     for name in disk::names(root)? {
         if name.starts_with(MARK_START) {
             return Err(other_layout());
@@ -181,6 +184,7 @@ fn check(root: &Path) -> Result<(), StoreError> {
         if !meta.is_dir() {
             return Err(unavailable("a part of its folder is no folder"));
         }
+        owner::check(&meta)?;
         #[cfg(unix)]
         if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o022 != 0 {
             return Err(unavailable("its folder may be written by others; chmod it to 0700"));

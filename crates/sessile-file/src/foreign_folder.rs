@@ -11,6 +11,7 @@ use crate::cachelib::NOT_AN_ENTRY;
 use crate::disk::{make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
 use crate::folder::{LOCKS, NEW};
+use crate::owner;
 
 /// Where our locks lie. cachelib passes over names with this end, Django over
 /// all that do not begin with its cookie's name.
@@ -36,6 +37,7 @@ impl ForeignFolder {
         check(&root)?;
         let folder = Self { root, written: AtomicU64::new(0) };
         make_folder(&folder.root.join(OURS)).map_err(on_write)?;
+        owner::check(&fs::symlink_metadata(folder.root.join(OURS)).map_err(on_read)?)?;
         for number in 0..=COUNT {
             // All of them now: on a full disk a session must still be deletable.
             open_lock(&folder.lock(number)).map_err(on_write)?;
@@ -71,7 +73,8 @@ impl ForeignFolder {
     }
 }
 
-/// That not everybody can put files there. The group may: it is the other program's.
+/// That it is ours, and that not everybody can put files there. The group may: it is the other
+/// program's. But only what we or root have written is a session (`owner::is_ours`).
 fn check(root: &Path) -> Result<(), StoreError> {
     let unavailable = |why| failed(StoreErrorKind::Unavailable, why);
     let meta = match fs::metadata(root) {
@@ -84,6 +87,7 @@ fn check(root: &Path) -> Result<(), StoreError> {
     if !meta.is_dir() {
         return Err(unavailable("its folder is no folder"));
     }
+    owner::check(&meta)?;
     #[cfg(unix)]
     if std::os::unix::fs::PermissionsExt::mode(&meta.permissions()) & 0o002 != 0 {
         return Err(unavailable(

@@ -45,6 +45,7 @@ mod foreign_folder;
 mod lock;
 mod operations;
 mod options;
+mod owner;
 mod store;
 mod subjects;
 

@@ -49,7 +49,7 @@ impl FileStore {
     /// # Errors
     ///
     /// [`Unavailable`](sessile_core::StoreErrorKind::Unavailable) when the folder is missing,
-    /// no folder, or writable by others; [`Corrupt`](sessile_core::StoreErrorKind::Corrupt)
+    /// no folder, another user's, or writable by others; [`Corrupt`](sessile_core::StoreErrorKind::Corrupt)
     /// when another release laid it out; else what the file system says.
     pub async fn open(folder: impl Into<PathBuf>, options: Options) -> Result<Self, StoreError> {
         let (root, options) = (folder.into(), options.bounded());

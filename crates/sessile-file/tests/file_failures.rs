@@ -12,7 +12,7 @@ use sessile_conformance::faults::{
     FOLDER, PAYLOAD, User, create, fill, is_live, key, record, run_apart,
 };
 use sessile_conformance::{not_run, small_disk};
-use sessile_core::store::{CreateOutcome, Entry, TouchOutcome, Version, WriteOutcome};
+use sessile_core::store::{CreateOutcome, Entry, Layout, TouchOutcome, Version, WriteOutcome};
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use sessile_file::{FileStore, Options};
 use tempfile::TempDir;
@@ -380,6 +380,106 @@ async fn a_folder_that_others_may_write_or_of_another_layout_is_refused() {
     let absent = FileStore::open(folder.path().join("absent"), missing).await;
     assert_eq!(kind(absent), Some(StoreErrorKind::Unavailable));
     assert!(!folder.path().join("absent").exists());
+}
+
+/// Whom nothing here belongs to.
+const STRANGER: u32 = 65_534;
+
+/// `None` where this process may not give its files away.
+fn given_away(path: &Path) -> Option<()> {
+    std::os::unix::fs::lchown(path, Some(STRANGER), None).ok()
+}
+
+/// In all layouts: what another user prepared holds sessions that the user has made.
+#[tokio::test]
+async fn s15_a_folder_that_another_user_prepared_is_refused_in_words() {
+    for layout in [Layout::Native, Layout::FlaskSession, Layout::Django] {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().join("s");
+        let options = Options { layout, ..Options::default() };
+        let open = async || FileStore::open(root.clone(), options.clone()).await;
+        drop(open().await.unwrap());
+        let parts = match layout {
+            Layout::Native => [".", "sessions", "subjects", "locks"].as_slice(),
+            _ => &[".", ".sessile-locks.__wz_cache"],
+        };
+        for part in parts {
+            let part = root.join(part);
+            if given_away(&part).is_none() {
+                return not_run!("files cannot be given to another user here");
+            }
+            let refused = open().await.unwrap_err();
+            assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{}", part.display());
+            let why = refused.to_string();
+            for word in ["belongs to user 65534", "we are user", "sudo -u '#65534'", "chown"] {
+                assert!(why.contains(word), "{why}");
+            }
+            std::os::unix::fs::lchown(&part, Some(fs::metadata(&folder).unwrap().uid()), None)
+                .unwrap();
+            open().await.unwrap();
+        }
+        // One that was only prepared, and is empty, gets nothing of ours.
+        let empty = folder.path().join("empty");
+        fs::create_dir(&empty).unwrap();
+        given_away(&empty).unwrap();
+        let refused = FileStore::open(empty.clone(), options.clone()).await;
+        assert_eq!(kind(refused), Some(StoreErrorKind::Unavailable), "{layout:?}");
+        assert_eq!(fs::read_dir(&empty).unwrap().count(), 0, "{layout:?}");
+    }
+}
+
+/// A folder that was chowned later, with what lay in it.
+#[tokio::test]
+async fn s15_a_file_of_another_user_is_nobodys_session() {
+    for layout in [Layout::Native, Layout::FlaskSession, Layout::Django] {
+        let folder = TempDir::new().unwrap();
+        let root = folder.path().join("s");
+        let store =
+            FileStore::open(root.clone(), Options { layout, ..Options::default() }).await.unwrap();
+        let key = match layout {
+            Layout::Native => key(1),
+            _ => StoreKey::from_text("session1".to_owned()),
+        };
+        let created = store.create(&key, &record(PAYLOAD)).await.unwrap();
+        assert!(matches!(created, CreateOutcome::Created(_)), "{layout:?}");
+        assert!(matches!(store.load(&key).await.unwrap(), Some(Entry::Live(..))), "{layout:?}");
+        let sessions = if layout == Layout::Native { root.join("sessions") } else { root.clone() };
+        let is_session = |name: &str| name.len() == 64 || name.starts_with("sessionid");
+        let files = fs::read_dir(&sessions).unwrap().map(|entry| entry.unwrap());
+        let files: Vec<_> =
+            files.filter(|it| is_session(it.file_name().to_str().unwrap())).collect();
+        for file in &files {
+            if given_away(&file.path()).is_none() {
+                return not_run!("files cannot be given to another user here");
+            }
+        }
+        let found = store.load(&key).await.unwrap();
+        assert!(matches!(found, Some(Entry::Unreadable(_))), "{layout:?}: {found:?}");
+        let touched = store.touch(&key, Timestamp::from_secs(0), None).await.unwrap();
+        assert_eq!(touched, TouchOutcome::Gone, "{layout:?}");
+        let now = || Timestamp::from_secs(0);
+        let findings = store.as_diagnose().unwrap().diagnose(&now).await.unwrap();
+        let said = findings.iter().any(|it| it.found.contains("belong to other users"));
+        assert!(said, "{layout:?}: {findings:?}");
+        store.delete(&key).await.unwrap();
+        assert_eq!(store.load(&key).await.unwrap(), None, "{layout:?}");
+    }
+}
+
+/// Whoever owns a lock could hold it for as long as they like.
+#[tokio::test]
+async fn s15_a_lock_of_another_user_is_said_to_be_one() {
+    let folder = TempDir::new().unwrap();
+    let root = folder.path().join("s");
+    let store = open(&root).await.unwrap();
+    for lock in fs::read_dir(root.join("locks")).unwrap() {
+        if given_away(&lock.unwrap().path()).is_none() {
+            return not_run!("files cannot be given to another user here");
+        }
+    }
+    let refused = create(&store, 1).await.unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::ReadOnly);
+    assert!(refused.to_string().contains("remove it"), "{refused}");
 }
 
 #[tokio::test]

@@ -8,6 +8,8 @@
 mod connection;
 mod fault;
 mod jobs;
+#[cfg(unix)]
+mod owner;
 mod schema;
 pub(crate) mod statements;
 

@@ -311,3 +311,55 @@ async fn r16_errors_name_no_key_and_no_data() {
     let text = format!("{error} {error:?}");
     assert!(!text.contains("secret"), "{text}");
 }
+
+/// In every layout: who owns the file, its folder or what lies beside it can put sessions there.
+#[tokio::test]
+async fn s15_a_database_that_another_user_prepared_is_refused_in_words() {
+    use sessile_conformance::not_run;
+    use sessile_core::store::Layout;
+
+    const STRANGER: u32 = 65_534;
+    for layout in [Layout::Native, Layout::FlaskSession, Layout::Django] {
+        let folder = TempDir::new().unwrap();
+        let home = folder.path().join("home");
+        let file = home.join("s.db");
+        let open = async || {
+            let url = format!("sqlite:{}", file.display());
+            match SqlStore::connect(&url, Options::of(layout)).await {
+                Ok(_) => None,
+                Err(ConnectError::Store(error)) => Some(error),
+                Err(other) => unreachable!("{other}"),
+            }
+        };
+        fs::create_dir(&home).unwrap();
+        fs::write(&file, b"").unwrap();
+        let we =
+            fs::metadata(&file).map(|meta| std::os::unix::fs::MetadataExt::uid(&meta)).unwrap();
+        for name in ["s.db", ".", "s.db-journal", "s.db-wal", "s.db-shm"] {
+            let path = home.join(name);
+            if !path.exists() {
+                fs::write(&path, b"").unwrap();
+            }
+            let mode = fs::metadata(&path).unwrap().permissions();
+            if std::os::unix::fs::chown(&path, Some(STRANGER), None).is_err() {
+                return not_run!("files cannot be given to another user here");
+            }
+            let refused = open().await.unwrap();
+            assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{name}");
+            let why = refused.to_string();
+            for word in ["belongs to user 65534", "we are user", "sudo -u '#65534'", "chown"] {
+                assert!(why.contains(word), "{name}: {why}");
+            }
+            std::os::unix::fs::chown(&path, Some(we), None).unwrap();
+            let everybodys = fs::Permissions::from_mode(mode.mode() | 0o002);
+            fs::set_permissions(&path, everybodys).unwrap();
+            let why = open().await.unwrap().to_string();
+            assert!(why.contains("everybody may write"), "{name}: {why}");
+            fs::set_permissions(&path, mode).unwrap();
+            if name.contains('-') {
+                fs::remove_file(&path).unwrap();
+            }
+        }
+        assert!(open().await.is_none(), "{layout:?}: now it is ours alone");
+    }
+}

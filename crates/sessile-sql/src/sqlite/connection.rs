@@ -54,6 +54,7 @@ impl Opener {
         if options.create {
             create_file(path).map_err(|error| store(Fault::io(&error)))?;
         }
+        self.check_owner().map_err(|fault| ConnectError::Store(fault.into()))?;
         let opened = self.connect().map_err(store)?;
         if options.layout != Layout::Native {
             // Their file, so its journal stays as they chose it.
@@ -76,6 +77,7 @@ impl Opener {
 
     /// A further connection: makes nothing, so that a file that was removed stays so.
     pub(super) fn again(&self) -> Result<Opened, Fault> {
+        self.check_owner()?;
         let opened = self.connect().map_err(|fault| self.explained(fault))?;
         let options = &self.0.options;
         if options.layout != Layout::Native {
@@ -108,6 +110,12 @@ impl Opener {
                 found => found,
             },
         }
+    }
+
+    fn check_owner(&self) -> Result<(), Fault> {
+        #[cfg(unix)]
+        super::owner::check(&self.0.path)?;
+        Ok(())
     }
 
     fn connect(&self) -> Result<Opened, Fault> {

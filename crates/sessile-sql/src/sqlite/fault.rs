@@ -22,6 +22,12 @@ impl Fault {
         Self::new(StoreErrorKind::Unavailable, "its thread has ended")
     }
 
+    /// It is there and must not be used, which `why` explains.
+    #[cfg(unix)]
+    pub(super) fn refused(why: String) -> Self {
+        Self::new(StoreErrorKind::Unavailable, why)
+    }
+
     /// A fault of ours, which the next call need not meet. Nothing of it is in the file.
     pub(super) fn panicked() -> Self {
         Self::new(
