@@ -44,8 +44,6 @@ script!(DELETE = "index", "spread_delete");
 
 /// What a script answers when the entry is pending.
 const PENDING: i64 = 5;
-/// What `ENTER` answers when an index has become so long that it may name what has ended.
-const TO_LOOK: i64 = 3;
 /// What `UPDATE` answers when the user's index has to learn of it first.
 const NOT_LISTED: i64 = 4;
 
@@ -114,22 +112,39 @@ impl Spread {
     ) -> Result<(), StoreError> {
         let Some(listing) = self.native().listing(record, now) else { return Ok(()) };
         let member = member(key);
+        let old = now.as_millis().saturating_sub(slack()).to_string();
         let keys = [listing.index.as_bytes()];
         let arguments = [
             member.as_bytes(),
             listing.value.as_bytes(),
             listing.ttl.as_bytes(),
             listing.now.as_bytes(),
+            old.as_bytes(),
         ];
         let answer = self.server.script(&ENTER, &keys, &arguments, Effect::Lasts).await?;
-        if number(&answer)? == TO_LOOK
-            && let Some(subject) = record.subject.clone()
-        {
-            // Listing takes out what is too much; nobody waits for it.
-            let spread = self.clone();
+        let Value::Array(unknown) = answer else { return Err(Fault::Strange.into()) };
+        if !unknown.is_empty() {
+            // Nobody waits for it.
+            let (spread, index) = (self.clone(), listing.index);
             tokio::spawn(async move {
-                let _ = spread.by_subject(&subject).await;
+                let _ = spread.forget_ended(&index, unknown).await;
             });
+        }
+        Ok(())
+    }
+
+    /// Takes out of an index those of a few names under which there is nothing any more. They
+    /// were listed long ago, so that nobody is about to make them.
+    async fn forget_ended(&self, index: &str, listed: Vec<Value>) -> Result<(), StoreError> {
+        for listed in listed {
+            let Value::BulkString(listed) = listed else { return Err(Fault::Strange.into()) };
+            let Some(key) = StoreKey::from_name(&listed) else { continue };
+            let name = self.names.session(&key);
+            let exists = cmd("EXISTS").arg(&name).take();
+            let found = self.server.one(name.as_bytes(), &exists, Effect::Reads).await?;
+            if number(&found)? == 0 {
+                self.forget(index, &member(&key)).await?;
+            }
         }
         Ok(())
     }

@@ -1,7 +1,11 @@
 -- A user's index: a hash of session names, each with "END WRITTEN" (END empty for none).
--- From time to time what has ended is taken out: by its END, and without one by whether
--- the session is there, where `prefix` says that it can be looked for. Whether it was time.
-local function enter(index, member, value, ttl, now, prefix)
+--
+-- A write into a long one looks at a few of its entries, wherever it begins to, and takes out
+-- those that have ended: by their END, and those without one if the session is not there, where
+-- `prefix` says that it can be looked for. However long the index is, that is the same work; and
+-- as one write adds one entry and looks at more, ended ones stay a small part of it.
+-- Without `prefix` it returns up to 8 names that may have ended, written before `old`.
+local function enter(index, member, value, ttl, now, prefix, old)
   local left = redis.call('PTTL', index)
   redis.call('HSET', index, member, value)
   if ttl == '' then
@@ -9,20 +13,25 @@ local function enter(index, member, value, ttl, now, prefix)
   elseif left ~= -1 and left < tonumber(ttl) then
     redis.call('PEXPIRE', index, ttl)
   end
-  local size = redis.call('HLEN', index)
-  if size > 64 and size % 16 == 0 then
-    local all = redis.call('HGETALL', index)
-    for i = 1, #all, 2 do
-      local ends = tonumber(string.match(all[i + 1], '^(%d+) '))
-      local ended = ends and ends < tonumber(now)
-      if not ends and prefix and all[i] ~= member then
-        ended = redis.call('EXISTS', prefix .. all[i]) == 0
+  local unknown = {}
+  if redis.call('HLEN', index) <= 64 then return unknown end
+  -- Any number is a place to begin at. Lua's own random ones are the same in every call.
+  local from = tonumber(string.sub(redis.sha1hex(member .. now), 1, 8), 16)
+  local some = redis.call('HSCAN', index, from, 'COUNT', 32)[2]
+  for i = 1, #some, 2 do
+    local name, ends, written = some[i], string.match(some[i + 1], '^(%d*) (%d+)$')
+    ends = tonumber(ends)
+    local ended = ends and ends < tonumber(now)
+    if not ends and name ~= member then
+      if prefix then
+        ended = redis.call('EXISTS', prefix .. name) == 0
+      elseif #unknown < 8 and (tonumber(written) or 0) < tonumber(old) then
+        unknown[#unknown + 1] = name
       end
-      if ended then redis.call('HDEL', index, all[i]) end
     end
-    return true
+    if ended then redis.call('HDEL', index, name) end
   end
-  return false
+  return unknown
 end
 local function subject_in(value)
   return string.sub(value, 62, 61 + (string.byte(value, 61) or 0))
