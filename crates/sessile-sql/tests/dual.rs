@@ -1,12 +1,14 @@
 //! A new store beside the one it takes over from, under the suite.
 #![allow(clippy::unwrap_used)]
 
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 use sessile_conformance::faults::record;
 use sessile_conformance::{Capabilities, Open, block_on, http_tests, store_tests};
-use sessile_core::store::{CreateOutcome, Dual, DualOptions, Entry, TouchOutcome, WriteOutcome};
-use sessile_core::{MemoryStore, SessionStore, StoreKey, Timestamp};
+use sessile_core::store::{
+    CreateOutcome, Dual, DualOptions, Entry, Record, TouchOutcome, WriteOutcome,
+};
+use sessile_core::{AnyStore, MemoryStore, SessionStore, StoreKey, Timestamp};
 use sessile_sql::{Options, SqlStore};
 use tempfile::TempDir;
 
@@ -187,4 +189,36 @@ fn inv04_an_id_that_was_changed_is_not_found_again_in_the_old_store() {
         assert_eq!(store.update(&first, &found, &version).await.unwrap(), WriteOutcome::Gone);
     })
     .unwrap();
+}
+
+/// `sessile migrate` copies, so that both stores have the session. In the new one it is made to
+/// end sooner, ends, and is swept: the copy would live on for as long as the old one said.
+#[test]
+fn s08_a_session_that_was_shortened_does_not_live_on_in_the_old_store() {
+    let key = StoreKey::from_hash([1; 32]);
+    let at =
+        |secs| Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap() + Duration::from_secs(secs);
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("old.db").display());
+    let test = async {
+        let (new, old) = (MemoryStore::new(), MemoryStore::new());
+        let sqlite = SqlStore::connect(&url, Options::default()).await.unwrap();
+        for old in [AnyStore::new(old), AnyStore::new(sqlite)] {
+            for side in [&old, &AnyStore::new(new.clone())] {
+                side.create(&key, &Record::ending(&b"a"[..], Some(at(3600)))).await.unwrap();
+            }
+            let store = Dual::new(new.clone(), old.clone(), options());
+            let Some(Entry::Live(_, version)) = store.load(&key).await.unwrap() else { panic!() };
+            let shorter = Record::ending(&b"b"[..], Some(at(60)));
+            let written = store.update(&key, &shorter, &version).await.unwrap();
+            assert!(matches!(written, WriteOutcome::Written(_)));
+            assert_eq!(old.load(&key).await.unwrap(), None, "the copy stays");
+            assert_eq!(new.as_sweep().unwrap().sweep(at(120), 10).await.unwrap(), 1);
+            assert_eq!(store.load(&key).await.unwrap(), None);
+            let late = store.update(&key, &shorter, &version).await.unwrap();
+            assert_eq!(late, WriteOutcome::Gone);
+            assert_eq!(store.touch(&key, at(1), None).await.unwrap(), TouchOutcome::Gone);
+        }
+    };
+    block_on(test).unwrap();
 }

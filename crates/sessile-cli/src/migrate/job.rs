@@ -154,6 +154,13 @@ impl Job {
                 }
             }
             _ => {
+                // A site that uses both stores takes the old copy away once it has written to the
+                // new one: that ends nothing.
+                if let Some(Entry::Live(_, there)) = self.to.load(new_key).await?
+                    && there != version
+                {
+                    return Ok(Outcome::Kept.into());
+                }
                 self.to.delete(new_key).await?;
                 return Ok(Outcome::EndedHere.into());
             }
@@ -163,5 +170,86 @@ impl Job {
             _ => false,
         };
         Ok(Done { outcome: Outcome::Moved, verified })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sessile::store::TouchOutcome;
+    use sessile::{Config, MemoryStore, Timestamp};
+
+    use super::*;
+
+    /// An old store that a site uses beside the new one: when the move looks again, the site has
+    /// written there and taken the old copy away.
+    struct Used {
+        new: MemoryStore,
+        written: bool,
+    }
+
+    impl sessile::SessionStore for Used {
+        async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
+            if self.written
+                && let Some(Entry::Live(record, version)) = self.new.load(key).await?
+            {
+                self.new.update(key, &record, &version).await?;
+            }
+            Ok(None)
+        }
+
+        async fn create(&self, _: &StoreKey, _: &Record) -> Result<CreateOutcome, StoreError> {
+            Ok(CreateOutcome::Exists)
+        }
+
+        async fn update(
+            &self,
+            _: &StoreKey,
+            _: &Record,
+            _: &Version,
+        ) -> Result<WriteOutcome, StoreError> {
+            Ok(WriteOutcome::Gone)
+        }
+
+        async fn touch(
+            &self,
+            _: &StoreKey,
+            _: Timestamp,
+            _: Option<Duration>,
+        ) -> Result<TouchOutcome, StoreError> {
+            Ok(TouchOutcome::Gone)
+        }
+
+        async fn replace(
+            &self,
+            _: &StoreKey,
+            _: &Version,
+            _: &StoreKey,
+            _: &Record,
+            _: Option<Timestamp>,
+        ) -> Result<WriteOutcome, StoreError> {
+            Ok(WriteOutcome::Gone)
+        }
+
+        async fn delete(&self, _: &StoreKey) -> Result<(), StoreError> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn s08_a_copy_that_the_site_took_away_meanwhile_is_no_logout() {
+        for (written, wanted) in [(true, Outcome::Kept), (false, Outcome::EndedHere)] {
+            let new = MemoryStore::new();
+            let job = Job {
+                mover: Mover::new(Config::native(), Config::native()).unwrap(),
+                from: AnyStore::new(Used { new: new.clone(), written }),
+                to: AnyStore::new(new.clone()),
+                dry_run: false,
+            };
+            let key = StoreKey::from_hash([1; 32]);
+            let record = Record::new(&b"data"[..]);
+            let tried = job.run(&key, &record, false).await;
+            assert!(tried.done.unwrap().outcome == wanted, "{written}");
+            assert_eq!(new.load(&key).await.unwrap().is_some(), written);
+        }
     }
 }

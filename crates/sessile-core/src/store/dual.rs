@@ -13,7 +13,8 @@ use super::*;
 ///
 /// Sessions are looked up in the new store, then in the old one. New ones are
 /// made in the new store; one that is found in the old store moves with its next
-/// change, its key and bytes as they are. A logout ends it in both and leaves a mark
+/// change, its key and bytes as they are. Of one that both have, as after `sessile migrate`, the
+/// old copy goes with the next change. A logout ends it in both and leaves a mark
 /// in the new store, so that a change under way cannot bring it there afterwards.
 ///
 /// Both stores have the same keys and payloads. All who write go through this:
@@ -215,11 +216,18 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
             });
         }
         match self.new.update(key, record, expected).await? {
+            WriteOutcome::Written(version) => {
+                // A copy from before (of `sessile migrate`, or a move cut short) may say that the
+                // session lives longer than it does from now on. After the write, so that
+                // whoever misses the copy finds that the session was written here.
+                self.old.delete(key).await?;
+                Ok(WriteOutcome::Written(version))
+            }
             WriteOutcome::Conflict => self.refused(key).await,
             WriteOutcome::Gone if self.load(key).await?.is_some_and(|it| is_live(&it)) => {
                 Ok(WriteOutcome::Conflict)
             }
-            outcome => Ok(outcome),
+            WriteOutcome::Gone => Ok(WriteOutcome::Gone),
         }
     }
 
