@@ -277,7 +277,7 @@ settings! {
         /// written down only every `SESSION_RENEW_AFTER`, so it may end that much earlier.
         "SESSION_IDLE_TIMEOUT" idle_timeout: Option<Duration> = limit,
             LIMIT, [N => "1 hour"], "OWASP ASVS 7.3.1, NIST AAL2";
-        /// Ends a session this long after it began, used or not.
+        /// Ends a session this long after it began or its user logged in, used or not.
         "SESSION_ABSOLUTE_TIMEOUT" absolute_timeout: Option<Duration> = limit,
             LIMIT, [N => "24 hours"], "OWASP ASVS 7.3.2, NIST AAL2";
         /// A visit that changes nothing is written down only when the last one written is this
