@@ -14,6 +14,8 @@ pub(crate) struct Member {
     pub(crate) folder: PathBuf,
     /// The names under `[features]`, `default` left out.
     pub(crate) features: Vec<String>,
+    /// Whether others can depend on it.
+    pub(crate) is_published: bool,
 }
 
 /// The repository and its crates.
@@ -51,6 +53,7 @@ impl Workspace {
                 name: name.to_owned(),
                 folder: folder.to_owned(),
                 features: feature_names(&manifest),
+                is_published: !manifest.lines().any(|line| line == "publish = false"),
             });
         }
         members.sort_by(|a, b| a.name.cmp(&b.name));

@@ -60,7 +60,7 @@ pub(crate) fn end(options: &End) -> Result<(), Failure> {
                 Some(text) => Some(text.parse::<Handle>().map_err(Failure::usage)?),
                 None => None,
             };
-            if let (Some(directory), None) = (place.store.as_directory(), handle) {
+            if let (Some(directory), None) = (place.store.capabilities().directory, handle) {
                 ended = directory.delete_by_subject(&subject, None).await.map_err(failed)?;
             } else {
                 for session in find(&place, Some(&subject), usize::MAX).await?.0 {
@@ -114,7 +114,7 @@ async fn find(
 ) -> Result<(Vec<Found>, u64), Failure> {
     let now = human::now();
     let live = |(_, record): &(StoreKey, Record)| !record.has_ended(now);
-    if let (Some(subject), Some(directory)) = (subject, place.store.as_directory()) {
+    if let (Some(subject), Some(directory)) = (subject, place.store.capabilities().directory) {
         let listed = directory.by_subject(subject).await.map_err(|error| store(place, error))?;
         let found = listed.sessions.into_iter().filter(live).map(|(key, record)| {
             let subject = record.subject.clone();
@@ -150,7 +150,8 @@ fn engine(place: &OpenStore) -> Result<Engine, Failure> {
 async fn page(place: &OpenStore, after: Option<&Cursor>) -> Result<sessile::store::Page, Failure> {
     let scan = place
         .store
-        .as_scan()
+        .capabilities()
+        .scan
         .ok_or_else(|| Failure::usage(format!("{}: {}", place.name, no_list(&place.name))))?;
     scan.scan(after, PAGE).await.map_err(|error| store(place, error))
 }

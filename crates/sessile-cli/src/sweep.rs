@@ -16,7 +16,7 @@ pub(crate) fn run(options: &Sweep) -> Result<(), Failure> {
 
 async fn sweep(options: &Sweep) -> Result<(), Failure> {
     let place = Directions::from(&options.place).open().await?;
-    let Some(sweeper) = place.store.as_sweep() else {
+    let Some(sweeper) = place.store.capabilities().sweep else {
         let line = "it forgets expired sessions by itself; there is nothing to sweep";
         return print(&match options.json {
             true => format!("{}\n", json!({ "store": place.name, "removed": 0, "note": line })),

@@ -97,7 +97,7 @@ fn three_memcacheds() -> Vec<Memcached> {
 
 /// How many sessions a store has, by going through them.
 async fn count(shop: &program::shop::Shop) -> usize {
-    let scan = shop.store.as_scan().unwrap();
+    let scan = shop.store.capabilities().scan.unwrap();
     let (mut count, mut after) = (0, None::<Cursor>);
     loop {
         let page = scan.scan(after.as_ref(), 1000).await.unwrap();

@@ -6,11 +6,11 @@ use std::time::Duration;
 /// explained where it is written.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
-    /// It has [`as_sweep`](sessile_core::SessionStore::as_sweep).
+    /// It can [`sweep`](sessile_core::store::Capabilities::sweep).
     pub sweep: bool,
-    /// It has [`as_directory`](sessile_core::SessionStore::as_directory) and keeps subjects.
+    /// It has a [`directory`](sessile_core::store::Capabilities::directory) and keeps subjects.
     pub directory: bool,
-    /// It has [`as_scan`](sessile_core::SessionStore::as_scan).
+    /// It can [`scan`](sessile_core::store::Capabilities::scan).
     pub scan: bool,
     /// A moved session's old key follows. Otherwise it is deleted at once.
     pub grace: bool,

@@ -203,7 +203,8 @@ impl Workers {
                 }
             }
         }
-        if let (Some(subject), Some(directory)) = (&record.subject, store.as_directory()) {
+        if let (Some(subject), Some(directory)) = (&record.subject, store.capabilities().directory)
+        {
             let ended = directory.delete_by_subject(subject, None).await?;
             ensure_eq!(ended, 1, "sessions ended after all kills");
         }
@@ -218,8 +219,12 @@ impl Workers {
         needs!(suite, directory);
         let (store, key) = (suite.open().await?, suite.key());
         suite.create(&store, &key, &suite.record("orphan")).await?;
-        let directory = store.as_directory().ok_or_else(|| Failure("no directory".into()))?;
-        let scan = store.as_scan().ok_or_else(|| Failure("no way through its entries".into()))?;
+        let directory =
+            store.capabilities().directory.ok_or_else(|| Failure("no directory".into()))?;
+        let scan = store
+            .capabilities()
+            .scan
+            .ok_or_else(|| Failure("no way through its entries".into()))?;
         let users = [user(&key, 0)?, user(&key, 1)?];
         let mut next = 1;
         for kill in 0..kills {

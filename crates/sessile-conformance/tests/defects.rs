@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sessile_conformance::{Capabilities, block_on, run_all};
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan, Sweep,
+    self, BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan,
     TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{
@@ -135,16 +135,8 @@ impl SessionStore for Faulty {
         self.0.delete(key).await
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.0.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        Some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
+    fn capabilities(&self) -> store::Capabilities<'_> {
+        store::Capabilities { directory: Some(self), scan: Some(self), ..self.0.capabilities() }
     }
 }
 

@@ -116,7 +116,7 @@ fn text_keys_spread_over_shards_and_are_scanned_after_hashes() {
     wanted.sort();
     let (mut found, mut after) = (Vec::new(), None);
     loop {
-        let page = ready(store.as_scan().unwrap().scan(after.as_ref(), 7)).unwrap();
+        let page = ready(store.capabilities().scan.unwrap().scan(after.as_ref(), 7)).unwrap();
         found.extend(page.entries.into_iter().map(|(key, _)| key));
         after = page.next;
         if after.is_none() {

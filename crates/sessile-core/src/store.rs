@@ -12,6 +12,7 @@
 
 mod any;
 mod cached;
+mod capabilities;
 mod diagnose;
 mod dual;
 mod ending;
@@ -34,6 +35,7 @@ use std::time::Duration;
 pub use any::AnyStore;
 use bytes::Bytes;
 pub use cached::{Cached, CachedOptions};
+pub use capabilities::{Capabilities, Directory, Sweep};
 pub use diagnose::{Diagnose, Finding, Level};
 pub use dual::{Dual, DualOptions};
 pub use ending::end_by_steps;
@@ -203,54 +205,11 @@ pub trait SessionStore: Send + Sync + 'static {
         end_by_steps(self, key)
     }
 
-    /// How long ending a session or changing its id may wait for something other than the
-    /// backend, such as for what other processes remember to be forgotten. Whoever bounds calls in
-    /// time adds it to the bound, or a store that only waits would be taken for one that hangs.
-    fn waits(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    /// The sweeper, where the backend does not forget expired entries by itself.
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        None
-    }
-
-    /// The directory, where the layout knows which user a session belongs to.
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        None
-    }
-
-    /// The way through all entries, where the backend can list them.
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        None
-    }
-
-    /// What an operator should know of the backend, where there is something to ask.
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        None
+    /// What it can do besides; nothing, unless it says so.
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities::default()
     }
 }
 
 /// A boxed future, for the object-safe traits.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// Removing what has expired.
-pub trait Sweep: Send + Sync {
-    /// Removes at most `limit` entries whose deadlines have passed at `now`; how many it removed.
-    fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>>;
-}
-
-/// Listing and ending a user's sessions.
-pub trait Directory: Send + Sync {
-    /// The live entries of one user, newest first, expired ones possibly among them.
-    /// Those that cannot be read are counted.
-    fn by_subject<'a>(&'a self, subject: &'a Subject)
-    -> BoxFuture<'a, Result<Listing, StoreError>>;
-
-    /// Deletes every session of one user except `keep`; how many it deleted.
-    fn delete_by_subject<'a>(
-        &'a self,
-        subject: &'a Subject,
-        keep: Option<&'a StoreKey>,
-    ) -> BoxFuture<'a, Result<usize, StoreError>>;
-}

@@ -11,7 +11,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sessile_core::store::{
-    Cached, CachedOptions, CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome,
+    Cached, CachedOptions, Capabilities, CreateOutcome, Entry, Record, TouchOutcome, Version,
+    WriteOutcome,
 };
 use sessile_core::{
     MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,
@@ -124,8 +125,9 @@ impl SessionStore for Stepped {
         self.answer(self.store.delete(key).await).await
     }
 
-    fn as_directory(&self) -> Option<&dyn sessile_core::store::Directory> {
-        self.store.as_directory()
+    fn capabilities(&self) -> Capabilities<'_> {
+        let directory = self.store.capabilities().directory;
+        Capabilities { directory, ..Capabilities::default() }
     }
 }
 
@@ -214,7 +216,13 @@ async fn log_out(store: &Store, key: &StoreKey, known: &Known, how: u32) {
         0 => store.delete(key).await.unwrap(),
         1 => {
             let subject = Subject::new("someone").unwrap();
-            store.as_directory().unwrap().delete_by_subject(&subject, None).await.unwrap();
+            store
+                .capabilities()
+                .directory
+                .unwrap()
+                .delete_by_subject(&subject, None)
+                .await
+                .unwrap();
         }
         _ => loop {
             let Some(Entry::Live(found, version)) = store.load(key).await.unwrap() else { break };

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
-    Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
+    Listing, Page, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
@@ -176,22 +176,16 @@ impl SessionStore for FileStore {
         Err(failed(StoreErrorKind::Corrupt, what))
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        Some(self)
-    }
-
-    /// In our layout only: the others know no users.
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        (!self.0.layout.is_foreign()).then_some(self)
-    }
-
-    /// Not for cachelib's files: their names are hashes of the keys.
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        (self.0.layout != Layout::FlaskSession).then_some(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            sweep: Some(self),
+            // In our layout only: the others know no users.
+            directory: (!self.0.layout.is_foreign()).then_some(self),
+            // Not for cachelib's files: their names are hashes of the keys.
+            scan: (self.0.layout != Layout::FlaskSession).then_some(self),
+            diagnose: Some(self),
+            ..Capabilities::default()
+        }
     }
 }
 

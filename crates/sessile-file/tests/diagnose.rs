@@ -19,7 +19,7 @@ fn now() -> Timestamp {
 async fn findings(folder: &Path, layout: Layout) -> Vec<Finding> {
     let options = Options { layout, threshold: 2, ..Options::default() };
     let store = FileStore::open(folder, options).await.unwrap();
-    let findings = store.as_diagnose().unwrap().diagnose(&now).await.unwrap();
+    let findings = store.capabilities().diagnose.unwrap().diagnose(&now).await.unwrap();
     for finding in &findings {
         assert!(finding.level < Level::Warning || finding.advice.is_some(), "{finding:?}");
         assert!(finding.check.len() <= 16, "{finding:?}");
@@ -90,7 +90,7 @@ async fn each_thing_that_is_wrong_has_its_finding() {
     assert!(store.is_ok(), "{store:?}");
     File::open(&root).unwrap().set_modified(ahead).unwrap();
     File::open(root.join("sessions")).unwrap().set_modified(ahead).unwrap();
-    let found = store.unwrap().as_diagnose().unwrap().diagnose(&now).await.unwrap();
+    let found = store.unwrap().capabilities().diagnose.unwrap().diagnose(&now).await.unwrap();
     assert_eq!(level(&found, "clock"), Some(Level::Bad), "{found:?}");
     assert_eq!(level(&found, "folders above"), Some(Level::Bad), "{found:?}");
     let found = findings(&root, Layout::FlaskSession).await;

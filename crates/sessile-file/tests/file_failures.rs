@@ -36,7 +36,7 @@ fn files_in(folder: &Path) -> Vec<String> {
 }
 
 async fn sweep(store: &FileStore) -> usize {
-    store.as_sweep().unwrap().sweep(Timestamp::from_secs(0), 100).await.unwrap()
+    store.capabilities().sweep.unwrap().sweep(Timestamp::from_secs(0), 100).await.unwrap()
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn f16_what_is_no_file_of_ours_is_refused_and_never_waited_for() {
         assert_eq!(made, CreateOutcome::Exists, "create {number}");
     }
     assert_eq!(sweep(&store).await, 0);
-    let listed = store.as_scan().unwrap().scan(None, 100).await.unwrap();
+    let listed = store.capabilities().scan.unwrap().scan(None, 100).await.unwrap();
     assert_eq!(listed.entries.len(), 1, "the session among them is listed all the same");
     assert_eq!(listed.unreadable, 6);
     for number in 1..=6 {
@@ -260,9 +260,9 @@ async fn a_removed_folder_is_an_outage_until_it_is_back() {
     assert_eq!(kind(create(&store, 2).await), unavailable);
     assert_eq!(kind(store.delete(&key(1)).await), unavailable);
     let subject = Subject::new("someone").unwrap();
-    let directory = store.as_directory().unwrap();
+    let directory = store.capabilities().directory.unwrap();
     assert_eq!(kind(directory.delete_by_subject(&subject, None).await), unavailable);
-    assert_eq!(kind(store.as_scan().unwrap().scan(None, 9).await), unavailable);
+    assert_eq!(kind(store.capabilities().scan.unwrap().scan(None, 9).await), unavailable);
     assert!(!root.exists(), "a removed folder came back empty");
     fs::rename(&away, &root).unwrap();
     assert!(is_live(&store, 1).await.unwrap());
@@ -312,7 +312,7 @@ async fn f12_files_of_killed_writers_are_swept_and_strangers_are_not() {
     sweep(&store).await;
     assert!(!files_in(&root).contains(&".new-3f-9-9-9".to_owned()));
     assert!(is_live(&store, 1).await.unwrap());
-    assert_eq!(store.as_scan().unwrap().scan(None, 9).await.unwrap().entries.len(), 1);
+    assert_eq!(store.capabilities().scan.unwrap().scan(None, 9).await.unwrap().entries.len(), 1);
 }
 
 #[tokio::test]
@@ -327,7 +327,7 @@ async fn f28_a_name_without_its_session_is_dropped_when_the_user_is_listed() {
     let of_user = fs::read_dir(root.join("subjects")).unwrap().next().unwrap().unwrap().path();
     // As when a process was killed after the name and before the session.
     fs::write(of_user.join(key(2).to_text()), "").unwrap();
-    let directory = store.as_directory().unwrap();
+    let directory = store.capabilities().directory.unwrap();
     assert_eq!(directory.by_subject(&subject).await.unwrap().sessions.len(), 1);
     assert!(!of_user.join(key(2).to_text()).exists());
     // A session that cannot be read is still its user's to end.
@@ -493,7 +493,7 @@ async fn hostile_ids_stay_inside_the_folder() {
         assert!(matches!(made, CreateOutcome::Created(_)), "{text:?}");
         assert!(store.load(&key).await.unwrap().is_some());
     }
-    let listed = store.as_scan().unwrap().scan(None, 99).await.unwrap().entries;
+    let listed = store.capabilities().scan.unwrap().scan(None, 99).await.unwrap().entries;
     assert_eq!(listed.len(), 7);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before);
     let long = StoreKey::from_text("x".repeat(5000));

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Entry, Finding, Layout, Page, Record, Scan,
-    TouchOutcome, Unreadable, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Entry, Finding, Layout, Page, Record,
+    Scan, TouchOutcome, Unreadable, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Timestamp};
 
@@ -230,12 +230,8 @@ impl SessionStore for MemcachedStore {
         each!(self, layout => layout.end(key).await)
     }
 
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities { scan: Some(self), diagnose: Some(self), ..Capabilities::default() }
     }
 }
 

@@ -44,7 +44,7 @@ async fn all(
 ) -> Result<(BTreeSet<StoreKey>, usize), StoreError> {
     let (mut keys, mut entries, mut after) = (BTreeSet::new(), 0, None::<Cursor>);
     loop {
-        let page = store.as_scan().unwrap().scan(after.as_ref(), limit).await?;
+        let page = store.capabilities().scan.unwrap().scan(after.as_ref(), limit).await?;
         entries += page.entries.len();
         keys.extend(page.entries.into_iter().map(|(key, _)| key));
         after = page.next;
@@ -110,7 +110,7 @@ async fn whoever_begins_again_is_shown_what_came_and_went() {
     for number in 0..40 {
         create(&store, number).await.unwrap();
     }
-    let scan = store.as_scan().unwrap();
+    let scan = store.capabilities().scan.unwrap();
     let first = scan.scan(None, 10).await.unwrap();
     let kept = Cursor::from_bytes(first.next.unwrap().as_bytes());
     for number in 40..50 {
@@ -121,7 +121,7 @@ async fn whoever_begins_again_is_shown_what_came_and_went() {
     let other = open(&memcached::url(&servers), Layout::Native);
     let (mut rest, mut after) = (BTreeSet::new(), Some(kept));
     while let Some(cursor) = after {
-        let page = other.as_scan().unwrap().scan(Some(&cursor), 10).await.unwrap();
+        let page = other.capabilities().scan.unwrap().scan(Some(&cursor), 10).await.unwrap();
         rest.extend(page.entries.into_iter().map(|(key, _)| key));
         after = page.next;
     }
@@ -247,7 +247,7 @@ async fn f06_a_list_that_nobody_waits_for_reaches_no_other_call() {
     }
     let mut dropped = 0;
     for round in 0..200 {
-        let scan = store.as_scan().unwrap();
+        let scan = store.capabilities().scan.unwrap();
         dropped += u32::from(cut_off(scan.scan(None, 1000), 1 + round as usize % 40).await);
         assert!(is_live(&store, round).await.unwrap(), "{round}");
     }

@@ -94,7 +94,7 @@ async fn the_doctor_reads_what_real_servers_say_of_themselves() {
     let now = || Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap();
     let findings = async |url: &str| {
         let store = MemcachedStore::at(url, Options::default()).unwrap();
-        store.as_diagnose().unwrap().diagnose(&now).await.unwrap()
+        store.capabilities().diagnose.unwrap().diagnose(&now).await.unwrap()
     };
     let level = |findings: &[Finding], check: &str| {
         findings.iter().find(|it| it.check == check).map(|it| it.level)

@@ -17,7 +17,7 @@
 //!
 //! The server forgets expired sessions by TTL indexes, up to a minute late or,
 //! where its monitor does not run, never: so the store also
-//! [sweeps](sessile_core::SessionStore::as_sweep).
+//! [sweeps](sessile_core::SessionStore::capabilities).
 
 mod calls;
 mod connect;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use std::fmt;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
-    Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
+    Listing, Page, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
@@ -114,24 +114,18 @@ impl SessionStore for MongoStore {
         each!(self, layout => layout.end(key).await)
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        Some(self)
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        match &self.0 {
-            Documents::Native(native) => Some(native),
-            // Their documents do not say whose session it is.
-            Documents::FlaskSession(_) => None,
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            sweep: Some(self),
+            directory: match &self.0 {
+                Documents::Native(native) => Some(native),
+                // Their documents do not say whose session it is.
+                Documents::FlaskSession(_) => None,
+            },
+            scan: Some(self),
+            diagnose: Some(self),
+            ..Capabilities::default()
         }
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
     }
 }
 

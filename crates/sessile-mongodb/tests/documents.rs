@@ -145,7 +145,11 @@ async fn f20_what_expired_between_load_and_save_is_not_revived() {
         let touched = store.touch(&key, end, record.idle).await.unwrap();
         assert_eq!(touched, TouchOutcome::Gone, "{layout:?}");
         // The server, or a sweep, forgets it before the save comes.
-        assert_eq!(store.as_sweep().unwrap().sweep(end, 10).await.unwrap(), 1, "{layout:?}");
+        assert_eq!(
+            store.capabilities().sweep.unwrap().sweep(end, 10).await.unwrap(),
+            1,
+            "{layout:?}"
+        );
         let saved = store.update(&key, &record, &version).await.unwrap();
         assert_eq!(saved, WriteOutcome::Gone, "{layout:?}");
         assert_eq!(store.load(&key).await.unwrap(), None, "{layout:?}");
@@ -223,12 +227,13 @@ async fn a_change_of_id_that_was_cut_off_shows_one_session_only() {
     let CreateOutcome::Created(version) = store.create(&old, &record).await.unwrap() else {
         panic!("a fresh key is taken")
     };
-    let directory = store.as_directory().unwrap();
+    let directory = store.capabilities().directory.unwrap();
     let listed = async || -> Vec<StoreKey> {
         let found = directory.by_subject(&user).await.unwrap().sessions;
         found.into_iter().map(|(key, _)| key).collect()
     };
-    let scanned = async || store.as_scan().unwrap().scan(None, 10).await.unwrap().entries.len();
+    let scanned =
+        async || store.capabilities().scan.unwrap().scan(None, 10).await.unwrap().entries.len();
 
     // Killed after the first step: the new document is there, the old one as it was.
     let mut unseen = documents.find_one(doc! {}).await.unwrap().unwrap();
@@ -271,21 +276,21 @@ async fn an_operator_is_told_what_is_wrong() {
     let weak = with_options(&url(), "w=1&readPreference=secondaryPreferred");
     for layout in [Layout::Native, Layout::FlaskSession] {
         let store = open(layout, collection()).await.unwrap();
-        let findings = store.as_diagnose().unwrap().diagnose(&clock).await.unwrap();
+        let findings = store.capabilities().diagnose.unwrap().diagnose(&clock).await.unwrap();
         assert!(at(Level::Bad, &findings).is_empty(), "{findings:?}");
         let good = at(Level::Good, &findings);
         for check in ["clock", "write concern", "reads", "index"] {
             assert!(good.contains(&check), "{check}: {findings:?}");
         }
         let hasty = || clock() + Duration::from_secs(300);
-        let findings = store.as_diagnose().unwrap().diagnose(&hasty).await.unwrap();
+        let findings = store.capabilities().diagnose.unwrap().diagnose(&hasty).await.unwrap();
         assert_eq!(at(Level::Bad, &findings), ["clock"], "{findings:?}");
 
         let mut without = common::options(layout, &collection());
         without.create_indexes = false;
         let store = MongoStore::connect(&weak, without).await.unwrap();
         store.create(&StoreKey::from_text("session:a"), &suite().record("a")).await.unwrap();
-        let findings = store.as_diagnose().unwrap().diagnose(&clock).await.unwrap();
+        let findings = store.capabilities().diagnose.unwrap().diagnose(&clock).await.unwrap();
         assert_eq!(at(Level::Bad, &findings), ["write concern", "reads"], "{findings:?}");
         let warnings = at(Level::Warning, &findings);
         assert!(warnings.contains(&"index") && warnings.contains(&"TTL index"), "{findings:?}");

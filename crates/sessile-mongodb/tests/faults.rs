@@ -185,7 +185,7 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
         let again = store.update(&key, &record("1,2"), &version).await.unwrap();
         assert_eq!(again, WriteOutcome::Conflict, "{layout:?}");
         assert_eq!(payload(&store, &key).await.as_deref(), Some("1,2"), "{layout:?}");
-        let listed = store.as_scan().unwrap().scan(None, 10).await.unwrap();
+        let listed = store.capabilities().scan.unwrap().scan(None, 10).await.unwrap();
         assert_eq!(listed.entries.len(), 1, "{layout:?}");
         println!("F05 {layout:?}: lost replies to a creation and a change, each happened once");
     }

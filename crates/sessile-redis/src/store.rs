@@ -8,8 +8,8 @@ use std::sync::Arc;
 use redis::cmd;
 use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout, Listing, Page,
-    Record, Scan, TouchOutcome, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
+    Listing, Page, Record, Scan, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
@@ -227,16 +227,13 @@ impl SessionStore for RedisStore {
         Err(crate::fault::Fault::Strange.into())
     }
 
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        (!self.0.layout.is_foreign()).then_some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            directory: (!self.0.layout.is_foreign()).then_some(self),
+            scan: Some(self),
+            diagnose: Some(self),
+            ..Capabilities::default()
+        }
     }
 }
 

@@ -12,7 +12,7 @@ use sessile_testbed::redis::{RedisCluster, RedisOptions};
 async fn findings(url: &str, options: Options) -> Vec<Finding> {
     let store = RedisStore::connect(url, options).await.unwrap();
     let clock = || Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap();
-    store.as_diagnose().unwrap().diagnose(&clock).await.unwrap()
+    store.capabilities().diagnose.unwrap().diagnose(&clock).await.unwrap()
 }
 
 fn level(findings: &[Finding], check: &str) -> Level {

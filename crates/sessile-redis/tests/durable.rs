@@ -43,13 +43,13 @@ async fn logouts(url: &str, replicas: &[Redis]) {
         refused(hasty.delete(&key(2)).await);
     }
     refused(hasty.create(&key(5), &record(10)).await);
-    refused(hasty.as_directory().unwrap().delete_by_subject(&subject, None).await);
+    refused(hasty.capabilities().directory.unwrap().delete_by_subject(&subject, None).await);
     // What needs no confirmation goes on meanwhile.
     assert!(is_live(&hasty, 0).await.unwrap());
     replicas.iter().for_each(|replica| replica.thaw());
     patient.delete(&key(2)).await.unwrap();
     assert!(!is_live(&patient, 2).await.unwrap());
-    patient.as_directory().unwrap().delete_by_subject(&subject, None).await.unwrap();
+    patient.capabilities().directory.unwrap().delete_by_subject(&subject, None).await.unwrap();
     assert!(patient.load(&key(9)).await.unwrap().is_none());
 }
 

@@ -39,7 +39,8 @@ async fn logins(url: &str, nodes: &[Redis]) {
     let bounded = || ask(nodes, &["HLEN", INDEX]).unwrap() <= 80;
     let long = || format!("{:?} are listed", ask(nodes, &["HLEN", INDEX]));
     assert!(wait_until(Duration::from_secs(10), bounded), "{}", long());
-    let listed = store.as_directory().unwrap().by_subject(&subject).await.unwrap().sessions;
+    let listed =
+        store.capabilities().directory.unwrap().by_subject(&subject).await.unwrap().sessions;
     assert_eq!(listed.len(), 1);
 }
 

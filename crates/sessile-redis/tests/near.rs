@@ -145,11 +145,11 @@ async fn a_logout_elsewhere(servers: &str) {
 async fn the_end_of_all_of_a_users(servers: &str) {
     let Pair { near, plain, key, record, .. } = pair(servers, Some("alice")).await;
     let alice = record.subject.clone().unwrap();
-    plain.as_directory().unwrap().delete_by_subject(&alice, None).await.unwrap();
+    plain.capabilities().directory.unwrap().delete_by_subject(&alice, None).await.unwrap();
     assert!(changed(&near, &key, &record).await.is_none());
     let Pair { near, key, record, .. } = pair(servers, Some("bob")).await;
     let bob = record.subject.clone().unwrap();
-    near.as_directory().unwrap().delete_by_subject(&bob, None).await.unwrap();
+    near.capabilities().directory.unwrap().delete_by_subject(&bob, None).await.unwrap();
     assert!(near.load(&key).await.unwrap().is_none(), "its own end is seen at once");
 }
 

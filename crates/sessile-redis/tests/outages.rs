@@ -201,7 +201,7 @@ async fn f05_a_reply_lost_after_the_write_makes_no_second_session() {
     let again = store.update(&key(0), &record(3), &version).await.unwrap();
     assert_eq!(again, WriteOutcome::Conflict);
     assert_eq!(length(&store, 0).await, Some(3));
-    let listed = store.as_scan().unwrap().scan(None, 10).await.unwrap();
+    let listed = store.capabilities().scan.unwrap().scan(None, 10).await.unwrap();
     assert_eq!(listed.entries.len(), 2);
     println!("F05 lost replies to a creation and a change: each happened once");
 }

@@ -120,7 +120,7 @@ async fn slots_that_move(near_cache: Option<NearCache>) {
     reading.await.unwrap();
     read_near(&reader, &store).await;
     let subject = Subject::new("alice").unwrap();
-    let directory = store.as_directory().unwrap();
+    let directory = store.capabilities().directory.unwrap();
     let listed = directory.by_subject(&subject).await.unwrap().sessions.len();
     let ended = directory.delete_by_subject(&subject, None).await.unwrap();
     if let Some(used) = reader.near_cache() {

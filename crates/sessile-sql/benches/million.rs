@@ -185,7 +185,7 @@ async fn measure(
     let (started, mut removed, mut shown) = (Instant::now(), 0, 0);
     let after = Timestamp::from_secs(END.as_secs() + 1);
     loop {
-        let some = store.as_sweep().unwrap().sweep(after, BATCH).await.unwrap();
+        let some = store.capabilities().sweep.unwrap().sweep(after, BATCH).await.unwrap();
         removed += some;
         if removed / 100_000 > shown {
             shown = removed / 100_000;

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Finding, Layout, Record, Scan, Sweep,
-    TouchOutcome, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Diagnose, Entry, Finding, Layout, Record, TouchOutcome,
+    Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreKey, Timestamp};
 
@@ -179,20 +179,14 @@ impl SessionStore for SqlStore {
         each!(self, backend => backend.end(key).await)
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        each!(self, backend => Some(backend))
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        each!(self, ours => Some(ours), _foreign => None)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        each!(self, backend => Some(backend))
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            sweep: each!(self, backend => Some(backend)),
+            directory: each!(self, ours => Some(ours), _foreign => None),
+            scan: each!(self, backend => Some(backend)),
+            diagnose: Some(self),
+            ..Capabilities::default()
+        }
     }
 }
 

@@ -116,16 +116,8 @@ mod sessions_from_before {
             self.0.delete(key).await
         }
 
-        fn as_sweep(&self) -> Option<&dyn sessile_core::store::Sweep> {
-            self.0.as_sweep()
-        }
-
-        fn as_directory(&self) -> Option<&dyn sessile_core::store::Directory> {
-            self.0.as_directory()
-        }
-
-        fn as_scan(&self) -> Option<&dyn sessile_core::store::Scan> {
-            self.0.as_scan()
+        fn capabilities(&self) -> sessile_core::store::Capabilities<'_> {
+            self.0.capabilities()
         }
     }
 

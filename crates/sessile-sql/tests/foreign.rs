@@ -65,7 +65,7 @@ async fn rows_nobody_can_read_hide_none_of_the_others() {
              ('session:e', x'80', '2100-01-01 00:00:00.000000')",
         )
         .unwrap();
-    let scan = store.as_scan().unwrap();
+    let scan = store.capabilities().scan.unwrap();
     let (mut found, mut unreadable, mut after) = (Vec::new(), 0, None);
     loop {
         let page = scan.scan(after.as_ref(), 1).await.unwrap();
@@ -98,7 +98,7 @@ async fn a_sweep_finds_what_expired_among_many_that_live_and_takes_no_more_than_
                 CASE WHEN i % 7 = 0 OR i > 3000 THEN '2001-01-01 00:00:00.000000'
                 ELSE '2100-01-01 00:00:00.000000' END FROM n";
     other.execute_batch(rows).unwrap();
-    let (sweep, now) = (store.as_sweep().unwrap(), Timestamp::from_secs(1_700_000_000));
+    let (sweep, now) = (store.capabilities().sweep.unwrap(), Timestamp::from_secs(1_700_000_000));
     let mut taken = Vec::new();
     while taken.last() != Some(&0) {
         taken.push(sweep.sweep(now, 300).await.unwrap());

@@ -150,7 +150,7 @@ async fn a_removed_file_is_an_outage_until_it_is_back() {
         let late = store.update(&key(1), &record, &version).await;
         assert_eq!(late.unwrap_err().kind(), unavailable);
         assert_eq!(store.delete(&key(1)).await.unwrap_err().kind(), unavailable);
-        let listed = store.as_scan().unwrap().scan(None, 9).await;
+        let listed = store.capabilities().scan.unwrap().scan(None, 9).await;
         assert_eq!(listed.unwrap_err().kind(), unavailable);
     }
     assert!(!file.exists(), "a removed database came back empty");

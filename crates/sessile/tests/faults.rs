@@ -24,7 +24,7 @@ async fn f26_a_million_requests_without_a_cookie_leave_no_record() {
         reply.expect(200).unwrap().expect_no_cookie().unwrap();
     }
     let calls = stage.store.calls();
-    let records = kept.as_scan().unwrap().scan(None, 10).await.unwrap().entries.len();
+    let records = kept.capabilities().scan.unwrap().scan(None, 10).await.unwrap().entries.len();
     let seconds = started.elapsed().as_secs();
     println!(
         "{REQUESTS} requests in {seconds} s: {records} records, calls to the store: {calls:?}"

@@ -14,7 +14,7 @@ use crate::human;
 pub(crate) async fn list(view: View, sessions: Sessions) -> Result<Response, Failure> {
     let session = &view.session;
     let mut rows = Vec::new();
-    let listed = view.site.store.as_directory().is_some();
+    let listed = view.site.store.capabilities().directory.is_some();
     if let (true, Some(subject)) = (listed, session.subject()) {
         let now = human::now();
         let current = session.handle();

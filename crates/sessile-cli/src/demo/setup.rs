@@ -186,7 +186,7 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
     };
     let place = place(&choice);
     let store = sessile_connect::connect_store(choice, &config).await.map_err(Failure::usage)?;
-    if store.as_directory().is_some() {
+    if store.capabilities().directory.is_some() {
         config.sessions_per_subject = Some(SESSIONS_PER_USER);
     }
     let idle = config.lifetime.idle;

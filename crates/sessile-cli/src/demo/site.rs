@@ -136,7 +136,7 @@ impl Site {
             place => self.place.as_str(),
             hashed => self.hashed,
             // Whether a user's sessions can be listed and ended.
-            listed => self.store.as_directory().is_some(),
+            listed => self.store.capabilities().directory.is_some(),
         }
     }
 }

@@ -57,7 +57,7 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
                 findings.extend(probe::writes(&store, &config).await);
             }
             findings.extend(probe::entries(&store, &config).await);
-            if let Some(store) = store.as_diagnose() {
+            if let Some(store) = store.capabilities().diagnose {
                 match store.diagnose(&human::now).await {
                     Ok(more) => findings.extend(more),
                     Err(error) => findings.push(

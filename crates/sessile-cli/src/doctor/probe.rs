@@ -154,7 +154,7 @@ fn entry(payload: Vec<u8>, now: Timestamp) -> Record {
 /// What the first thousand entries say.
 pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
     const CHECK: &str = "entries";
-    let Some(scan) = store.as_scan() else {
+    let Some(scan) = store.capabilities().scan else {
         let text = "this store cannot list what it holds";
         return vec![Finding::note(CHECK, text).advise(
             "`sessile list` and `migrate` cannot read it; to leave it, set SESSION_MIGRATE_FROM in \
@@ -186,7 +186,7 @@ pub(super) async fn entries(store: &AnyStore, config: &Config) -> Vec<Finding> {
     let what = if all { "in all" } else { "looked at, there are more" };
     let mean = bytes.checked_div(seen).unwrap_or(0);
     let text = format!("{} {what}, {mean} bytes each; {} have ended", number(seen), number(ended));
-    let lags = ended > 100 && ended * 2 > seen && store.as_sweep().is_some();
+    let lags = ended > 100 && ended * 2 > seen && store.capabilities().sweep.is_some();
     let entries = match lags {
         true => Finding::warning(CHECK, text).advise(
             "nobody removes what has expired: set SESSION_SWEEP_EVERY=10 minutes, or run `sessile \

@@ -34,7 +34,7 @@ pub(super) async fn in_both(
     if seen == 0 {
         return Ok(None);
     }
-    let Some(scan) = job.to.as_scan() else {
+    let Some(scan) = job.to.capabilities().scan else {
         progress.end();
         remark(format!(
             "{} ended or expired in the old store since they were moved; the new one cannot list \

@@ -59,10 +59,10 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         }
     }
     let mut progress = Progress::new(options.json);
-    let scan = old
-        .store
-        .as_scan()
-        .ok_or_else(|| Failure::usage(format!("{}: {}; {LEAVE}", old.name, no_list(&old.name))))?;
+    let scan =
+        old.store.capabilities().scan.ok_or_else(|| {
+            Failure::usage(format!("{}: {}; {LEAVE}", old.name, no_list(&old.name)))
+        })?;
     let of = match options.no_count {
         true => None,
         false => Some(count(&old, scan, state.after.clone(), &mut progress).await?),

@@ -13,7 +13,7 @@ use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 fn directory(store: &impl SessionStore) -> Result<&dyn Directory, Failure> {
     let missing = || Failure("the store says it has a directory, but has none".into());
-    store.as_directory().ok_or_else(missing)
+    store.capabilities().directory.ok_or_else(missing)
 }
 
 async fn keys_of(directory: &dyn Directory, subject: &Subject) -> Result<Vec<StoreKey>, Failure> {
@@ -214,7 +214,7 @@ pub async fn scanning_finds_every_session<O: Open>(suite: &Suite<O>) -> CaseResu
     needs!(suite, scan);
     let store = suite.open().await?;
     let missing = || Failure("the store says it can be scanned, but cannot".into());
-    let scan = store.as_scan().ok_or_else(missing)?;
+    let scan = store.capabilities().scan.ok_or_else(missing)?;
     let (mut wanted, mut pointers) = (BTreeMap::new(), BTreeSet::new());
     for number in 0..50 {
         let key = suite.key();

@@ -101,7 +101,7 @@ pub async fn nothing_writes_to_a_swept_session<O: Open>(suite: &Suite<O>) -> Cas
     let end = Timestamp::from_secs(1_000_000);
     ending(&mut record, Some(end), None);
     let version = suite.create(&store, &key, &record).await?;
-    let Some(sweep) = store.as_sweep() else {
+    let Some(sweep) = store.capabilities().sweep else {
         return Err(Failure("the store says it sweeps, but has no sweeper".into()));
     };
     while sweep.sweep(end, 1000).await? == 1000 {}

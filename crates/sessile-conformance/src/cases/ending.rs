@@ -57,7 +57,7 @@ pub async fn a_former_key_ends_the_session_where_it_is<O: Open>(suite: &Suite<O>
     suite.same(&live(store.load(&bystander).await?, "a bystander")?.0, &theirs, "a bystander")?;
     // Its user has none any more.
     if suite.can().directory
-        && let (Some(directory), Some(user)) = (store.as_directory(), &record.subject)
+        && let (Some(directory), Some(user)) = (store.capabilities().directory, &record.subject)
     {
         ensure!(directory.by_subject(user).await?.sessions.is_empty(), "it is still listed");
     }

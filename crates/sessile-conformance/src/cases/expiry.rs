@@ -114,7 +114,10 @@ pub async fn touch_invents_no_idle_deadline<O: Open>(suite: &Suite<O>) -> CaseRe
 }
 
 fn sweeper(store: &impl SessionStore) -> Result<&dyn Sweep, Failure> {
-    store.as_sweep().ok_or_else(|| Failure("the store says it sweeps, but has no sweeper".into()))
+    store
+        .capabilities()
+        .sweep
+        .ok_or_else(|| Failure("the store says it sweeps, but has no sweeper".into()))
 }
 
 /// Long ago, so that a sweep at this time leaves the sessions of other cases alone.

@@ -54,7 +54,7 @@ pub async fn what_stays_is_found_while_others_go<O: Open>(suite: &Suite<O>) -> C
 pub async fn a_cursor_leads_on_though_its_page_is_gone<O: Open>(suite: &Suite<O>) -> CaseResult {
     needs!(suite, scan);
     let store = suite.open().await?;
-    let scan = store.as_scan().ok_or_else(|| Failure("it cannot be scanned".into()))?;
+    let scan = store.capabilities().scan.ok_or_else(|| Failure("it cannot be scanned".into()))?;
     let mut keys = Vec::new();
     for number in 0..80 {
         let key = suite.key();
@@ -94,7 +94,7 @@ async fn finds(
     staying: &BTreeSet<StoreKey>,
     limit: usize,
 ) -> Result<(), Failure> {
-    let scan = store.as_scan().ok_or_else(|| Failure("it cannot be scanned".into()))?;
+    let scan = store.capabilities().scan.ok_or_else(|| Failure("it cannot be scanned".into()))?;
     let (mut missing, mut after) = (staying.clone(), None::<Cursor>);
     loop {
         let page = scan.scan(after.as_ref(), limit).await?;

@@ -56,7 +56,7 @@ pub async fn an_unreadable_entry_is_nobodys_session<O: Open>(
     live(store.load(&good).await?, "the session that was to move there")?;
 
     if suite.can().sweep
-        && let Some(sweep) = store.as_sweep()
+        && let Some(sweep) = store.capabilities().sweep
     {
         sweep.sweep(now(), 1000).await?;
     }
@@ -65,7 +65,7 @@ pub async fn an_unreadable_entry_is_nobodys_session<O: Open>(
         ensure_eq!(damaged, damaged_before + 1, "what a scan counts as unreadable");
     }
     if suite.can().directory {
-        let directory = store.as_directory();
+        let directory = store.capabilities().directory;
         let directory = directory.ok_or_else(|| Failure("it has no directory".into()))?;
         let listed = directory.by_subject(&user).await?;
         let keys: Vec<_> = listed.sessions.iter().map(|(key, _)| key.clone()).collect();
@@ -84,7 +84,7 @@ pub async fn an_unreadable_entry_is_nobodys_session<O: Open>(
 
 /// How many entries a scan counts as unreadable; it finds `good`, wherever the others lie.
 async fn scanned(store: &impl SessionStore, good: &StoreKey) -> Result<usize, Failure> {
-    let scan = store.as_scan().ok_or_else(|| Failure("it cannot be scanned".into()))?;
+    let scan = store.capabilities().scan.ok_or_else(|| Failure("it cannot be scanned".into()))?;
     let mut counts = Vec::new();
     for limit in [1, 1000] {
         let (mut after, mut found, mut unreadable) = (None::<Cursor>, false, 0);

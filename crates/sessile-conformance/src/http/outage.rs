@@ -135,7 +135,7 @@ fn refused(reply: &Reply) -> Result<(), Failure> {
 
 /// Every session as it is stored, by key.
 async fn stored(stage: &Stage) -> Result<Vec<(String, Record)>, Failure> {
-    let Some(scan) = stage.store.as_scan() else {
+    let Some(scan) = stage.store.capabilities().scan else {
         return Err(Failure("the store lists no sessions".into()));
     };
     let listed = scan.scan(None, 100).await?.entries.into_iter();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use sessile_core::store::{
-    BoxFuture, CreateOutcome, Directory, Entry, Listing, Record, Scan, Sweep, TouchOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Directory, Entry, Listing, Record, TouchOutcome,
     Version, WriteOutcome,
 };
 use sessile_core::{
@@ -145,20 +145,10 @@ impl SessionStore for Watched {
         self.inner.end(key).await
     }
 
-    fn waits(&self) -> Duration {
-        self.inner.waits()
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.inner.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.inner.as_directory().is_some().then_some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.inner.as_scan()
+    fn capabilities(&self) -> Capabilities<'_> {
+        let inner = self.inner.capabilities();
+        let directory = inner.directory.map(|_| self as &dyn Directory);
+        Capabilities { directory, ..inner }
     }
 }
 
@@ -183,6 +173,6 @@ impl Watched {
     fn directory(&self) -> Result<&dyn Directory, StoreError> {
         self.note(Call::Directory)?;
         let none = || StoreError::new("watched", StoreErrorKind::Unsupported);
-        self.inner.as_directory().ok_or_else(none)
+        self.inner.capabilities().directory.ok_or_else(none)
     }
 }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use sessile_core::exchange::sweep;
 use sessile_core::store::{
-    CreateOutcome, Diagnose, Directory, Entry, Record, Scan, Sweep, TouchOutcome, Version,
-    WriteOutcome,
+    Capabilities, CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{AnyStore, Config, SessionStore, StoreError, StoreKey, Timestamp};
 
@@ -18,7 +17,7 @@ use crate::runtime::TokioRuntime;
 /// first request.
 pub fn swept(store: AnyStore, config: &Config) -> AnyStore {
     let wanted = config.sweep_every.is_some() || config.cleanup_n_requests.is_some();
-    if !wanted || store.as_sweep().is_none() {
+    if !wanted || store.capabilities().sweep.is_none() {
         return store;
     }
     let swept = Swept {
@@ -137,23 +136,7 @@ impl SessionStore for Swept {
         self.store.store.end(key).await
     }
 
-    fn waits(&self) -> Duration {
-        self.store.store.waits()
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.store.store.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.store.store.as_directory()
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.store.store.as_scan()
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        self.store.store.as_diagnose()
+    fn capabilities(&self) -> Capabilities<'_> {
+        self.store.store.capabilities()
     }
 }

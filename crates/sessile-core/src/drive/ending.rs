@@ -27,7 +27,7 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     record: &Record,
     world: &mut impl World,
 ) -> Result<(), CommitError> {
-    let (Some(directory), Some(subject)) = (store.as_directory(), &record.subject) else {
+    let (Some(directory), Some(subject)) = (store.capabilities().directory, &record.subject) else {
         return Ok(());
     };
     for tries in 1..=MAX_TRIES {

@@ -44,7 +44,7 @@ impl App {
         store: AnyStore,
         runtime: impl Runtime,
     ) -> Result<Self, ConfigError> {
-        let counted = engine.needs_store() && store.as_directory().is_some();
+        let counted = engine.needs_store() && store.capabilities().directory.is_some();
         if engine.sessions_per_subject().is_some() && !counted {
             return Err(ConfigError::OutOfRange {
                 setting: "sessions_per_subject",

@@ -10,8 +10,8 @@ use super::runtime::Runtime;
 use crate::Timestamp;
 use crate::id::{StoreKey, Subject};
 use crate::store::{
-    AnyStore, BoxFuture, CreateOutcome, Directory, Entry, Listing, Record, Scan, SessionStore,
-    StoreError, StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
+    AnyStore, BoxFuture, Capabilities, CreateOutcome, Directory, Entry, Listing, Record,
+    SessionStore, StoreError, StoreErrorKind, TouchOutcome, Version, WriteOutcome,
 };
 
 /// A store whose calls are given up after a while. The call is dropped, which
@@ -40,7 +40,7 @@ impl Bounded {
 
     /// The bound for calls in which the store may [wait](SessionStore::waits).
     fn longer(&self) -> Duration {
-        self.limit.saturating_add(self.store.waits())
+        self.limit.saturating_add(self.store.capabilities().waits)
     }
 
     /// Awaits a call within a bound. The timer is made when the call first has to wait: one
@@ -115,18 +115,11 @@ impl SessionStore for Bounded {
         self.within(self.longer(), self.store.end(key)).await
     }
 
-    /// Without a bound: it runs behind all requests, and a batch may take long.
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.store.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.store.as_directory().is_some().then_some(self)
-    }
-
-    /// Without a bound: operators' tools watch it.
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.store.as_scan()
+    /// Without a bound where it runs behind all requests, or operators' tools watch it.
+    fn capabilities(&self) -> Capabilities<'_> {
+        let inner = self.store.capabilities();
+        let directory = inner.directory.map(|_| self as &dyn Directory);
+        Capabilities { directory, ..inner }
     }
 }
 
@@ -135,7 +128,7 @@ impl Directory for Bounded {
         &'a self,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
-        match self.store.as_directory() {
+        match self.store.capabilities().directory {
             Some(directory) => Box::pin(self.within(self.limit, directory.by_subject(subject))),
             None => Box::pin(std::future::ready(Err(no_directory()))),
         }
@@ -146,7 +139,7 @@ impl Directory for Bounded {
         subject: &'a Subject,
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
-        match self.store.as_directory() {
+        match self.store.capabilities().directory {
             Some(directory) => {
                 Box::pin(self.within(self.longer(), directory.delete_by_subject(subject, keep)))
             }

@@ -120,11 +120,11 @@ impl Sessions {
 
     /// Whether the store keeps expired sessions until they are swept.
     pub fn needs_sweeping(&self) -> bool {
-        self.app.store().as_sweep().is_some()
+        self.app.store().capabilities().sweep.is_some()
     }
 
     fn directory(&self) -> Result<&dyn Directory, StoreError> {
-        self.app.bounded().as_directory().ok_or_else(no_directory)
+        self.app.bounded().capabilities().directory.ok_or_else(no_directory)
     }
 
     fn describe(&self, key: &StoreKey, record: Record) -> SessionInfo {
@@ -149,7 +149,7 @@ impl Sessions {
 /// Removes expired sessions from `store`, in batches. Those that ended less than ten minutes ago
 /// stay, for the clocks of other servers. A failure is logged; the next call goes on.
 pub async fn sweep(store: &AnyStore, runtime: &dyn Runtime) {
-    let Some(sweeper) = store.as_sweep() else { return };
+    let Some(sweeper) = store.capabilities().sweep else { return };
     loop {
         match sweeper.sweep(swept_at(runtime.now()), BATCH).await {
             // Requests take their turn between two batches.

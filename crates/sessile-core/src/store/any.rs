@@ -74,11 +74,7 @@ trait DynStore: Send + Sync {
     ) -> BoxFuture<'a, Result<WriteOutcome, StoreError>>;
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
     fn end<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
-    fn waits(&self) -> Duration;
-    fn as_sweep(&self) -> Option<&dyn Sweep>;
-    fn as_directory(&self) -> Option<&dyn Directory>;
-    fn as_scan(&self) -> Option<&dyn Scan>;
-    fn as_diagnose(&self) -> Option<&dyn Diagnose>;
+    fn capabilities(&self) -> Capabilities<'_>;
 }
 
 impl<S: SessionStore> DynStore for S {
@@ -131,24 +127,8 @@ impl<S: SessionStore> DynStore for S {
         Box::pin(SessionStore::end(self, key))
     }
 
-    fn waits(&self) -> Duration {
-        SessionStore::waits(self)
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        SessionStore::as_sweep(self)
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        SessionStore::as_directory(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        SessionStore::as_scan(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        SessionStore::as_diagnose(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        SessionStore::capabilities(self)
     }
 }
 
@@ -198,38 +178,10 @@ impl SessionStore for AnyStore {
         each!(self, end(key))
     }
 
-    fn waits(&self) -> Duration {
+    fn capabilities(&self) -> Capabilities<'_> {
         match &self.0 {
-            Inner::Memory(store) => SessionStore::waits(store),
-            Inner::Other(store) => DynStore::waits(&**store),
-        }
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        match &self.0 {
-            Inner::Memory(store) => SessionStore::as_sweep(store),
-            Inner::Other(store) => DynStore::as_sweep(&**store),
-        }
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        match &self.0 {
-            Inner::Memory(store) => SessionStore::as_directory(store),
-            Inner::Other(store) => DynStore::as_directory(&**store),
-        }
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        match &self.0 {
-            Inner::Memory(store) => SessionStore::as_scan(store),
-            Inner::Other(store) => DynStore::as_scan(&**store),
-        }
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        match &self.0 {
-            Inner::Memory(store) => SessionStore::as_diagnose(store),
-            Inner::Other(store) => DynStore::as_diagnose(&**store),
+            Inner::Memory(store) => SessionStore::capabilities(store),
+            Inner::Other(store) => DynStore::capabilities(&**store),
         }
     }
 }

@@ -226,26 +226,16 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
         Ok(())
     }
 
-    /// A lease and the skew, and the front's time to answer, on each side of the back.
-    fn waits(&self) -> Duration {
+    /// It waits for a lease and the skew, and for the front to answer on each side of the back.
+    fn capabilities(&self) -> Capabilities<'_> {
+        let back = self.back.capabilities();
         let asked = self.front.patience().saturating_mul(2);
-        self.back.waits().saturating_add(self.front.span()).saturating_add(asked)
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.back.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.back.as_directory().map(|_| self as &dyn Directory)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.back.as_scan()
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+        Capabilities {
+            directory: back.directory.map(|_| self as &dyn Directory),
+            diagnose: Some(self),
+            waits: back.waits.saturating_add(self.front.span()).saturating_add(asked),
+            ..back
+        }
     }
 }
 
@@ -275,7 +265,7 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
         &'a self,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
-        match self.back.as_directory() {
+        match self.back.capabilities().directory {
             Some(directory) => directory.by_subject(subject),
             None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
         }
@@ -289,8 +279,11 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let directory =
-                self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
+            let directory = self
+                .back
+                .capabilities()
+                .directory
+                .ok_or_else(|| StoreError::no_directory("cached"))?;
             let (before, mut marked) = (self.front.now(), true);
             for (key, _) in directory.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {

@@ -25,7 +25,7 @@ pub(super) async fn of(
     store: &impl SessionStore,
     clock: &(dyn Fn() -> Timestamp + Send + Sync),
 ) -> Result<Vec<Finding>, StoreError> {
-    match store.as_diagnose() {
+    match store.capabilities().diagnose {
         Some(store) => store.diagnose(clock).await,
         None => Ok(Vec::new()),
     }

@@ -315,24 +315,16 @@ impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
         }
     }
 
-    fn waits(&self) -> Duration {
-        self.new.waits().saturating_add(self.old.waits())
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        (self.new.as_sweep().is_some() || self.old.as_sweep().is_some()).then_some(self)
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        (self.new.as_directory().is_some() && self.old.as_directory().is_some()).then_some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        (self.new.as_scan().is_some() && self.old.as_scan().is_some()).then_some(self)
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        self.new.as_diagnose()
+    /// What both can; sweeping, where one of them must.
+    fn capabilities(&self) -> Capabilities<'_> {
+        let (new, old) = (self.new.capabilities(), self.old.capabilities());
+        Capabilities {
+            sweep: new.sweep.or(old.sweep).map(|_| self as &dyn Sweep),
+            directory: new.directory.and(old.directory).map(|_| self as &dyn Directory),
+            scan: new.scan.and(old.scan).map(|_| self as &dyn Scan),
+            diagnose: new.diagnose,
+            waits: new.waits.saturating_add(old.waits),
+        }
     }
 }
 
@@ -352,7 +344,8 @@ impl<N: SessionStore, O: SessionStore> Sweep for Dual<N, O> {
     fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let mut removed = 0;
-            for sweep in [self.new.as_sweep(), self.old.as_sweep()].into_iter().flatten() {
+            let sweeps = [self.new.capabilities().sweep, self.old.capabilities().sweep];
+            for sweep in sweeps.into_iter().flatten() {
                 removed += sweep.sweep(now, limit.saturating_sub(removed)).await?;
             }
             Ok(removed)
@@ -368,7 +361,8 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
         Box::pin(async move {
             let (mut found, mut unreadable) = (BTreeMap::new(), 0);
             // The old one first: what moves meanwhile is found in the new one.
-            for directory in [self.old.as_directory(), self.new.as_directory()] {
+            for directory in [self.old.capabilities().directory, self.new.capabilities().directory]
+            {
                 let listed = directory.ok_or_else(no_directory)?.by_subject(subject).await?;
                 found.extend(listed.sessions);
                 unreadable += listed.unreadable;
@@ -384,8 +378,8 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let old = self.old.as_directory().ok_or_else(no_directory)?;
-            let new = self.new.as_directory().ok_or_else(no_directory)?;
+            let old = self.old.capabilities().directory.ok_or_else(no_directory)?;
+            let new = self.new.capabilities().directory.ok_or_else(no_directory)?;
             let mut removed = 0;
             for (key, _) in old.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {
@@ -414,7 +408,11 @@ impl<N: SessionStore, O: SessionStore> Scan for Dual<N, O> {
                 _ => return Err(unsupported().because("the cursor is of another kind of store")),
             };
             // The old one first: what moves meanwhile is found in the new one.
-            let scan = if place == b'o' { self.old.as_scan() } else { self.new.as_scan() };
+            let scan = if place == b'o' {
+                self.old.capabilities().scan
+            } else {
+                self.new.capabilities().scan
+            };
             let mut page = scan.ok_or_else(unsupported)?.scan(inner.as_ref(), limit).await?;
             page.entries.retain(|(_, record)| !self.is_mark(record));
             let at = |place: u8, inner: &[u8]| {

@@ -292,16 +292,13 @@ impl SessionStore for MemoryStore {
         }
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        Some(self)
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        Some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            sweep: Some(self),
+            directory: Some(self),
+            scan: Some(self),
+            ..Capabilities::default()
+        }
     }
 }
 

@@ -122,24 +122,13 @@ impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
         Ok(())
     }
 
-    fn waits(&self) -> Duration {
-        self.back.waits()
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.back.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.back.as_directory().map(|_| self as &dyn Directory)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.back.as_scan()
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        Some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        let back = self.back.capabilities();
+        Capabilities {
+            directory: back.directory.map(|_| self as &dyn Directory),
+            diagnose: Some(self),
+            ..back
+        }
     }
 }
 
@@ -169,7 +158,7 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
         &'a self,
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
-        match self.back.as_directory() {
+        match self.back.capabilities().directory {
             Some(directory) => directory.by_subject(subject),
             None => Box::pin(async { Err(StoreError::no_directory("cached")) }),
         }
@@ -181,8 +170,11 @@ impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let directory =
-                self.back.as_directory().ok_or_else(|| StoreError::no_directory("cached"))?;
+            let directory = self
+                .back
+                .capabilities()
+                .directory
+                .ok_or_else(|| StoreError::no_directory("cached"))?;
             let ending = directory.by_subject(subject).await?;
             let removed = directory.delete_by_subject(subject, keep).await?;
             for (key, _) in ending.sessions.iter().filter(|(key, _)| Some(key) != keep) {

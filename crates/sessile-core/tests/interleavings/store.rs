@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sessile_core::store::{
-    CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError, StoreErrorKind,
+    Capabilities, CreateOutcome, Entry, Record, SessionStore, StoreError, StoreErrorKind,
     TouchOutcome, Version, WriteOutcome, end_by_steps,
 };
 use sessile_core::{MemoryStore, StoreKey, Timestamp};
@@ -137,11 +137,11 @@ impl SessionStore for Watched {
         self.tell(|scene, _| scene.ledger.deleted(&at))
     }
 
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.inner.as_directory()
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.inner.as_scan()
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            directory: self.inner.capabilities().directory,
+            scan: self.inner.capabilities().scan,
+            ..Capabilities::default()
+        }
     }
 }

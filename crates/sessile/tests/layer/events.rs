@@ -98,7 +98,7 @@ async fn r16_an_unreadable_record_is_one_event_and_a_new_session() {
     let mut visitor = stage.browser();
     visitor.post("/set?k=a&v=1").await.unwrap().expect(200).unwrap();
     stage.events();
-    let scan = stage.store.as_scan().unwrap();
+    let scan = stage.store.capabilities().scan.unwrap();
     let (key, mut record) = scan.scan(None, 10).await.unwrap().entries.pop().unwrap();
     let Some(Entry::Live(_, version)) = stage.store.load(&key).await.unwrap() else {
         unreachable!()

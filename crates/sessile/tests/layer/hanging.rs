@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::time::Duration;
 
 use sessile::store::{
-    Cached, CachedOptions, CreateOutcome, Directory, Entry, Record, SessionStore, StoreError,
+    Cached, CachedOptions, Capabilities, CreateOutcome, Entry, Record, SessionStore, StoreError,
     TouchOutcome, Version, WriteOutcome,
 };
 use sessile::{AnyStore, Config, MemoryStore, StoreKey, Timestamp};
@@ -83,8 +83,8 @@ impl SessionStore for Hanging {
         self.through(self.inner.delete(key)).await
     }
 
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.inner.as_directory()
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities { directory: self.inner.capabilities().directory, ..Capabilities::default() }
     }
 }
 

@@ -144,7 +144,7 @@ async fn inv11_the_store_never_sees_an_id() {
     drive::commit(&engine, &store, &session, false, &mut world).await.unwrap();
     let id = SessionId::from_random(&[9; 24]);
     let (key, record) =
-        store.as_scan().unwrap().scan(None, 10).await.unwrap().entries.pop().unwrap();
+        store.capabilities().scan.unwrap().scan(None, 10).await.unwrap().entries.pop().unwrap();
     assert_eq!(key, id.store_key());
     for stored in [key.as_bytes(), &record.payload] {
         let has = |needle: &[u8]| stored.windows(needle.len()).any(|window| window == needle);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use sessile::store::{
-    BoxFuture, CreateOutcome, Diagnose, Directory, Entry, Listing, Record, Scan, Sweep,
-    TouchOutcome, Version, WriteOutcome,
+    BoxFuture, Capabilities, CreateOutcome, Directory, Entry, Listing, Record, TouchOutcome,
+    Version, WriteOutcome,
 };
 use sessile::{AnyStore, SessionStore, StoreError, StoreKey, Subject, Timestamp};
 
@@ -88,31 +88,17 @@ impl SessionStore for Counted {
         came("end", self.0.end(key).await, |()| "ended")
     }
 
-    fn waits(&self) -> Duration {
-        self.0.waits()
-    }
-
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        self.0.as_sweep()
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        self.0.as_directory().map(|_| self as &dyn Directory)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        self.0.as_scan()
-    }
-
-    fn as_diagnose(&self) -> Option<&dyn Diagnose> {
-        self.0.as_diagnose()
+    fn capabilities(&self) -> Capabilities<'_> {
+        let inner = self.0.capabilities();
+        let directory = inner.directory.map(|_| self as &dyn Directory);
+        Capabilities { directory, ..inner }
     }
 }
 
 impl Counted {
     fn directory(&self) -> Result<&dyn Directory, StoreError> {
         let none = || StoreError::no_directory("demo");
-        self.0.as_directory().ok_or_else(none)
+        self.0.capabilities().directory.ok_or_else(none)
     }
 }
 

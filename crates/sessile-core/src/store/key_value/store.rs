@@ -12,7 +12,7 @@ use super::{KeyValue, Put, Stamp, envelope};
 use crate::id::StoreKey;
 use crate::store::rotation::{self, Entries, MAX_TRIES, Move, Moved, Pointer, Stored};
 use crate::store::{
-    CreateOutcome, Directory, Entry, Record, Scan, SessionStore, StoreError, StoreErrorKind, Sweep,
+    Capabilities, CreateOutcome, Entry, Record, SessionStore, StoreError, StoreErrorKind,
     TouchOutcome, Version, WriteOutcome,
 };
 use sessile_formats::Timestamp;
@@ -296,15 +296,12 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
         rotation::end(self, key, rotation::Whose::default()).await.map(|_| ())
     }
 
-    fn as_sweep(&self) -> Option<&dyn Sweep> {
-        (K::LISTS && !K::EXPIRES).then_some(self)
-    }
-
-    fn as_directory(&self) -> Option<&dyn Directory> {
-        K::LISTS.then_some(self)
-    }
-
-    fn as_scan(&self) -> Option<&dyn Scan> {
-        K::LISTS.then_some(self)
+    fn capabilities(&self) -> Capabilities<'_> {
+        Capabilities {
+            sweep: (K::LISTS && !K::EXPIRES).then_some(self),
+            directory: K::LISTS.then_some(self),
+            scan: K::LISTS.then_some(self),
+            ..Capabilities::default()
+        }
     }
 }
