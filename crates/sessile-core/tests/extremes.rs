@@ -137,7 +137,7 @@ fn s14_a_record_with_any_moments_is_a_session_or_none() {
         let first = visit.open();
         first.insert("a", 1);
         visit.close(&first);
-        let page = done(visit.store.as_scan().unwrap().scan(None, 2)).unwrap();
+        let page = done(visit.store.capabilities().scan.unwrap().scan(None, 2)).unwrap();
         let Some((key, made)) = page.entries.first() else { continue };
         for hostile in &altered {
             let record = Record { payload: made.payload.clone(), ..hostile.clone() };

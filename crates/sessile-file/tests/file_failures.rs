@@ -458,7 +458,7 @@ async fn s15_a_file_of_another_user_is_nobodys_session() {
         let touched = store.touch(&key, Timestamp::from_secs(0), None).await.unwrap();
         assert_eq!(touched, TouchOutcome::Gone, "{layout:?}");
         let now = || Timestamp::from_secs(0);
-        let findings = store.as_diagnose().unwrap().diagnose(&now).await.unwrap();
+        let findings = store.capabilities().diagnose.unwrap().diagnose(&now).await.unwrap();
         let said = findings.iter().any(|it| it.found.contains("belong to other users"));
         assert!(said, "{layout:?}: {findings:?}");
         store.delete(&key).await.unwrap();

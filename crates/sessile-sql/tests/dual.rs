@@ -205,7 +205,7 @@ fn s08_a_session_that_was_shortened_does_not_live_on_in_the_old_store() {
             let written = store.update(&key, &shorter, &version).await.unwrap();
             assert!(matches!(written, WriteOutcome::Written(_)));
             assert_eq!(old.load(&key).await.unwrap(), None, "the copy stays");
-            assert_eq!(new.as_sweep().unwrap().sweep(at(120), 10).await.unwrap(), 1);
+            assert_eq!(new.capabilities().sweep.unwrap().sweep(at(120), 10).await.unwrap(), 1);
             assert_eq!(store.load(&key).await.unwrap(), None);
             let late = store.update(&key, &shorter, &version).await.unwrap();
             assert_eq!(late, WriteOutcome::Gone);

@@ -110,7 +110,8 @@ async fn harms_nobody<O: Open>(
 
     planted().await?;
     if suite.can().scan {
-        let scan = store.as_scan().ok_or_else(|| Failure("it cannot be scanned".into()))?;
+        let scan =
+            store.capabilities().scan.ok_or_else(|| Failure("it cannot be scanned".into()))?;
         let (mut after, mut found) = (None, false);
         loop {
             let page = scan.scan(after.as_ref(), 1).await?;
@@ -123,7 +124,7 @@ async fn harms_nobody<O: Open>(
         ensure!(found, "a scan ends before another session");
     }
     if suite.can().directory {
-        let directory = store.as_directory();
+        let directory = store.capabilities().directory;
         let directory = directory.ok_or_else(|| Failure("it has no directory".into()))?;
         let listed = directory.by_subject(&user).await?;
         ensure!(
@@ -135,7 +136,7 @@ async fn harms_nobody<O: Open>(
         planted().await?;
     }
     if suite.can().sweep
-        && let Some(sweep) = store.as_sweep()
+        && let Some(sweep) = store.capabilities().sweep
     {
         sweep.sweep(now(), 1000).await?;
         others("after a sweep").await?;

@@ -34,17 +34,17 @@ pub async fn every_call_serves<O: Open>(suite: &Suite<O>) -> CaseResult {
     ensure!(matches!(moved, WriteOutcome::Written(_)), "a change of id came to {moved:?}");
     live(store.load(&new).await?, "under its new id")?;
     if suite.can().scan
-        && let Some(scan) = store.as_scan()
+        && let Some(scan) = store.capabilities().scan
     {
         scan.scan(None, 10).await?;
     }
     if suite.can().sweep
-        && let Some(sweep) = store.as_sweep()
+        && let Some(sweep) = store.capabilities().sweep
     {
         sweep.sweep(now(), 10).await?;
     }
     if suite.can().directory
-        && let Some(directory) = store.as_directory()
+        && let Some(directory) = store.capabilities().directory
     {
         ensure_eq!(directory.by_subject(&user).await?.sessions.len(), 1, "its user's sessions");
         ensure_eq!(directory.delete_by_subject(&user, None).await?, 1, "its user's ended ones");
