@@ -4,6 +4,7 @@ mod actix;
 mod axum_bare;
 mod axum_session;
 mod sessile;
+mod sessile_actix;
 mod tower_sessions;
 
 use crate::Result;
@@ -119,6 +120,16 @@ pub(crate) const CONTENDERS: &[Contender] = &[
         .always_sets_cookie(),
     peer("axum_session-write", "axum_session, memory", Work::Write, axum_session::build),
     bare("actix", "actix-web", actix::bare),
+    ours_on_actix("sessile-actix-untouched", OURS_ACTIX, Work::Untouched, sessile_actix::memory),
+    ours_on_actix("sessile-actix-read", OURS_ACTIX, Work::Read, sessile_actix::memory),
+    ours_on_actix("sessile-actix-write", OURS_ACTIX, Work::Write, sessile_actix::memory)
+        .sets_no_cookie(),
+    ours_on_actix("sessile-actix-flask-read", OURS_ACTIX_FLASK, Work::Read, sessile_actix::flask)
+        .signed()
+        .cookie_begins(FLASK_JSON),
+    ours_on_actix("sessile-actix-flask-write", OURS_ACTIX_FLASK, Work::Write, sessile_actix::flask)
+        .signed()
+        .cookie_begins(FLASK_JSON),
     peer("actix-untouched", ACTIX, Work::Untouched, actix::signed).on("actix").signed(),
     peer("actix-read", ACTIX, Work::Read, actix::signed).on("actix").signed(),
     peer("actix-write", ACTIX, Work::Write, actix::signed).on("actix").signed(),
@@ -127,6 +138,8 @@ pub(crate) const CONTENDERS: &[Contender] = &[
 const OURS_MEMORY: &str = "sessile, memory";
 const OURS_FLASK: &str = "sessile, Flask's signed cookie holds all";
 const OURS_SIGNED: &str = "sessile, native signed cookie holds all";
+const OURS_ACTIX: &str = "sessile-actix, memory";
+const OURS_ACTIX_FLASK: &str = "sessile-actix, Flask's signed cookie holds all";
 /// Flask's cookie name, and `{"` in base64.
 const FLASK_JSON: &str = "session=eyJ";
 const CSRF: &str = "sessile, memory, and CsrfLayer";
@@ -146,6 +159,16 @@ const fn peer(name: &'static str, what: &'static str, work: Work, build: Build) 
     let sets_cookie = matches!(work, Work::Write);
     let (bare, cookie_begins, signed, guarded, budget) = ("axum", "", false, false, None);
     Contender { name, what, work, bare, sets_cookie, cookie_begins, signed, guarded, budget, build }
+}
+
+/// Ours behind actix-web: no budget was set for it.
+const fn ours_on_actix(
+    name: &'static str,
+    what: &'static str,
+    work: Work,
+    build: Build,
+) -> Contender {
+    peer(name, what, work, build).on("actix")
 }
 
 const fn ours(

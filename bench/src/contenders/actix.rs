@@ -35,7 +35,7 @@ pub(super) fn signed(runtime: &Runtime) -> Result<Box<dyn Target>> {
     Ok(ActixTarget::boxed(runtime.block_on(test::init_service(app))))
 }
 
-async fn untouched() -> String {
+pub(super) async fn untouched() -> String {
     USER.to_owned()
 }
 

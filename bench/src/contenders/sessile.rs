@@ -48,7 +48,7 @@ pub(super) fn guarded_as_django(_: &Runtime) -> Result<Box<dyn Target>> {
 
 const KEY: &str = "Iex7 Ohs4 vu0X aeT1 quoh 5eiK Zai2 boo8";
 
-fn keys() -> Result<KeyRing> {
+pub(super) fn keys() -> Result<KeyRing> {
     Ok(KeyRing::new(SecretKey::new(KEY)?))
 }
 
