@@ -2,7 +2,7 @@
 
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use sessile_core::exchange::{
     Answer, Exchange, Failure as Kind, Headers, RequestView, ResponseHeaders, Scheme,
@@ -15,19 +15,32 @@ pub(crate) struct Fields<H>(pub(crate) H);
 
 impl Headers for Fields<&HeaderMap> {
     fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        self.0.get_all(name).map(HeaderValue::as_bytes)
+        values(self.0, name)
     }
 }
 
 impl Headers for Fields<&mut HeaderMap> {
     fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        self.0.get_all(name).map(HeaderValue::as_bytes)
+        values(self.0, name)
     }
+}
+
+fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+    // Asked for with every session: making a name of the text would cost as much again.
+    let values = match name {
+        "cookie" => headers.get_all(header::COOKIE),
+        "vary" => headers.get_all(header::VARY),
+        _ => headers.get_all(name),
+    };
+    values.map(HeaderValue::as_bytes)
 }
 
 impl ResponseHeaders for Fields<&mut HeaderMap> {
     fn append(&mut self, name: &'static str, value: &[u8]) {
-        if let Some((name, value)) = field(name, value) {
+        // What every response that depends on a session says, without a copy of the text.
+        if (name, value) == ("vary", b"Cookie") {
+            self.0.append(header::VARY, HeaderValue::from_static("Cookie"));
+        } else if let Some((name, value)) = field(name, value) {
             self.0.append(name, value);
         }
     }

@@ -23,9 +23,10 @@ impl Headers for Fields<&mut HeaderMap> {
 }
 
 fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
+    // Asked for with every session: making a name of the text would cost as much again.
     let values = match name {
-        // Asked for with every session: looking the name up first would cost as much again.
         "cookie" => headers.get_all(header::COOKIE),
+        "vary" => headers.get_all(header::VARY),
         _ => headers.get_all(name),
     };
     values.iter().map(HeaderValue::as_bytes)
@@ -33,7 +34,10 @@ fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h
 
 impl ResponseHeaders for Fields<&mut HeaderMap> {
     fn append(&mut self, name: &'static str, value: &[u8]) {
-        if let Some(value) = field_value(name, value) {
+        // What every response that depends on a session says, without a copy of the text.
+        if (name, value) == ("vary", b"Cookie") {
+            self.0.append(header::VARY, HeaderValue::from_static("Cookie"));
+        } else if let Some(value) = field_value(name, value) {
             self.0.append(HeaderName::from_static(name), value);
         }
     }
