@@ -33,6 +33,11 @@ pub(super) struct Chains {
     window: Vec<u8>,
 }
 
+fn hash(bytes: &[u8; MIN_MATCH]) -> usize {
+    let [first, second, third] = bytes.map(usize::from);
+    (first << 10 ^ second << 5 ^ third) & (HASH_SIZE - 1)
+}
+
 impl Chains {
     pub(super) fn new() -> Self {
         Self { head: vec![0; HASH_SIZE].into(), prev: Vec::new(), window: Vec::new() }
@@ -48,9 +53,8 @@ impl Chains {
         self.prev.resize(input.len(), 0);
         self.search(input.len(), out);
         // Cheaper than clearing all of the table.
-        for at in 0..input.len() {
-            let hash = self.hash(at);
-            if let Some(slot) = self.head.get_mut(hash) {
+        for bytes in self.window.windows(MIN_MATCH).take(input.len()) {
+            if let Some(slot) = bytes.first_chunk().and_then(|it| self.head.get_mut(hash(it))) {
                 *slot = 0;
             }
         }
@@ -60,15 +64,10 @@ impl Chains {
         self.window.get(at).copied().unwrap_or(0)
     }
 
-    fn hash(&self, at: usize) -> usize {
-        let byte = |ahead: usize| usize::from(self.byte(at + ahead));
-        (byte(0) << 10 ^ byte(1) << 5 ^ byte(2)) & (HASH_SIZE - 1)
-    }
-
     /// Enters a position; gives the latest one of the same hash.
     fn insert(&mut self, at: usize) -> usize {
-        let hash = self.hash(at);
-        let Some(slot) = self.head.get_mut(hash) else {
+        let bytes = self.window.get(at..).and_then(<[u8]>::first_chunk);
+        let Some(slot) = bytes.and_then(|bytes| self.head.get_mut(hash(bytes))) else {
             return 0;
         };
         let before = *slot;
