@@ -23,7 +23,13 @@ use crate::transport::{Link, Sent, Told, Transport};
 macro_rules! spanned {
     ($name:literal, $future:expr) => {{
         let span = debug_span!(target: "sessile", $name);
-        if span.is_disabled() { $future.await } else { Box::pin($future).instrument(span).await }
+        if span.is_disabled() {
+            // Else every future would have room for it while it waits.
+            drop(span);
+            $future.await
+        } else {
+            Box::pin($future).instrument(span).await
+        }
     }};
 }
 
@@ -149,8 +155,10 @@ impl Exchange {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
         let credential = sent.one().map(str::as_bytes).or(chunks.value(&found));
-        let opened =
-            spanned!("session_load", drive::open(engine, app.bounded(), credential, &mut ambient));
+        // Boxed by itself: the handler's future, which frameworks box, would be over a KiB with
+        // it, and one such block takes glibc's allocator longer than two smaller ones.
+        let opening = Box::pin(drive::open(engine, app.bounded(), credential, &mut ambient));
+        let opened = spanned!("session_load", opening);
         match opened {
             Ok(session) => {
                 chunks.mark(&session);
@@ -222,7 +230,8 @@ impl Exchange {
     ) -> Result<(), Failure> {
         match self.close(status, response)? {
             None => Ok(()),
-            Some(save) => save.run(response).await,
+            // Boxed, so that the many requests that end before it carry no room for it.
+            Some(save) => Box::pin(save.run(response)).await,
         }
     }
 

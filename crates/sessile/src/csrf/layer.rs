@@ -203,7 +203,9 @@ where
         let checking = Box::pin(async move {
             let Some(exchange) = exchange else { return Ok(Failure::NO_LAYER.into_response()) };
             let (parts, body) = request.into_parts();
-            match layer.check(&exchange, &parts, body).await {
+            // Boxed by itself, as is the reading of a form: one block for all would be over a KiB,
+            // and takes glibc's allocator longer than several smaller ones.
+            match Box::pin(layer.check(&exchange, &parts, body)).await {
                 Ok(body) => inner.call(Request::from_parts(parts, body)).await,
                 Err(CsrfStop::Failed(failure)) => Ok(Failure::from(failure).into_response()),
                 Err(CsrfStop::Refused(refusal)) => Ok(layer.refuse(refusal, &parts)),
@@ -233,7 +235,8 @@ impl CsrfLayer {
             CsrfCheck::Passed => Ok(body),
             CsrfCheck::Form(wanted) => {
                 let limit = self.guard.max_form_bytes();
-                let (form, body) = read_form(&parts.headers, body, &wanted, limit).await;
+                let reading = Box::pin(read_form(&parts.headers, body, &wanted, limit));
+                let (form, body) = reading.await;
                 exchange.check_csrf_form(&self.guard, &head, form).await?;
                 Ok(body)
             }
