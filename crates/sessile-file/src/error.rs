@@ -50,6 +50,10 @@ pub(crate) fn apart<T>(read: Result<Option<T>, NotRead>) -> Result<Read<T>, Stor
     }
 }
 
+pub(crate) fn slow() -> StoreError {
+    failed(StoreErrorKind::Timeout, "the reads before it have not come back from the disk")
+}
+
 pub(crate) fn locked() -> StoreError {
     failed(StoreErrorKind::Locked, "others kept writing")
 }

@@ -14,7 +14,8 @@ pub struct Options {
     pub layout: Layout,
     /// Whether to make the folder where it is missing. True by default.
     pub create: bool,
-    /// How long a write waits for others before
+    /// How long a read waits for the disk to answer those before it, and a write waits for others,
+    /// before [`Timeout`](sessile_core::StoreErrorKind::Timeout) and
     /// [`Locked`](sessile_core::StoreErrorKind::Locked). 5 s by default, 24 days at most.
     pub lock_timeout: Duration,
     /// What an acknowledged write survives.

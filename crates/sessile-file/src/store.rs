@@ -11,11 +11,11 @@ use sessile_core::store::{
     Listing, Page, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::error::{failed, locked};
+use crate::error::{failed, locked, slow};
 use crate::files::AnyFiles;
 use crate::folder::{Folder, LOCKS};
 use crate::foreign::Foreign;
@@ -35,7 +35,13 @@ struct Inner {
     /// Writers of this process wait here, in turn and without a thread each;
     /// the locks in the folder are for other processes.
     turns: Vec<Arc<Mutex<()>>>,
+    /// Readers wait here where the disk does not answer. What was handed to a thread cannot be
+    /// taken back, and nobody may be waiting for it any more.
+    reads: Arc<Semaphore>,
 }
+
+/// Reads under way at once. There are as many turns for writes; tokio has 512 threads for all.
+const READS: usize = 64;
 
 impl fmt::Debug for FileStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +69,8 @@ impl FileStore {
                 AnyFiles::Native(Files { folder, options })
             };
             let turns = (0..LOCKS).map(|_| Arc::default()).collect();
-            Ok(Self(Arc::new(Inner { files, layout, lock_timeout, turns })))
+            let reads = Arc::new(Semaphore::new(READS));
+            Ok(Self(Arc::new(Inner { files, layout, lock_timeout, turns, reads })))
         })
         .await
     }
@@ -73,7 +80,14 @@ impl FileStore {
         work: impl FnOnce(&AnyFiles) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.0);
-        blocking(move || work(&inner.files)).await
+        let turn = timeout(inner.lock_timeout, Arc::clone(&inner.reads).acquire_owned()).await;
+        let turn = turn.map_err(|_| slow())?;
+        blocking(move || {
+            let outcome = work(&inner.files);
+            drop(turn);
+            outcome
+        })
+        .await
     }
 
     /// Waits for the turns of these keys, then does the work. A future dropped
@@ -237,5 +251,61 @@ impl Scan for FileStore {
             let after = after.map(|cursor| cursor.key("file")).transpose()?;
             self.read(move |files| files.iterate(after.as_ref(), limit)).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
+
+    use sessile_core::StoreErrorKind;
+
+    use super::*;
+
+    /// As many reads as may be under way hang; those that come then are refused after a while
+    /// and leave nothing behind in a queue.
+    #[tokio::test]
+    async fn reads_of_a_disk_that_hangs_are_refused_and_never_queue() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let options = Options { lock_timeout: Duration::from_millis(20), ..Options::default() };
+        let store = FileStore::open(folder.path().join("s"), options).await.unwrap();
+        let (begun, mut hung) = (Arc::new(AtomicUsize::new(0)), Vec::new());
+        let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        for _ in 0..READS {
+            let (release, released) = mpsc::channel::<()>();
+            let (store, begun, told) = (store.clone(), Arc::clone(&begun), told.clone());
+            let read = tokio::spawn(async move {
+                let work = move |_: &AnyFiles| {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    told.send(()).unwrap();
+                    // Until the test lets go of its end.
+                    let _ = released.recv();
+                    Ok(())
+                };
+                store.read(work).await
+            });
+            hung.push((read, release));
+        }
+        for _ in 0..READS {
+            heard.recv().await.unwrap();
+        }
+        let key = StoreKey::from_hash([1; 32]);
+        for _ in 0..10 {
+            let begun = Arc::clone(&begun);
+            let more = store.read(move |_| Ok(begun.fetch_add(1, Ordering::Relaxed))).await;
+            assert_eq!(more.unwrap_err().kind(), StoreErrorKind::Timeout);
+            let refused = store.load(&key).await.unwrap_err();
+            assert_eq!(refused.kind(), StoreErrorKind::Timeout, "{refused}");
+        }
+        // Who was hung up on frees no thread.
+        hung.iter().take(10).for_each(|(read, _)| read.abort());
+        assert_eq!(store.load(&key).await.unwrap_err().kind(), StoreErrorKind::Timeout);
+        for (read, release) in hung {
+            drop(release);
+            let _ = read.await;
+        }
+        assert_eq!(store.load(&key).await.unwrap(), None);
+        assert_eq!(begun.load(Ordering::Relaxed), READS, "a refused read was carried out later");
     }
 }

@@ -197,9 +197,10 @@ impl Native {
         Ok(self.listing(&found).await?.newest_first())
     }
 
-    /// A session that changes its id is under its old key or its new one at any
-    /// moment, so one command ends it. Among very many sessions the server pauses
-    /// within a command, so it is given until it finds no more.
+    /// A session that changes its id is under its old key or its new one at any moment. But a
+    /// command looks at one document after the other, on one shard after the other: it may come
+    /// to the new key before and to the old one after the change, and remove nothing. So it is
+    /// repeated until a further look finds none of theirs.
     pub(crate) async fn delete_by_subject(
         &self,
         subject: &Subject,
@@ -213,12 +214,13 @@ impl Native {
         }
         let mut removed = 0;
         for _ in 0..PASSES {
-            match self.0.delete(theirs.clone()).await? {
-                0 => break,
-                some => removed += some,
+            removed += self.0.delete(theirs.clone()).await?;
+            if self.0.find(theirs.clone()).await?.is_none() {
+                return Ok(removed);
             }
         }
-        Ok(removed)
+        let busy = StoreError::new(STORE, StoreErrorKind::Locked);
+        Err(busy.because("the user's sessions keep coming"))
     }
 
     pub(crate) async fn scan(
