@@ -247,7 +247,7 @@ async fn a_move_that_was_killed_is_finished_by_the_next() {
     assert!(0 < before && before < SESSIONS as usize, "{before} were moved before the kill");
     // One of them logs out before the next run.
     let said = std::fs::read_to_string(&state).unwrap();
-    let last = said.lines().rfind(|line| line.contains("\"within\":true")).unwrap();
+    let last = said.lines().rfind(|line| line.contains("\"moved\":[\"")).unwrap();
     let mut keys = (0..SESSIONS).map(|number| new.key(number));
     let out = keys.find(|key| last.contains(&key.handle().to_string())).unwrap();
     new.store.delete(&out).await.unwrap();

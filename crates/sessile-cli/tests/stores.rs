@@ -290,12 +290,14 @@ async fn inv04_a_move_goes_on_where_it_stopped_and_undoes_no_logout() {
     // As if it had been killed in the second page, while it wrote that down: one of its
     // sessions is moved, and its visitor logs out before the next run.
     let lines: Vec<_> = whole.lines().collect();
-    let page = lines.iter().position(|line| line.contains("\"moved\":[]")).unwrap();
-    let cut = format!("{}\n{}", lines[..=page + 1].join("\n"), &lines[page + 2][..20]);
+    let page = lines.iter().position(|line| line.contains("\"next\":\"")).unwrap();
+    let first =
+        lines[page..].iter().position(|line| line.contains("\"moved\":[\"")).unwrap() + page;
+    let cut = format!("{}\n{}", lines[..=first].join("\n"), &lines[first + 1][..20]);
     std::fs::write(&path, cut).unwrap();
     let new = shop(&[("SESSION_URL", &to)]).await;
     let out = (0..1500).map(|number| new.key(number));
-    let out = out.filter(|key| lines[page + 1].contains(&key.handle().to_string()));
+    let out = out.filter(|key| lines[first].contains(&key.handle().to_string()));
     let out: Vec<_> = out.collect();
     assert_eq!(out.len(), 1);
     new.store.delete(&out[0]).await.unwrap();
@@ -312,4 +314,39 @@ async fn inv04_a_move_goes_on_where_it_stopped_and_undoes_no_logout() {
     }
     let live = (0..1500).map(|number| new.key(number)).find(|key| *key != out[0]).unwrap();
     assert_eq!(new.at(&live).await.as_deref(), Some("old"));
+}
+
+/// As `strace` sees it: what is about to be moved is written down and on the disk before the new
+/// store has any of it.
+#[tokio::test]
+async fn a_moves_state_is_on_the_disk_before_what_it_speaks_of() {
+    use std::process::Command;
+
+    let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        return sessile_conformance::not_run!("no strace, or none that may watch a program");
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let [from, to] = ["old", "new"].map(|name| format!("file:{}", dir.path().join(name).display()));
+    let old = shop(&[("SESSION_URL", &from)]).await;
+    for number in 0..3 {
+        old.put(number, "old", "ann", 600).await;
+    }
+    let trace = dir.path().join("trace");
+    let mut strace = Command::new("strace");
+    strace.args(["-f", "-s", "300", "-e", "trace=write,fsync,fdatasync,rename,renameat,renameat2"]);
+    strace.arg("-o").arg(&trace).arg(env!("CARGO_BIN_EXE_sessile"));
+    strace.args(["migrate", "--from", &from, "--to", &to]).current_dir(dir.path());
+    let ran = strace.output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let lines: Vec<_> = trace.lines().collect();
+    let after = |from: usize, what: &[&str]| {
+        let hit = lines[from..].iter().position(|line| what.iter().all(|word| line.contains(word)));
+        hit.map(|hit| hit + from).unwrap_or_else(|| panic!("no {what:?} in\n{trace}"))
+    };
+    let told = after(0, &["write(", r#"\"moving\":[\""#]);
+    let lasts = after(told, &["fdatasync", "= 0"]);
+    let placed = after(0, &["rename", "/new/sessions/.new-"]);
+    assert!(told < lasts && lasts < placed, "{told}, {lasts}, {placed}:\n{trace}");
 }

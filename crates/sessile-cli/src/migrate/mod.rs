@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 use sessile::store::{Cursor, Page, Scan};
-use sessile::{SessionStore as _, StoreError};
+use sessile::{SessionStore as _, StoreError, StoreKey};
 use sessile_core::moving::Mover;
 use tokio::task::JoinSet;
 
@@ -24,6 +24,9 @@ use crate::progress::{Progress, counted};
 
 /// Sessions read at a time.
 const PAGE: usize = 500;
+/// Sessions that are written down before they are moved, and so many at most are given up for
+/// ended when the power is cut.
+const ABOUT: usize = 64;
 
 pub(crate) fn run(options: &Migrate) -> Result<(), Failure> {
     wait_for(migrate(options))
@@ -169,14 +172,23 @@ async fn pass_on(
 ) -> Result<Result<(), StoreError>, Failure> {
     let mut under_way = JoinSet::new();
     let mut passed = Ok(());
+    let handle = |key: &StoreKey| job.mover.key(key).map(|key| key.handle().to_string());
     let mut entries = page.entries.into_iter();
+    let mut written_down = 0;
     loop {
         while passed.is_ok()
             && under_way.len() < parallel
-            && let Some((key, record)) = entries.next()
+            && let Some((key, _)) = entries.as_slice().first()
         {
-            let handle = job.mover.key(&key).map(|key| key.handle().to_string());
-            let before = handle.is_some_and(|handle| state.moved.contains_key(&handle));
+            let before = handle(key).is_some_and(|handle| state.moved.contains_key(&handle));
+            if written_down == 0 {
+                let next = &entries.as_slice()[..ABOUT.min(entries.len())];
+                let new = next.iter().filter_map(|(key, _)| handle(key));
+                state.moving(new.filter(|it| !state.moved.contains_key(it)).collect())?;
+                written_down = next.len();
+            }
+            written_down -= 1;
+            let Some((key, record)) = entries.next() else { break };
             let job = Arc::clone(job);
             under_way.spawn(async move { job.run(&key, &record, before).await });
         }

@@ -1,8 +1,15 @@
 //! The file that remembers how far a move came.
 //!
-//! Lines of JSON, only ever added to: a first one that names both sides, then one
-//! for each session that was moved and one for each page that is done. A line that was cut off is as if it had not been
-//! written. In a foreign layout the place within the old store is a session's
+//! Lines of JSON, only ever added to: a first one that names both sides, then one for some
+//! sessions that are about to be moved, one for each of them that was, and one for each page that
+//! is done. A line that was cut off is as if it had not been written.
+//!
+//! The lines before a move and after a page are waited for until they are on the disk. So after a
+//! power cut, which takes what was not, a session that was about to be moved counts as moved: if
+//! the new store has it not, it may have been ended there, and is not brought back. As long as
+//! the machine has not started anew the lines of the moved ones are there, whatever ended the run.
+//!
+//! In a foreign layout the place within the old store is a session's
 //! key, so the file is its owner's alone.
 
 use std::collections::HashMap;
@@ -50,6 +57,25 @@ struct Line {
     /// Whether the page goes on: `next` says nothing then.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     within: bool,
+    /// What is about to be moved.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moving: Vec<String>,
+    /// Since which start of the machine, where the system says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot: Option<String>,
+}
+
+impl Line {
+    fn at(at: Timestamp) -> Self {
+        let (moved, moving) = (Vec::new(), Vec::new());
+        Self { moved, at: at.as_millis(), next: None, within: true, moving, boot: None }
+    }
+}
+
+/// Another one after each start of the machine.
+fn boot() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned())
 }
 
 /// A line holds a page; a longer one is no state file's.
@@ -87,6 +113,7 @@ impl State {
         file.set_len(good).map_err(failed)?;
         state.file = Some(file);
         if good == 0 {
+            sync_folder_of(path).map_err(failed)?;
             let head = Head { sessile_migrate: 1, from: from.to_owned(), to: to.to_owned() };
             state.write(&head)?;
         }
@@ -102,10 +129,14 @@ impl State {
             ))
         };
         let (mut good, mut line) = (0, Vec::new());
+        let (boot, mut about) = (boot(), HashMap::new());
         loop {
             line.clear();
             let read = lines.read_until(b'\n', &mut line).map_err(Failure::usage)?;
             if read == 0 || line.last() != Some(&b'\n') || read > LONGEST {
+                let lost = |since: &Option<String>| since.is_none() || *since != boot;
+                let lost = about.into_iter().filter(|(_, (_, since))| lost(since));
+                self.moved.extend(lost.map(|(handle, (at, _))| (handle, at)));
                 return if good == 0 && read > 0 { Err(strange()) } else { Ok(good) };
             }
             if good == 0 {
@@ -120,9 +151,14 @@ impl State {
             } else {
                 let page: Line = serde_json::from_slice(&line).map_err(|_| strange())?;
                 let at = Timestamp::from_millis(page.at);
+                let since = |handle| (handle, (at, page.boot.clone()));
+                about.extend(page.moving.into_iter().map(since));
+                page.moved.iter().for_each(|handle| drop(about.remove(handle)));
                 self.moved.extend(page.moved.into_iter().map(|handle| (handle, at)));
                 self.resumed = true;
                 if !page.within {
+                    // What of it was not moved stays where it is.
+                    about.clear();
                     self.after = match page.next {
                         Some(hex) => Some(Cursor::from_bytes(unhex(&hex).ok_or_else(strange)?)),
                         None => None,
@@ -138,18 +174,30 @@ impl State {
     /// those of its last page, and the next one bring back whoever has logged out since.
     pub(super) fn moved(&mut self, handle: String) -> Result<(), Failure> {
         let at = human::now();
-        let moved = vec![handle];
-        let line = Line { moved, at: at.as_millis(), next: None, within: true };
+        let line = Line { moved: vec![handle], ..Line::at(at) };
         self.write(&line)?;
         self.moved.extend(line.moved.into_iter().map(|handle| (handle, at)));
         Ok(())
     }
 
+    /// Remembers what is about to be moved, and makes that last: before the new store has any of
+    /// it, so that nobody can have ended there what is not known to have been there.
+    pub(super) fn moving(&mut self, handles: Vec<String>) -> Result<(), Failure> {
+        if handles.is_empty() || self.file.is_none() {
+            return Ok(());
+        }
+        self.write(&Line { moving: handles, boot: boot(), ..Line::at(human::now()) })?;
+        self.sync()
+    }
+
     /// Remembers that a page is done, and makes it last.
     pub(super) fn page(&mut self, next: Option<&Cursor>) -> Result<(), Failure> {
         let next = next.map(|cursor| hex(cursor.as_bytes()));
-        let at = human::now().as_millis();
-        self.write(&Line { moved: Vec::new(), at, next, within: false })?;
+        self.write(&Line { next, within: false, ..Line::at(human::now()) })?;
+        self.sync()
+    }
+
+    fn sync(&mut self) -> Result<(), Failure> {
         let Some(file) = &mut self.file else { return Ok(()) };
         file.sync_data().map_err(|error| failed(&self.path, &error))
     }
@@ -163,6 +211,15 @@ impl State {
             });
         written.map_err(|error| failed(&self.path, &error))
     }
+}
+
+/// Makes the name of a new file last, too.
+fn sync_folder_of(path: &Path) -> std::io::Result<()> {
+    if cfg!(windows) {
+        return Ok(());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Failure {
@@ -181,4 +238,41 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
             _ => None,
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moved_in(path: &Path) -> Vec<String> {
+        let state = State::open(path, "a", "b", false).unwrap();
+        let mut moved: Vec<_> = state.moved.into_keys().collect();
+        moved.sort();
+        moved
+    }
+
+    #[test]
+    fn what_was_about_to_be_moved_counts_as_moved_after_a_power_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let mut state = State::open(&path, "a", "b", false).unwrap();
+        state.moving(["done", "not done", "left"].map(str::to_owned).into()).unwrap();
+        state.moved("done".into()).unwrap();
+        state.page(Some(&Cursor::from_bytes(*b"1"))).unwrap();
+        state.moving(["second", "third"].map(str::to_owned).into()).unwrap();
+        state.moved("second".into()).unwrap();
+        drop(state);
+        if boot().is_some() {
+            // Whatever ended the run, the machine has kept what it was told.
+            assert_eq!(moved_in(&path), ["done", "second"]);
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let before = text.replace(&boot().unwrap_or_default(), "another start");
+        std::fs::write(&path, &before).unwrap();
+        assert_eq!(moved_in(&path), ["done", "second", "third"]);
+        // The lines that were not waited for are gone with the power.
+        let kept: Vec<_> = before.lines().filter(|line| !line.contains("second\"],\"at")).collect();
+        std::fs::write(&path, format!("{}\n", kept.join("\n"))).unwrap();
+        assert_eq!(moved_in(&path), ["done", "second", "third"]);
+    }
 }
