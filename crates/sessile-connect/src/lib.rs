@@ -6,18 +6,24 @@
 //! layout of their profile; [`Settings::csrf`] the rules of CSRF protection.
 //! Most users want the `sessile` crate, whose layer does all of it.
 
+mod cached;
 mod env;
 mod error;
 #[cfg(feature = "form")]
 pub mod form;
+mod invalidated;
+mod migrating;
 mod open;
 mod runtime;
 mod settings;
 
+pub use crate::cached::{Cached, CachedOptions};
 pub use crate::env::from_env;
 #[cfg(feature = "toml")]
 pub use crate::env::from_toml;
 pub use crate::error::ConnectError;
+pub use crate::invalidated::InvalidatedCache;
+pub use crate::migrating::{MigratingOptions, MigratingStore};
 pub use crate::open::{connect, connect_store, swept};
 pub use crate::runtime::{TokioRuntime, system_time};
 pub use crate::settings::{

@@ -11,10 +11,8 @@
 //! - `replace` makes the new entry before the old one stops working.
 
 mod any;
-mod cached;
 mod capabilities;
 mod diagnose;
-mod dual;
 mod ending;
 mod error;
 pub mod key_value;
@@ -25,7 +23,6 @@ mod none;
 mod record;
 pub mod rotation;
 mod scan;
-mod shared_cache;
 
 use std::future::Future;
 use std::hash::BuildHasher;
@@ -34,10 +31,8 @@ use std::time::Duration;
 
 pub use any::AnyStore;
 use bytes::Bytes;
-pub use cached::{Cached, CachedOptions};
 pub use capabilities::{Capabilities, Directory, Sweep};
 pub use diagnose::{Diagnose, Finding, Level};
-pub use dual::{Dual, DualOptions};
 pub use ending::end_by_steps;
 pub use error::{StoreError, StoreErrorKind};
 pub use layout::Layout;
@@ -46,7 +41,6 @@ pub use memory::{AtBound, MemoryStore};
 pub use none::NoStore;
 pub use record::Record;
 pub use scan::{Cursor, Page, Scan};
-pub use shared_cache::SharedCache;
 
 use crate::id::{StoreKey, Subject};
 use sessile_formats::Timestamp;

@@ -7,8 +7,8 @@ mod support;
 use std::time::{Duration, UNIX_EPOCH};
 
 use sessile_conformance::{Capabilities, Open, http_tests, store_tests};
+use sessile_connect::{Cached, CachedOptions};
 use sessile_core::Timestamp;
-use sessile_core::store::{Cached, CachedOptions};
 use sessile_memcached::{MemcachedStore, Options};
 use sessile_sql::SqlStore;
 use support::{Servers, url};

@@ -5,7 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sessile_conformance::http::defects::{DEFECTS, Found, Stored};
 use sessile_conformance::{Capabilities, Open, block_on, http_tests, store_tests};
-use sessile_core::store::{Cached, CachedOptions, Entry};
+use sessile_connect::{Cached, CachedOptions};
+use sessile_core::store::Entry;
 use sessile_core::{MemoryStore, SessionStore as _, StoreKey, Timestamp};
 use sessile_sql::{Options, SqlStore};
 use tempfile::TempDir;

@@ -75,7 +75,10 @@ pub use manage::Sessions;
 #[doc(no_inline)]
 pub use sessile_connect::from_toml;
 #[doc(no_inline)]
-pub use sessile_connect::{ConnectError, SettingValue, Settings, SettingsError, from_env};
+pub use sessile_connect::{
+    Cached, CachedOptions, ConnectError, InvalidatedCache, MigratingOptions, MigratingStore,
+    SettingValue, Settings, SettingsError, from_env,
+};
 #[doc(no_inline)]
 pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};
 #[doc(no_inline)]

@@ -1,7 +1,8 @@
 //! A cache in front of a durable store.
 
 use crate::StoreChoice;
-use sessile_core::store::{Cached, CachedOptions, SharedCache};
+use crate::cached::{Cached, CachedOptions};
+use crate::invalidated::InvalidatedCache;
 use sessile_core::{AnyStore, Config, StoreError};
 
 use crate::ConnectError;
@@ -19,7 +20,7 @@ pub(super) async fn open(
 ) -> Result<AnyStore, ConnectError> {
     if let Some(prefix) = django {
         let front = djangos(front, config).await?;
-        return Ok(AnyStore::new(SharedCache::new(front, back, prefix, warn)));
+        return Ok(AnyStore::new(InvalidatedCache::new(front, back, prefix, warn)));
     }
     let options = CachedOptions::new(system_time, |it| Box::pin(tokio::time::sleep(it)));
     let front = ours(front)?;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use super::{BoxFuture, SessionStore, StoreError};
+use super::{BoxFuture, StoreError};
 use sessile_formats::Timestamp;
 
 /// Looking for what is wrong with a store, or will be.
@@ -18,17 +18,6 @@ pub trait Diagnose: Send + Sync {
         &'a self,
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>>;
-}
-
-/// What a store that others stand in front of says of itself; nothing where it cannot be asked.
-pub(super) async fn of(
-    store: &impl SessionStore,
-    clock: &(dyn Fn() -> Timestamp + Send + Sync),
-) -> Result<Vec<Finding>, StoreError> {
-    match store.capabilities().diagnose {
-        Some(store) => store.diagnose(clock).await,
-        None => Ok(Vec::new()),
-    }
 }
 
 /// One thing that was looked at.

@@ -38,12 +38,12 @@ pub enum StoreErrorKind {
 
 impl StoreErrorKind {
     /// Whether a write that failed so may have happened all the same.
-    pub(crate) fn is_in_doubt(self) -> bool {
+    pub fn is_in_doubt(self) -> bool {
         matches!(self, Self::Timeout | Self::Unavailable)
     }
 
     /// Whether nothing was written and nothing will be, though what is there may be deleted.
-    pub(crate) fn refuses_writes(self) -> bool {
+    pub fn refuses_writes(self) -> bool {
         matches!(self, Self::Full | Self::ReadOnly | Self::TooLarge)
     }
 }

@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicU8, Ordering::SeqCst};
 use std::time::Duration;
 
 use sessile::store::{
-    Cached, CachedOptions, Capabilities, CreateOutcome, Entry, Record, SessionStore, StoreError,
-    TouchOutcome, Version, WriteOutcome,
+    Capabilities, CreateOutcome, Entry, Record, SessionStore, StoreError, TouchOutcome, Version,
+    WriteOutcome,
 };
-use sessile::{AnyStore, Config, MemoryStore, StoreKey, Timestamp};
+use sessile::{AnyStore, Cached, CachedOptions, Config, MemoryStore, StoreKey, Timestamp};
 use sessile_conformance::http::{Clock, Stage};
 use tokio::time::Instant;
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::id::StoreKey;
-use sessile_formats::Timestamp;
+use sessile_core::{StoreKey, Timestamp};
 
 /// With more than this many, all keys are suspect.
 const MAX: usize = 10_000;

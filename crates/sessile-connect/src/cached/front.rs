@@ -9,7 +9,13 @@ use std::task::Poll;
 
 use super::kept::{Kept, What};
 use super::suspects::{Suspects, Suspicion};
-use super::*;
+use std::time::Duration;
+
+use super::CachedOptions;
+use sessile_core::store::{
+    CreateOutcome, Entry, Record, SessionStore, StoreError, StoreErrorKind, Version, WriteOutcome,
+};
+use sessile_core::{StoreKey, Timestamp};
 
 /// A place in the front that changes faster than this can be written is given up.
 const MAX_TRIES: usize = 50;

@@ -9,9 +9,9 @@
 
 use bytes::{Buf as _, Bytes};
 
-use crate::native::{decode_entry, encode_versioned};
-use crate::store::{Entry, Record, Version};
-use sessile_formats::Timestamp;
+use sessile_core::Timestamp;
+use sessile_core::native::{decode_entry, encode_versioned};
+use sessile_core::store::{Entry, Record, Version};
 
 const MAGIC: [u8; 2] = *b"c1";
 

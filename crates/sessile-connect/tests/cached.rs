@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use sessile_connect::{Cached, CachedOptions};
 use sessile_core::store::{
-    Cached, CachedOptions, Capabilities, CreateOutcome, Entry, Record, TouchOutcome, Version,
-    WriteOutcome,
+    Capabilities, CreateOutcome, Entry, Record, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_core::{
     MemoryStore, SessionStore, StoreError, StoreErrorKind, StoreKey, Subject, Timestamp,

@@ -9,7 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::front::Front;
-use super::*;
+use sessile_core::store::{
+    BoxFuture, Capabilities, CreateOutcome, Diagnose, Directory, Entry, Finding, Listing, Record,
+    SessionStore, StoreError, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 /// How a [`Cached`] store uses its front.
 #[derive(Clone)]
@@ -246,7 +250,10 @@ impl<F: SessionStore, B: SessionStore> Diagnose for Cached<F, B> {
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move {
-            let mut findings = diagnose::of(&self.back, clock).await?;
+            let mut findings = match self.back.capabilities().diagnose {
+                Some(back) => back.diagnose(clock).await?,
+                None => Vec::new(),
+            };
             findings.push(match self.front.answers().await {
                 Ok(()) => Finding::good("cache", "it answers"),
                 Err(error) => Finding::warning("cache", error.to_string()).advise(format!(

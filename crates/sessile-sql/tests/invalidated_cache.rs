@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use sessile_conformance::block_on;
 use sessile_conformance::faults::record;
-use sessile_core::store::{Entry, NoStore, SharedCache, WriteOutcome};
+use sessile_connect::InvalidatedCache;
+use sessile_core::store::{Entry, NoStore, WriteOutcome};
 use sessile_core::{DJANGO_CACHED_DB_PREFIX, MemoryStore, SessionStore, StoreKey};
 
 /// What Django finds in its cache after each of our writes: nothing, so that it asks the database.
@@ -14,7 +15,7 @@ use sessile_core::{DJANGO_CACHED_DB_PREFIX, MemoryStore, SessionStore, StoreKey}
 fn what_we_write_is_read_anew_by_django() {
     let (cache, database) = (MemoryStore::new(), MemoryStore::new());
     let prefix = DJANGO_CACHED_DB_PREFIX;
-    let store = SharedCache::new(cache.clone(), database, prefix, |error| panic!("{error}"));
+    let store = InvalidatedCache::new(cache.clone(), database, prefix, |error| panic!("{error}"));
     let key = StoreKey::from_text("abcdefghijklmnopqrstuvwxyz012345");
     let (new, cached) = (
         StoreKey::from_text("x".repeat(32)),
@@ -47,9 +48,10 @@ fn what_we_write_is_read_anew_by_django() {
 fn a_cache_that_cannot_be_reached_fails_no_call_and_is_reported() {
     let reported = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&reported);
-    let store = SharedCache::new(NoStore, MemoryStore::new(), DJANGO_CACHED_DB_PREFIX, move |_| {
-        count.fetch_add(1, Ordering::Relaxed);
-    });
+    let store =
+        InvalidatedCache::new(NoStore, MemoryStore::new(), DJANGO_CACHED_DB_PREFIX, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
     let key = StoreKey::from_text("abcdefghijklmnopqrstuvwxyz012345");
     block_on(async {
         store.create(&key, &record(10)).await.unwrap();

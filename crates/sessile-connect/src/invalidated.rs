@@ -3,8 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::*;
+use sessile_core::store::{
+    BoxFuture, Capabilities, CreateOutcome, Diagnose, Directory, Entry, Finding, Listing, Record,
+    SessionStore, StoreError, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 /// A durable store before which another program has a cache: Django's `cached_db` engine.
 ///
@@ -19,7 +24,7 @@ use super::*;
 ///
 /// A cache that cannot be reached fails no call. Django may then go on with what it has
 /// there until that ends, as it does when it cannot reach it itself.
-pub struct SharedCache<F, B> {
+pub struct InvalidatedCache<F, B> {
     front: F,
     back: B,
     prefix: Box<str>,
@@ -27,7 +32,7 @@ pub struct SharedCache<F, B> {
     report: Arc<dyn Fn(&StoreError) + Send + Sync>,
 }
 
-impl<F: SessionStore, B: SessionStore> SharedCache<F, B> {
+impl<F: SessionStore, B: SessionStore> InvalidatedCache<F, B> {
     /// `prefix` is what the cache's keys have before those of `back`:
     /// `:1:django.contrib.sessions.cached_db` unless Django's `KEY_PREFIX` or
     /// `VERSION` are set. `report` is told of every failure of the cache.
@@ -57,13 +62,13 @@ impl<F: SessionStore, B: SessionStore> SharedCache<F, B> {
     }
 }
 
-impl<F, B: fmt::Debug> fmt::Debug for SharedCache<F, B> {
+impl<F, B: fmt::Debug> fmt::Debug for InvalidatedCache<F, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedCache").field("back", &self.back).finish_non_exhaustive()
+        f.debug_struct("InvalidatedCache").field("back", &self.back).finish_non_exhaustive()
     }
 }
 
-impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
+impl<F: SessionStore, B: SessionStore> SessionStore for InvalidatedCache<F, B> {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         self.back.load(key).await
     }
@@ -132,14 +137,17 @@ impl<F: SessionStore, B: SessionStore> SessionStore for SharedCache<F, B> {
     }
 }
 
-impl<F: SessionStore, B: SessionStore> Diagnose for SharedCache<F, B> {
+impl<F: SessionStore, B: SessionStore> Diagnose for InvalidatedCache<F, B> {
     /// What the store says, and whether the other program's cache answers.
     fn diagnose<'a>(
         &'a self,
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move {
-            let mut findings = diagnose::of(&self.back, clock).await?;
+            let mut findings = match self.back.capabilities().diagnose {
+                Some(back) => back.diagnose(clock).await?,
+                None => Vec::new(),
+            };
             let nobodys = StoreKey::from_text(format!("{}sessile-doctor", self.prefix));
             findings.push(match self.front.load(&nobodys).await {
                 Ok(_) => Finding::good("cache", "it answers"),
@@ -153,7 +161,7 @@ impl<F: SessionStore, B: SessionStore> Diagnose for SharedCache<F, B> {
     }
 }
 
-impl<F: SessionStore, B: SessionStore> Directory for SharedCache<F, B> {
+impl<F: SessionStore, B: SessionStore> Directory for InvalidatedCache<F, B> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,

@@ -5,22 +5,21 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use sessile_conformance::faults::record;
 use sessile_conformance::{Capabilities, Open, block_on, http_tests, store_tests};
-use sessile_core::store::{
-    CreateOutcome, Dual, DualOptions, Entry, Record, TouchOutcome, WriteOutcome,
-};
+use sessile_connect::{MigratingOptions, MigratingStore};
+use sessile_core::store::{CreateOutcome, Entry, Record, TouchOutcome, WriteOutcome};
 use sessile_core::{AnyStore, MemoryStore, SessionStore, StoreKey, Timestamp};
 use sessile_sql::{Options, SqlStore};
 use tempfile::TempDir;
 
-fn options() -> DualOptions {
-    DualOptions::new(|| Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap_or_default())
+fn options() -> MigratingOptions {
+    MigratingOptions::new(|| Timestamp::from_secs(0) + UNIX_EPOCH.elapsed().unwrap_or_default())
 }
 
 fn both_in_memory() -> impl Open {
     let (new, old) = (MemoryStore::new(), MemoryStore::new());
     move || {
         let (new, old) = (new.clone(), old.clone());
-        async move { Ok(Dual::new(new, old, options())) }
+        async move { Ok(MigratingStore::new(new, old, options())) }
     }
 }
 
@@ -31,7 +30,7 @@ fn sqlite_after_memory() -> impl Open {
         let old = old.clone();
         async move {
             let new = SqlStore::connect(&url, Options::default()).await.unwrap();
-            Ok(Dual::new(new, old, options()))
+            Ok(MigratingStore::new(new, old, options()))
         }
     }
 }
@@ -54,7 +53,7 @@ mod sessions_from_before {
     use super::*;
 
     /// Creates in the old store, as the deployment before did.
-    struct Before(Dual<MemoryStore, MemoryStore>, MemoryStore);
+    struct Before(MigratingStore<MemoryStore, MemoryStore>, MemoryStore);
 
     impl SessionStore for Before {
         async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, sessile_core::StoreError> {
@@ -125,7 +124,7 @@ mod sessions_from_before {
         let (new, old) = (MemoryStore::new(), MemoryStore::new());
         move || {
             let (new, old) = (new.clone(), old.clone());
-            async move { Ok(Before(Dual::new(new, old.clone(), options()), old)) }
+            async move { Ok(Before(MigratingStore::new(new, old.clone(), options()), old)) }
         }
     }
 
@@ -135,7 +134,7 @@ mod sessions_from_before {
 #[test]
 fn a_session_from_before_moves_with_its_next_change_and_a_logout_ends_it_in_both() {
     let (new, old) = (MemoryStore::new(), MemoryStore::new());
-    let store = Dual::new(new.clone(), old.clone(), options());
+    let store = MigratingStore::new(new.clone(), old.clone(), options());
     let (key, other) = (StoreKey::from_hash([1; 32]), StoreKey::from_hash([2; 32]));
     block_on(async {
         for key in [&key, &other] {
@@ -167,7 +166,7 @@ fn a_session_from_before_moves_with_its_next_change_and_a_logout_ends_it_in_both
 #[test]
 fn inv04_an_id_that_was_changed_is_not_found_again_in_the_old_store() {
     let (new, old) = (MemoryStore::new(), MemoryStore::new());
-    let store = Dual::new(new.clone(), old.clone(), options());
+    let store = MigratingStore::new(new.clone(), old.clone(), options());
     let [first, second] = [1, 2].map(|number| StoreKey::from_hash([number; 32]));
     block_on(async {
         for side in [&old, &new] {
@@ -199,7 +198,7 @@ fn s08_a_session_that_was_shortened_does_not_live_on_in_the_old_store() {
             for side in [&old, &AnyStore::new(new.clone())] {
                 side.create(&key, &Record::ending(&b"a"[..], Some(at(3600)))).await.unwrap();
             }
-            let store = Dual::new(new.clone(), old.clone(), options());
+            let store = MigratingStore::new(new.clone(), old.clone(), options());
             let Some(Entry::Live(_, version)) = store.load(&key).await.unwrap() else { panic!() };
             let shorter = Record::ending(&b"b"[..], Some(at(60)));
             let written = store.update(&key, &shorter, &version).await.unwrap();

@@ -5,9 +5,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{BufMut as _, BytesMut};
-
-use super::*;
+use bytes::{BufMut as _, Bytes, BytesMut};
+use sessile_core::store::{
+    BoxFuture, Capabilities, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan,
+    SessionStore, StoreError, StoreErrorKind, Sweep, TouchOutcome, Version, WriteOutcome,
+};
+use sessile_core::{StoreKey, Subject, Timestamp};
 
 /// A store and the one it takes over from, so that nobody is logged out meanwhile.
 ///
@@ -21,15 +24,15 @@ use super::*;
 /// what a process of before writes to the old store alone after a session has
 /// moved is not seen. When the old store is empty, or all of its sessions have
 /// been moved (`sessile migrate`), the new one is used alone.
-pub struct Dual<N, O> {
+pub struct MigratingStore<N, O> {
     new: N,
     old: O,
-    options: DualOptions,
+    options: MigratingOptions,
 }
 
-/// How a [`Dual`] store moves sessions.
+/// How a [`MigratingStore`] store moves sessions.
 #[derive(Clone)]
-pub struct DualOptions {
+pub struct MigratingOptions {
     /// How long the mark of a logout stays. 10 minutes by default; a process that is
     /// suspended for longer in the middle of a move brings a session back that was ended meanwhile.
     pub mark_for: Duration,
@@ -39,7 +42,7 @@ pub struct DualOptions {
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
-impl DualOptions {
+impl MigratingOptions {
     /// With the caller's clock.
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self {
@@ -50,15 +53,15 @@ impl DualOptions {
     }
 }
 
-impl fmt::Debug for DualOptions {
+impl fmt::Debug for MigratingOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DualOptions").field("mark_for", &self.mark_for).finish_non_exhaustive()
+        f.debug_struct("MigratingOptions").field("mark_for", &self.mark_for).finish_non_exhaustive()
     }
 }
 
-impl<N: fmt::Debug, O: fmt::Debug> fmt::Debug for Dual<N, O> {
+impl<N: fmt::Debug, O: fmt::Debug> fmt::Debug for MigratingStore<N, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Dual({:?}, before {:?})", self.new, self.old)
+        write!(f, "MigratingStore({:?}, before {:?})", self.new, self.old)
     }
 }
 
@@ -90,9 +93,9 @@ enum Move {
     Refused(WriteOutcome),
 }
 
-impl<N: SessionStore, O: SessionStore> Dual<N, O> {
+impl<N: SessionStore, O: SessionStore> MigratingStore<N, O> {
     /// `new`, and `old` as long as sessions are there.
-    pub fn new(new: N, old: O, options: DualOptions) -> Self {
+    pub fn new(new: N, old: O, options: MigratingOptions) -> Self {
         Self { new, old, options }
     }
 
@@ -170,7 +173,7 @@ impl<N: SessionStore, O: SessionStore> Dual<N, O> {
     }
 }
 
-impl<N: SessionStore, O: SessionStore> SessionStore for Dual<N, O> {
+impl<N: SessionStore, O: SessionStore> SessionStore for MigratingStore<N, O> {
     async fn load(&self, key: &StoreKey) -> Result<Option<Entry>, StoreError> {
         if let Some(entry) = self.new.load(key).await? {
             return Ok(self.unless_mark(entry));
@@ -340,7 +343,7 @@ fn unsupported() -> StoreError {
     StoreError::new("dual", StoreErrorKind::Unsupported)
 }
 
-impl<N: SessionStore, O: SessionStore> Sweep for Dual<N, O> {
+impl<N: SessionStore, O: SessionStore> Sweep for MigratingStore<N, O> {
     fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
         Box::pin(async move {
             let mut removed = 0;
@@ -353,7 +356,7 @@ impl<N: SessionStore, O: SessionStore> Sweep for Dual<N, O> {
     }
 }
 
-impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
+impl<N: SessionStore, O: SessionStore> Directory for MigratingStore<N, O> {
     fn by_subject<'a>(
         &'a self,
         subject: &'a Subject,
@@ -392,7 +395,7 @@ impl<N: SessionStore, O: SessionStore> Directory for Dual<N, O> {
     }
 }
 
-impl<N: SessionStore, O: SessionStore> Scan for Dual<N, O> {
+impl<N: SessionStore, O: SessionStore> Scan for MigratingStore<N, O> {
     fn scan<'a>(
         &'a self,
         after: Option<&'a Cursor>,
