@@ -12,6 +12,7 @@ mod error;
 #[cfg(feature = "form")]
 pub mod form;
 mod invalidated;
+mod links;
 mod migrating;
 mod open;
 mod runtime;
@@ -23,6 +24,7 @@ pub use crate::env::from_env;
 pub use crate::env::from_toml;
 pub use crate::error::ConnectError;
 pub use crate::invalidated::InvalidatedCache;
+pub use crate::links::{LinkError, SignedLinks};
 pub use crate::migrating::{MigratingOptions, MigratingStore};
 pub use crate::open::{connect, connect_store, swept};
 pub use crate::runtime::{TokioRuntime, system_time};

@@ -48,7 +48,6 @@ mod failure;
 mod g;
 mod head;
 mod layer;
-mod links;
 #[cfg(feature = "axum")]
 mod login;
 mod manage;
@@ -67,7 +66,6 @@ pub use failure::Failure;
 pub use g::G;
 pub use head::accepts_html;
 pub use layer::{SessionFuture, SessionLayer, SessionService};
-pub use links::{LinkError, SignedLinks};
 #[cfg(feature = "axum")]
 pub use login::{LoggedIn, LoginRequired, NextPage, RequireLogin, RequireLoginService};
 pub use manage::Sessions;
@@ -76,8 +74,8 @@ pub use manage::Sessions;
 pub use sessile_connect::from_toml;
 #[doc(no_inline)]
 pub use sessile_connect::{
-    Cached, CachedOptions, ConnectError, InvalidatedCache, MigratingOptions, MigratingStore,
-    SettingValue, Settings, SettingsError, from_env,
+    Cached, CachedOptions, ConnectError, InvalidatedCache, LinkError, MigratingOptions,
+    MigratingStore, SettingValue, Settings, SettingsError, SignedLinks, from_env,
 };
 #[doc(no_inline)]
 pub use sessile_core::exchange::{Scheme, SessionInfo, same_site};

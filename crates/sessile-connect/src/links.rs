@@ -14,7 +14,7 @@ use sessile_formats::django::TimestampSigner;
 use sessile_formats::itsdangerous::{SERIALIZER_SALT, UrlSafeTimedSerializer};
 use sessile_formats::json::Style;
 
-use sessile_connect::system_time;
+use crate::runtime::system_time;
 
 /// How old a link may be unless [`SignedLinks::max_age`] says otherwise.
 const MAX_AGE: Duration = Duration::from_secs(3600);
@@ -32,7 +32,8 @@ const MAX_AGE: Duration = Duration::from_secs(3600);
 /// ```
 /// use std::time::Duration;
 ///
-/// use sessile::{KeyRing, LinkError, SecretKey, SignedLinks};
+/// use sessile_connect::{LinkError, SignedLinks};
+/// use sessile_core::{KeyRing, SecretKey};
 ///
 /// let keys = KeyRing::from(SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94")?);
 /// let links = SignedLinks::new(&keys, "confirm e-mail").max_age(Duration::from_secs(24 * 3600));
