@@ -13,31 +13,20 @@ use crate::failure::Failure;
 /// Header fields, of a request or a response.
 pub(crate) struct Fields<H>(pub(crate) H);
 
-impl Headers for Fields<&HeaderMap> {
+impl<H: std::ops::Deref<Target = HeaderMap>> Headers for Fields<H> {
     fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        values(self.0, name)
+        // Asked for with every session: making a name of the text would cost as much again.
+        let values = match name {
+            "cookie" => self.0.get_all(header::COOKIE),
+            "vary" => self.0.get_all(header::VARY),
+            _ => self.0.get_all(name),
+        };
+        values.map(HeaderValue::as_bytes)
     }
-}
-
-impl Headers for Fields<&mut HeaderMap> {
-    fn values<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-        values(self.0, name)
-    }
-}
-
-fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h [u8]> {
-    // Asked for with every session: making a name of the text would cost as much again.
-    let values = match name {
-        "cookie" => headers.get_all(header::COOKIE),
-        "vary" => headers.get_all(header::VARY),
-        _ => headers.get_all(name),
-    };
-    values.map(HeaderValue::as_bytes)
 }
 
 impl ResponseHeaders for Fields<&mut HeaderMap> {
     fn append(&mut self, name: &'static str, value: &[u8]) {
-        // What every response that depends on a session says, without a copy of the text.
         if (name, value) == ("vary", b"Cookie") {
             self.0.append(header::VARY, HeaderValue::from_static("Cookie"));
         } else if let Some((name, value)) = field(name, value) {

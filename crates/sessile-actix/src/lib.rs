@@ -20,8 +20,7 @@
 //! # Ok::<(), sessile_actix::ConfigError>(())
 //! ```
 //!
-//! Settings, stores, cookies, rules and failures are those of the crate `sessile`, so that an axum
-//! application may stand beside this one. A route that never asks for the session costs nothing.
+//! All else is as in the crate `sessile`. A route that never asks for the session costs nothing.
 //! Without TLS there is no session: on localhost take [`Config::for_development`].
 
 mod csrf;

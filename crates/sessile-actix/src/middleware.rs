@@ -7,7 +7,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::{Error, HttpMessage as _};
 use sessile_connect::{ConnectError, Settings, TokioRuntime};
 use sessile_core::exchange::App;
-use sessile_core::{AnyStore, Config, ConfigError, Engine, SessionStore};
+use sessile_core::{Config, ConfigError, Engine, SessionStore};
 
 use crate::failure::Failure;
 use crate::head::{Fields, response, view};
@@ -62,9 +62,8 @@ pub(crate) use middleware;
 /// Gives every request behind it a session. Cheap to clone; clones share everything, so make one
 /// outside of `HttpServer::new` and clone it for each worker.
 ///
-/// The session is loaded when a handler or middleware first asks for it, at most once per request,
-/// and saved after the handler returned and before the response's headers leave. If saving fails
-/// the handler's response is replaced: a success whose changes were lost is never sent.
+/// The session is loaded when it is first asked for, and saved before the response's headers leave.
+/// If that fails the response is replaced: a success whose changes were lost is never sent.
 ///
 /// What else all requests share: `sessions.configure(|app| app.trust_forwarded_proto())`.
 #[derive(Clone, Debug)]
@@ -73,13 +72,13 @@ pub struct SessionMiddleware {
 }
 
 impl SessionMiddleware {
-    /// Sessions kept in `store`.
+    /// Sessions kept in `store`, swept as the configuration says.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] when the settings do not go together.
     pub fn new(config: Config, store: impl SessionStore) -> Result<Self, ConfigError> {
-        Ok(App::new(Engine::new(config)?, AnyStore::new(store), TokioRuntime)?.into())
+        Ok(sessile_connect::app(config, store)?.into())
     }
 
     /// Sessions carried whole by their cookie, signed or encrypted.

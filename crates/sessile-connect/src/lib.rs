@@ -26,7 +26,7 @@ pub use crate::error::ConnectError;
 pub use crate::invalidated::InvalidatedCache;
 pub use crate::links::{LinkError, SignedLinks};
 pub use crate::migrating::{MigratingOptions, MigratingStore};
-pub use crate::open::{connect, connect_store, swept};
+pub use crate::open::{app, connect, connect_store};
 pub use crate::runtime::{TokioRuntime, system_time};
 pub use crate::settings::{
     CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,

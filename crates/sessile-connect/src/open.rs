@@ -9,11 +9,22 @@ mod redis;
 mod sql;
 mod sweeping;
 
+use sessile_core::exchange::App;
 use sessile_core::store::NoStore;
-use sessile_core::{AnyStore, Config, Engine, MemoryStore};
+use sessile_core::{AnyStore, Config, ConfigError, Engine, MemoryStore, SessionStore};
 
-pub use self::sweeping::swept;
-use crate::{ConnectError, Settings, StoreChoice};
+use self::sweeping::swept;
+use crate::{ConnectError, Settings, StoreChoice, TokioRuntime};
+
+/// Sessions kept in `store` and swept as `config` says, for the door of a framework.
+///
+/// # Errors
+///
+/// [`ConfigError`]: the settings do not go together.
+pub fn app(config: Config, store: impl SessionStore) -> Result<App, ConfigError> {
+    let store = swept(AnyStore::new(store), &config);
+    App::new(Engine::new(config)?, store, TokioRuntime)
+}
 
 /// The engine and the store that settings ask for.
 ///

@@ -30,14 +30,13 @@ pub struct SessionLayer {
 }
 
 impl SessionLayer {
-    /// Sessions kept in `store`.
+    /// Sessions kept in `store`, swept as the configuration says.
     ///
     /// # Errors
     ///
     /// [`ConfigError`] when the settings do not go together.
     pub fn new(config: Config, store: impl SessionStore) -> Result<Self, ConfigError> {
-        let store = sessile_connect::swept(AnyStore::new(store), &config);
-        Self::with_engine(Engine::new(config)?, store)
+        Ok(Self { app: sessile_connect::app(config, store)? })
     }
 
     /// Sessions carried whole by their cookie, signed or encrypted.

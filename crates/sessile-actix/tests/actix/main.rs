@@ -6,3 +6,4 @@ mod defects;
 mod forms;
 mod scripts;
 mod support;
+mod sweeping;

@@ -15,7 +15,7 @@ use crate::runtime::TokioRuntime;
 /// The store, swept for as long as it is in use; as it was where the configuration does not ask
 /// for that or it forgets by itself. Sweeping begins at once within a tokio runtime, else with the
 /// first request.
-pub fn swept(store: AnyStore, config: &Config) -> AnyStore {
+pub(super) fn swept(store: AnyStore, config: &Config) -> AnyStore {
     let wanted = config.sweep_every.is_some() || config.cleanup_n_requests.is_some();
     if !wanted || store.capabilities().sweep.is_none() {
         return store;
