@@ -4,14 +4,15 @@ use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
-use sessile_core::drive::{Committed, World};
+use sessile_core::ResponsePlan;
+use sessile_core::transaction::World;
 
 use sessile_core::{Event, RandomError, Timestamp};
 
 use crate::Failure;
 
 /// The id in the cookie that goes with a response.
-pub(crate) fn id_in(sent: &Committed) -> Result<String, Failure> {
+pub(crate) fn id_in(sent: &ResponsePlan) -> Result<String, Failure> {
     let cookie = sent.cookie.as_ref().ok_or_else(|| Failure("no id was sent".into()))?;
     let value = cookie.as_str().split(['=', ';']).nth(1);
     Ok(value.unwrap_or_default().to_owned())

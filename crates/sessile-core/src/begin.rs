@@ -3,11 +3,11 @@
 use crate::codec::Held;
 use crate::cookie::{self, Found};
 use crate::dialect::Dialect;
-use crate::engine::{Carrier, Engine};
+use crate::engine::{Engine, SessionCodec};
 use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
 use crate::id::Subject;
-use crate::session::{Lookup, Origin, Presented, Session};
+use crate::session::{Credential, Lookup, Session, Source};
 use crate::store::Entry;
 use sessile_formats::Timestamp;
 use sessile_formats::django;
@@ -44,7 +44,7 @@ pub enum Loaded {
 // One lives briefly on the stack per load; a box would cost more than it saves.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Reading {
-    Live { origin: Origin, data: Map },
+    Live { origin: Source, data: Map },
     Follow(Lookup),
     Nothing(EventKind),
 }
@@ -66,24 +66,24 @@ impl Engine {
         // An empty value is no credential: an empty id is never looked up.
         let Some(value) = cookie.filter(|value| !value.is_empty()) else {
             // Django removes a cookie without a value; the others do not see it.
-            let presented = match (cookie, self.dialect) {
-                (Some(_), Dialect::Django) => Presented::Malformed,
-                _ => Presented::Nothing,
+            let credential = match (cookie, self.dialect) {
+                (Some(_), Dialect::Django) => Credential::Malformed,
+                _ => Credential::Nothing,
             };
-            return Ok(Begun::Ready(self.fresh(presented, None, now)));
+            return Ok(Begun::Ready(self.fresh(credential, None, now)));
         };
-        match &self.carrier {
-            Carrier::Id { ids, .. } => Ok(match ids.lookup(value) {
+        match &self.codec {
+            SessionCodec::Id { ids, .. } => Ok(match ids.lookup(value) {
                 Some(at) => Begun::Load(at),
-                None => Begun::Ready(self.fresh(presented(value), Some(EventKind::Rejected), now)),
+                None => Begun::Ready(self.fresh(unknown(value), Some(EventKind::Rejected), now)),
             }),
-            Carrier::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
+            SessionCodec::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
                 Held::Session { record, data } => {
-                    let origin = Origin::Held { record };
+                    let origin = Source::Held { record };
                     let session = Session::new(self.dialect, self.terms(), now, origin, data);
                     Opened { session, event: None }
                 }
-                Held::Refused(kind) => self.fresh(presented(value), Some(kind), now),
+                Held::Refused(kind) => self.fresh(unknown(value), Some(kind), now),
             })),
         }
     }
@@ -99,18 +99,18 @@ impl Engine {
                 event: None,
             }),
             Reading::Follow(to) => Loaded::Follow(to),
-            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Presented::Dead, Some(kind), now)),
+            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Credential::Dead, Some(kind), now)),
         }
     }
 
     /// A session for a visitor who sent what cannot be a credential, such as two of them.
     pub fn refused(&self, now: Timestamp) -> Opened {
-        self.fresh(Presented::Malformed, Some(EventKind::Rejected), now)
+        self.fresh(Credential::Malformed, Some(EventKind::Rejected), now)
     }
 
     /// A session for a visitor whose store failed, in the mode that allows reading as anonymous.
     pub fn anonymous(&self, now: Timestamp) -> Session {
-        self.fresh(Presented::Dead, None, now).session
+        self.fresh(Credential::Dead, None, now).session
     }
 
     pub(crate) fn reading(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Reading {
@@ -130,7 +130,7 @@ impl Engine {
         }
         match self.decode(&record.payload) {
             Some(data) => {
-                let origin = Origin::Stored { at, version, record };
+                let origin = Source::Stored { at, version, record };
                 Reading::Live { origin, data }
             }
             None => Reading::Nothing(EventKind::Unreadable),
@@ -139,8 +139,8 @@ impl Engine {
 
     /// The data in a stored payload; `None` if they cannot be read.
     pub fn decode(&self, payload: &[u8]) -> Option<Map> {
-        match &self.carrier {
-            Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
+        match &self.codec {
+            SessionCodec::Id { data, .. } if payload.len() <= self.config.max_bytes => {
                 data.decode(payload)
             }
             _ => None,
@@ -150,8 +150,8 @@ impl Engine {
     /// As [`decode`](Self::decode), but damaged data of Django's are none,
     /// where Django itself goes on with an empty session.
     pub fn decode_strictly(&self, payload: &[u8]) -> Option<Map> {
-        match &self.carrier {
-            Carrier::Id { data, .. } if payload.len() <= self.config.max_bytes => {
+        match &self.codec {
+            SessionCodec::Id { data, .. } if payload.len() <= self.config.max_bytes => {
                 data.decode_strictly(payload)
             }
             _ => None,
@@ -174,21 +174,21 @@ impl Engine {
     ///
     /// The profile's format has no form for one of the values, or a cookie carries the session.
     pub fn encode(&self, data: &Map, now: Timestamp) -> Result<Vec<u8>, PayloadError> {
-        match &self.carrier {
-            Carrier::Id { data: codec, .. } => codec.encode(data, now),
-            Carrier::Data(_) => {
+        match &self.codec {
+            SessionCodec::Id { data: codec, .. } => codec.encode(data, now),
+            SessionCodec::Data(_) => {
                 Err(PayloadError::new("these sessions live in cookies, not in a store"))
             }
         }
     }
 
-    fn fresh(&self, presented: Presented, kind: Option<EventKind>, now: Timestamp) -> Opened {
+    fn fresh(&self, credential: Credential, kind: Option<EventKind>, now: Timestamp) -> Opened {
         let mut data = Map::new();
         if self.dialect == Dialect::FlaskSession && self.config.session_permanent {
             // Flask-Session 0.8, `ServerSideSession.__init__`.
             data.insert("_permanent", true);
         }
-        let origin = Origin::Fresh { presented };
+        let origin = Source::Fresh { credential };
         let session = Session::new(self.dialect, self.terms(), now, origin, data);
         let event = kind.map(|kind| Event { kind, session: None, subject: None });
         Opened { session, event }
@@ -196,9 +196,9 @@ impl Engine {
 }
 
 /// What a refused value is to Django: of a key's shape, or not.
-fn presented(value: &[u8]) -> Presented {
+fn unknown(value: &[u8]) -> Credential {
     match django::is_session_key(&String::from_utf8_lossy(value)) {
-        true => Presented::Dead,
-        false => Presented::Malformed,
+        true => Credential::Dead,
+        false => Credential::Malformed,
     }
 }

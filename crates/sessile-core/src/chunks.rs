@@ -110,21 +110,21 @@ impl Engine {
     ) -> Result<(), CommitError> {
         let name = self.cookie_name();
         if self.config.cookie_chunks < 2 || name.len() + value.len() <= MAX_NAME_AND_VALUE {
-            plan.cookie = Some(self.cookie.set(value, keep, now)?);
-            self.unsend(plan, sent, 1);
+            plan.response.cookie = Some(self.cookie.set(value, keep, now)?);
+            self.expire_parts(plan, sent, 1);
             return Ok(());
         }
         let first = PART.saturating_sub(name.len() + HEAD);
         let other = PART.saturating_sub(name.len() + TAIL).max(1);
         let (head, rest) = value.split_at_checked(first).unwrap_or((value, ""));
         let count = 1 + rest.len().div_ceil(other);
-        plan.cookie = Some(self.cookie.set(&format!("~{count}~{head}"), keep, now)?);
+        plan.response.cookie = Some(self.cookie.set(&format!("~{count}~{head}"), keep, now)?);
         let mut rest = rest;
         for number in 1..count {
             let part;
             (part, rest) = rest.split_at_checked(other).unwrap_or((rest, ""));
             let name = format!("{name}.{number}");
-            plan.parts.push(self.cookie.set_named(&name, part, keep, now)?);
+            plan.response.parts.push(self.cookie.set_named(&name, part, keep, now)?);
         }
         if value.len() > cookie::LARGE_COOKIE_HEADER {
             tracing::warn!(
@@ -132,15 +132,15 @@ impl Engine {
                 "a session's cookies take more than 8 KiB: servers and proxies may refuse them"
             );
         }
-        self.unsend(plan, sent, count);
+        self.expire_parts(plan, sent, count);
         Ok(())
     }
 
     /// Removes the parts that came, from number `from` on.
-    pub(crate) fn unsend(&self, plan: &mut Plan, sent: u16, from: usize) {
+    pub(crate) fn expire_parts(&self, plan: &mut Plan, sent: u16, from: usize) {
         for number in (from..usize::from(MAX_CHUNKS)).filter(|number| sent & (1 << number) != 0) {
             let name = format!("{}.{number}", self.cookie_name());
-            plan.parts.push(self.cookie.remove_named(&name));
+            plan.response.parts.push(self.cookie.remove_named(&name));
         }
     }
 }

@@ -122,7 +122,7 @@ impl IdCodec {
     }
 
     /// The id as the cookie's value.
-    pub(crate) fn spell(&self, id: &SessionId) -> String {
+    pub(crate) fn encode(&self, id: &SessionId) -> String {
         match self {
             Self::FlaskSession { signer: Some(signer), .. } => signer.sign(id.expose()),
             _ => id.expose().to_owned(),
@@ -218,7 +218,7 @@ impl StoredCodec {
 }
 
 /// How a whole session travels in a cookie.
-pub(crate) enum HeldCodec {
+pub(crate) enum CookieCodec {
     Flask(Box<FlaskCookie>),
     Django(Box<django::SessionCodec>),
     Starlette(Box<StarletteCookie>),
@@ -233,7 +233,7 @@ pub(crate) enum Held {
     Refused(EventKind),
 }
 
-impl HeldCodec {
+impl CookieCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
         let (name, audience) = (config.cookie.name.as_str(), config.audience.as_str());

@@ -3,12 +3,12 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::codec::{HeldCodec, IdCodec, StoredCodec};
+use crate::codec::{CookieCodec, IdCodec, StoredCodec};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
 use crate::cookie::{CookieTemplate, Pick};
 use crate::dialect::Dialect;
 use crate::policy::Switches;
-use crate::session::Terms;
+use crate::session::LifetimePolicy;
 use crate::transport::Transport;
 use sessile_formats::Timestamp;
 
@@ -30,15 +30,15 @@ pub struct Engine {
     pub(crate) switches: Switches,
     pub(crate) cookie: CookieTemplate,
     pub(crate) pick: Pick,
-    pub(crate) carrier: Carrier,
+    pub(crate) codec: SessionCodec,
 }
 
 /// What the cookie carries.
-pub(crate) enum Carrier {
+pub(crate) enum SessionCodec {
     /// An id; the data are in a store.
     Id { ids: IdCodec, data: StoredCodec },
     /// The data themselves.
-    Data(HeldCodec),
+    Data(CookieCodec),
 }
 
 impl Engine {
@@ -56,12 +56,12 @@ impl Engine {
             Profile::Django => (Dialect::Django, Pick::Last),
             Profile::Starlette => (Dialect::Starlette, Pick::Last),
         };
-        let carrier = match config.storage {
+        let codec = match config.storage {
             Storage::Store => {
-                Carrier::Id { ids: IdCodec::new(&config)?, data: StoredCodec::new(&config)? }
+                SessionCodec::Id { ids: IdCodec::new(&config)?, data: StoredCodec::new(&config)? }
             }
             Storage::SignedCookie | Storage::EncryptedCookie => {
-                Carrier::Data(HeldCodec::new(&config)?)
+                SessionCodec::Data(CookieCodec::new(&config)?)
             }
         };
         Ok(Self {
@@ -73,14 +73,14 @@ impl Engine {
             },
             cookie: CookieTemplate::new(config.cookie.clone())?,
             pick,
-            carrier,
+            codec,
             config,
         })
     }
 
     /// Whether sessions live in a store, so that one is needed.
     pub fn needs_store(&self) -> bool {
-        matches!(self.carrier, Carrier::Id { .. })
+        matches!(self.codec, SessionCodec::Id { .. })
     }
 
     /// The session cookie's name.
@@ -161,8 +161,8 @@ impl Engine {
     }
 
     /// How long its sessions live.
-    pub(crate) fn terms(&self) -> Terms {
-        Terms {
+    pub(crate) fn terms(&self) -> LifetimePolicy {
+        LifetimePolicy {
             usual: self.config.lifetime,
             remembered: self.config.permanent_lifetime,
             at_browser_close: self.config.expire_at_browser_close,

@@ -5,20 +5,20 @@
 //!    │ read     find the cookie                      Engine::read      begin.rs
 //!    ▼
 //!  begin        nothing | data at hand | key to load Engine::begin     begin.rs
-//!    │          (the adapter asks the store)         drive::open       drive.rs
+//!    │          (the adapter asks the store)         transaction::open       transaction.rs
 //!    ▼
 //!  Session      what the handler holds               Session           session.rs
 //!    │
 //!    ▼
 //!  settle       what must be told to whom            Engine::settle    settle.rs
-//!    │          (the adapter tells the store)        drive::commit     drive.rs
+//!    │          (the adapter tells the store)        transaction::commit     transaction.rs
 //!    ▼
-//!  write        Set-Cookie, Vary, Cache-Control      Committed
+//!  write        Set-Cookie, Vary, Cache-Control      ResponsePlan
 //! ```
 //!
 //! Nothing here reads a clock, draws random bytes, opens a socket or needs a
 //! runtime: time and randomness are arguments, and the only functions that
-//! await ([`drive`]) await the store. Most users want the `sessile` crate,
+//! await ([`transaction`]) await the store. Most users want the `sessile` crate,
 //! which puts this behind a tower layer and axum extractors.
 
 mod begin;
@@ -28,7 +28,6 @@ mod config;
 pub mod cookie;
 pub mod csrf;
 mod dialect;
-pub mod drive;
 mod engine;
 mod error;
 mod event;
@@ -42,6 +41,7 @@ mod policy;
 mod session;
 mod settle;
 pub mod store;
+pub mod transaction;
 pub mod transport;
 
 pub use crate::begin::{Begun, Loaded, Opened};
@@ -57,7 +57,7 @@ pub use crate::event::{Event, EventKind};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
-pub use crate::settle::{Plan, Random, StoreOp};
+pub use crate::settle::{Plan, Random, ResponsePlan, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::transport::Transport;
 pub use sessile_formats::{

@@ -6,14 +6,14 @@
 //! (`SessionMiddleware`) are theirs to the letter; the native ones are ours.
 
 use crate::dialect::Dialect;
-use crate::session::{Presented, Rotation};
+use crate::session::{Credential, Rotation};
 
 /// What a profile's rules may look at.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Facts {
-    pub(crate) from: From,
+    pub(crate) found_in: FoundIn,
     /// What came with the request.
-    pub(crate) presented: Presented,
+    pub(crate) credential: Credential,
     pub(crate) accessed: bool,
     /// The handler changed something.
     pub(crate) modified: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Facts {
 
 /// Where the session's data came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum From {
+pub(crate) enum FoundIn {
     Nowhere,
     Store,
     Cookie,
@@ -88,11 +88,11 @@ pub(crate) fn decide(dialect: Dialect, facts: Facts, switches: Switches) -> Verd
 /// Ours: writes what changed, renews with restraint, and never answers a dead
 /// credential with a deletion, which could overtake a login's new cookie.
 fn native(facts: Facts, switches: Switches) -> (Data, Cookie) {
-    let known = facts.from != From::Nowhere;
+    let known = facts.found_in != FoundIn::Nowhere;
     // An end is carried out whatever the status: a logout that fails halfway must not stay open.
     if facts.ended && (facts.empty || facts.server_error) {
-        let cookie = match facts.presented {
-            Presented::Nothing => Cookie::Keep,
+        let cookie = match facts.credential {
+            Credential::Nothing => Cookie::Keep,
             _ => Cookie::Remove,
         };
         return (Data::Delete, cookie);
@@ -159,20 +159,20 @@ fn flask_session(facts: Facts, switches: Switches) -> (Data, Cookie) {
 /// shape is believed until something asks for the data. `signed_cookies`, whose
 /// key is the data, never loses it: it starts anew under a changed key.
 fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
-    let dead = facts.presented == Presented::Dead && !facts.ended;
+    let dead = facts.credential == Credential::Dead && !facts.ended;
     let loaded = facts.accessed || switches.refresh && !switches.stored;
     if dead && !loaded {
         return (Data::Keep, Cookie::Keep);
     }
-    let keeps_key = match facts.from {
-        From::Nowhere => dead && !switches.stored,
-        From::Store | From::Cookie => !facts.ended,
+    let keeps_key = match facts.found_in {
+        FoundIn::Nowhere => dead && !switches.stored,
+        FoundIn::Store | FoundIn::Cookie => !facts.ended,
     };
     let no_session = facts.empty && !keeps_key && facts.rotation.is_none();
     if no_session {
         let data = if facts.ended || dead { Data::Delete } else { Data::Keep };
-        let cookie = match facts.presented {
-            Presented::Nothing => Cookie::Keep,
+        let cookie = match facts.credential {
+            Credential::Nothing => Cookie::Keep,
             _ => Cookie::Remove,
         };
         return (data, cookie);
@@ -187,8 +187,8 @@ fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
 }
 
 fn starlette(facts: Facts) -> (Data, Cookie) {
-    match (facts.modified, facts.empty, facts.from) {
-        (false, ..) | (true, true, From::Nowhere) => (Data::Keep, Cookie::Keep),
+    match (facts.modified, facts.empty, facts.found_in) {
+        (false, ..) | (true, true, FoundIn::Nowhere) => (Data::Keep, Cookie::Keep),
         (true, true, _) => (Data::Delete, Cookie::Remove),
         (true, false, _) => (Data::Write, Cookie::Send),
     }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub(crate) use changes::{Changes, Choice, Rotation};
 pub use flash::FlashedMessage;
 pub use lifecycle::Expiry;
-pub(crate) use terms::Terms;
+pub(crate) use terms::LifetimePolicy;
 
 use crate::dialect::Dialect;
 use crate::store::{Record, Version};
@@ -43,7 +43,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub struct Lookup {
     pub(crate) key: StoreKey,
-    /// The id the browser presented. `None` when that was an old one in its
+    /// The id the browser credential. `None` when that was an old one in its
     /// grace period: the new one is known to nobody but the browser that got it.
     pub(crate) id: Option<SessionId>,
     /// How many pointers led here.
@@ -73,10 +73,10 @@ impl Lookup {
 /// The session's insides, shared by its clones.
 pub(crate) struct State {
     pub(crate) dialect: Dialect,
-    pub(crate) terms: Terms,
+    pub(crate) terms: LifetimePolicy,
     /// When this request asked for it.
     pub(crate) opened: Timestamp,
-    pub(crate) origin: Origin,
+    pub(crate) origin: Source,
     pub(crate) data: Map,
     pub(crate) changes: Changes,
     pub(crate) accessed: bool,
@@ -92,11 +92,11 @@ pub(crate) struct State {
 }
 
 /// Where the session came from.
-pub(crate) enum Origin {
+pub(crate) enum Source {
     /// The visitor has none: no credential, or one that led nowhere.
     Fresh {
         /// What came with the request.
-        presented: Presented,
+        credential: Credential,
     },
     /// Loaded from a store.
     Stored {
@@ -111,7 +111,7 @@ pub(crate) enum Origin {
 
 /// What the browser sent as a credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presented {
+pub(crate) enum Credential {
     Nothing,
     /// What no credential can be. Only Django's rules ask.
     Malformed,
@@ -121,7 +121,7 @@ pub(crate) enum Presented {
     Live,
 }
 
-impl Origin {
+impl Source {
     pub(crate) fn record(&self) -> Option<&Record> {
         match self {
             Self::Fresh { .. } => None,
@@ -135,15 +135,21 @@ impl Session {
     /// beginning of 1970. Adapters make sessions through
     /// [`Engine`](crate::Engine); this one is for tests and examples.
     pub fn anonymous() -> Self {
-        let origin = Origin::Fresh { presented: Presented::Nothing };
-        Self::new(Dialect::Native, Terms::NATIVE, Timestamp::from_secs(0), origin, Map::new())
+        let origin = Source::Fresh { credential: Credential::Nothing };
+        Self::new(
+            Dialect::Native,
+            LifetimePolicy::NATIVE,
+            Timestamp::from_secs(0),
+            origin,
+            Map::new(),
+        )
     }
 
     pub(crate) fn new(
         dialect: Dialect,
-        terms: Terms,
+        terms: LifetimePolicy,
         opened: Timestamp,
-        origin: Origin,
+        origin: Source,
         data: Map,
     ) -> Self {
         let state = State {
@@ -201,7 +207,7 @@ impl Session {
     /// Puts the request's changes on top of what somebody else stored meanwhile.
     /// Their other keys stay; of a key both changed, ours wins wholly.
     /// `base` is what this request loaded, where edits inside values must be found.
-    pub(crate) fn rebase(&self, base: Option<&Map>, origin: Origin, theirs: Map) {
+    pub(crate) fn rebase(&self, base: Option<&Map>, origin: Source, theirs: Map) {
         let mut guard = self.lock();
         let state = &mut *guard;
         if let Some(base) = base {

@@ -12,14 +12,14 @@ use bytes::Bytes;
 use crate::codec::{IdCodec, StoredCodec};
 use crate::cookie::{Keep, SetCookie};
 use crate::dialect::Dialect;
-use crate::engine::{Carrier, Engine};
+use crate::engine::{Engine, SessionCodec};
 use crate::error::{CommitError, RandomError};
 use crate::event::{Event, EventKind};
 use crate::id::{SessionId, StoreKey};
-use crate::policy::{self, Cookie, Data, Facts, From, Verdict};
-use crate::session::{Lookup, Origin, Presented, Rotation, Session, State};
+use crate::policy::{self, Cookie, Data, Facts, FoundIn, Verdict};
+use crate::session::{Credential, Lookup, Rotation, Session, Source, State};
 use crate::store::{Record, Version};
-use crate::transport::Told;
+use crate::transport::CredentialUpdate;
 use sessile_formats::Timestamp;
 
 /// What must be done for one session. The adapter does it before the response's headers leave.
@@ -29,21 +29,28 @@ pub struct Plan {
     pub store: StoreOp,
     /// A session that ends with this request, after the other write.
     pub delete: Option<StoreKey>,
-    /// The cookie to send once the store has agreed.
+    /// What goes with the response once the store has agreed.
+    pub response: ResponsePlan,
+    /// What to report once it is done.
+    pub events: Vec<Event>,
+}
+
+/// What goes with the response.
+#[derive(Debug, Default)]
+pub struct ResponsePlan {
+    /// The cookie to send.
     pub cookie: Option<SetCookie>,
     /// The cookies that go with it where a session needs several, and the
     /// removal of such.
     pub parts: Vec<SetCookie>,
     /// What a visitor is told in place of a cookie, by the [transport](crate::transport) in use.
-    pub told: Option<Told>,
+    pub told: Option<CredentialUpdate>,
     /// `Vary` goes with the response, and names the credential's field.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
     pub no_store: bool,
     /// `Clear-Site-Data` goes with the response.
     pub clear_site_data: bool,
-    /// What to report once it is done.
-    pub events: Vec<Event>,
 }
 
 /// One call to the store.
@@ -122,34 +129,36 @@ impl Engine {
         let mut plan = Plan {
             store: StoreOp::Nothing,
             delete: None,
-            cookie: None,
-            parts: Vec::new(),
-            told: None,
-            vary: verdict.vary,
-            no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
-            clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
+            response: ResponsePlan {
+                vary: verdict.vary,
+                no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
+                clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
+                ..ResponsePlan::default()
+            },
             events: Vec::new(),
         };
         let ends = verdict.data == Data::Delete || state.changes.ended;
-        if ends && let Origin::Stored { at, .. } = &state.origin {
+        if ends && let Source::Stored { at, .. } = &state.origin {
             plan.delete = Some(at.key.clone());
         }
-        if ends && facts.from != From::Nowhere {
+        if ends && facts.found_in != FoundIn::Nowhere {
             plan.events.push(event(EventKind::Ended, &state, None));
         }
-        match &self.carrier {
-            Carrier::Data(_) => self.settle_held(&state, verdict, now, random, &mut plan)?,
-            Carrier::Id { .. } => self.settle_stored(&state, verdict, now, random, &mut plan)?,
+        match &self.codec {
+            SessionCodec::Data(_) => self.settle_held(&state, verdict, now, random, &mut plan)?,
+            SessionCodec::Id { .. } => {
+                self.settle_stored(&state, verdict, now, random, &mut plan)?
+            }
         }
         if verdict.cookie == Cookie::Remove && !self.config.transport.is_cookie() {
-            plan.told = Some(Told::Ended);
-            plan.no_store = true;
+            plan.response.told = Some(CredentialUpdate::Ended);
+            plan.response.no_store = true;
         } else if verdict.cookie == Cookie::Remove {
-            plan.cookie = Some(match self.dialect {
+            plan.response.cookie = Some(match self.dialect {
                 Dialect::FlaskSession => self.cookie.remove_bare().clone(),
                 _ => self.cookie.remove().clone(),
             });
-            self.unsend(&mut plan, state.chunks, 1);
+            self.expire_parts(&mut plan, state.chunks, 1);
         }
         Ok(plan)
     }
@@ -189,15 +198,15 @@ impl Engine {
 
     fn facts(&self, state: &State, server_error: bool, now: Timestamp) -> Facts {
         let changes = &state.changes;
-        let (from, presented) = match &state.origin {
-            Origin::Fresh { presented } => (From::Nowhere, *presented),
-            Origin::Stored { .. } => (From::Store, Presented::Live),
-            Origin::Held { .. } => (From::Cookie, Presented::Live),
+        let (found_in, credential) = match &state.origin {
+            Source::Fresh { credential } => (FoundIn::Nowhere, *credential),
+            Source::Stored { .. } => (FoundIn::Store, Credential::Live),
+            Source::Held { .. } => (FoundIn::Cookie, Credential::Live),
         };
         let native_subject = self.dialect == Dialect::Native && state.subject().is_some();
         Facts {
-            from,
-            presented,
+            found_in,
+            credential,
             accessed: state.accessed,
             modified: changes.any(),
             empty: self.dialect.is_empty(&state.data) && !native_subject,
@@ -215,7 +224,7 @@ impl Engine {
         if state.changes.rotation.is_some() {
             return state.changes.rotation;
         }
-        let Origin::Stored { record, at: Lookup { id: Some(_), .. }, .. } = &state.origin else {
+        let Source::Stored { record, at: Lookup { id: Some(_), .. }, .. } = &state.origin else {
             return None;
         };
         let since = record.rotated.or(record.created)?;
@@ -245,7 +254,7 @@ impl Engine {
         random: &mut Random<'_>,
         plan: &mut Plan,
     ) -> Result<(), CommitError> {
-        let Carrier::Data(codec) = &self.carrier else { return Ok(()) };
+        let SessionCodec::Data(codec) = &self.codec else { return Ok(()) };
         if verdict.cookie != Cookie::Send {
             return Ok(());
         }
@@ -256,7 +265,7 @@ impl Engine {
         let keep = self.keep(state, &record, now);
         if state.changes.rotation == Some(Rotation::LogIn) {
             plan.events.push(event(EventKind::LoggedIn, state, None));
-        } else if matches!(state.origin, Origin::Fresh { .. }) {
+        } else if matches!(state.origin, Source::Fresh { .. }) {
             plan.events.push(event(EventKind::Created, state, None));
         }
         let value = codec.seal(record, &state.data, self, now, random)?;
@@ -271,9 +280,9 @@ impl Engine {
         random: &mut Random<'_>,
         plan: &mut Plan,
     ) -> Result<(), CommitError> {
-        let Carrier::Id { ids, data } = &self.carrier else { return Ok(()) };
+        let SessionCodec::Id { ids, data } = &self.codec else { return Ok(()) };
         if verdict.data == Data::Renew
-            && let Origin::Stored { at, record, .. } = &state.origin
+            && let Source::Stored { at, record, .. } = &state.origin
         {
             let idle = self.terms().renewal(self.dialect, record);
             let every = match self.dialect {
@@ -288,9 +297,9 @@ impl Engine {
             let record = self.record(state, self.payload(data, state, now)?, now);
             keep = self.keep(state, &record, now);
             let rotation = self.rotation(state, now);
-            let fresh = state.changes.ended || matches!(state.origin, Origin::Fresh { .. });
+            let fresh = state.changes.ended || matches!(state.origin, Source::Fresh { .. });
             plan.store = match &state.origin {
-                Origin::Stored { at, version, .. } if !fresh => {
+                Source::Stored { at, version, .. } if !fresh => {
                     if has_expired(state, now) {
                         return Err(CommitError::Ended);
                     }
@@ -324,18 +333,19 @@ impl Engine {
         }
         if verdict.cookie == Cookie::Send {
             let id = new_id.as_ref().or(match &state.origin {
-                Origin::Stored { at, .. } => at.id.as_ref(),
+                Source::Stored { at, .. } => at.id.as_ref(),
                 _ => None,
             });
             match id {
                 Some(id) if self.config.transport.is_cookie() => {
-                    plan.cookie = Some(self.cookie.set(&ids.spell(id), keep, now)?);
+                    plan.response.cookie = Some(self.cookie.set(&ids.encode(id), keep, now)?);
                 }
                 Some(id) => {
-                    plan.told = Some(Told::Issued(SessionId::foreign(ids.spell(id))));
-                    plan.no_store = true;
+                    plan.response.told =
+                        Some(CredentialUpdate::Issued(SessionId::foreign(ids.encode(id))));
+                    plan.response.no_store = true;
                 }
-                None => plan.no_store = false,
+                None => plan.response.no_store = false,
             }
         }
         Ok(())
@@ -383,7 +393,7 @@ fn rotated(rotation: Rotation) -> EventKind {
 fn event(kind: EventKind, state: &State, new_key: Option<&StoreKey>) -> Event {
     let session = match (&state.origin, new_key) {
         (_, Some(key)) => Some(key.handle()),
-        (Origin::Stored { at, .. }, None) => Some(at.key.handle()),
+        (Source::Stored { at, .. }, None) => Some(at.key.handle()),
         _ => None,
     };
     Event { kind, session, subject: state.subject() }

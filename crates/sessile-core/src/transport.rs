@@ -59,7 +59,7 @@ pub enum Place<'t> {
 
 /// What a visitor without cookies is told of the session's id.
 #[derive(Debug)]
-pub enum Told {
+pub enum CredentialUpdate {
     /// This is the id from now on. In the profile's spelling: signed where it signs.
     Issued(crate::SessionId),
     /// There is no session any more.

@@ -7,8 +7,8 @@ mod fake;
 use std::time::Duration;
 
 use fake::{Fake, START, Visit, done};
-use sessile_core::drive;
 use sessile_core::store::Record;
+use sessile_core::transaction;
 use sessile_core::{
     CommitError, Config, Engine, Expiry, KeyRing, Lifetime, MemoryStore, Profile, SecretKey,
     Session, SessionStore as _, Storage, Timestamp,
@@ -88,21 +88,23 @@ fn r30_the_ends_of_time_never_panic() {
                 for change in uses {
                     let store = MemoryStore::new();
                     let mut world = Fake::at(begin);
-                    let first = done(drive::open(&engine, &store, None, &mut world)).unwrap();
+                    let first = done(transaction::open(&engine, &store, None, &mut world)).unwrap();
                     first.insert("a", 1);
                     change(&first);
-                    let sent = done(drive::commit(&engine, &store, &first, false, &mut world));
+                    let sent =
+                        done(transaction::commit(&engine, &store, &first, false, &mut world));
                     let Some(cookie) = sent.ok().and_then(|sent| sent.cookie) else { continue };
                     let text = String::from_utf8(cookie.as_bytes().to_vec()).unwrap();
                     let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
                     world.0 = later;
                     for _ in 0..2 {
                         let opened =
-                            drive::open(&engine, &store, Some(value.as_bytes()), &mut world);
+                            transaction::open(&engine, &store, Some(value.as_bytes()), &mut world);
                         let Ok(session) = done(opened) else { continue };
                         let _: Option<i64> = session.get("a");
                         change(&session);
-                        let _ = done(drive::commit(&engine, &store, &session, false, &mut world));
+                        let _ =
+                            done(transaction::commit(&engine, &store, &session, false, &mut world));
                     }
                 }
             }
@@ -146,11 +148,12 @@ fn s14_a_record_with_any_moments_is_a_session_or_none() {
                 let _ = done(store.create(key, &record)).unwrap();
                 let mut world = Fake::at(START);
                 let cookie = visit.cookie.as_deref();
-                let opened = done(drive::open(&visit.engine, &store, cookie, &mut world)).unwrap();
+                let opened =
+                    done(transaction::open(&visit.engine, &store, cookie, &mut world)).unwrap();
                 let found = opened.get::<i64>("a");
                 assert!(found.is_none() || !record.has_ended(START), "{record:?}");
                 change(&opened);
-                let saved = drive::commit(&visit.engine, &store, &opened, false, &mut world);
+                let saved = transaction::commit(&visit.engine, &store, &opened, false, &mut world);
                 // It may be too late for a session that ends in this moment.
                 let saved = done(saved);
                 assert!(matches!(saved, Ok(_) | Err(CommitError::Ended)), "{saved:?}, {record:?}");
@@ -168,13 +171,13 @@ fn what_could_not_be_read_again_is_not_written() {
         for size in [1 << 10, 1 << 20, 3 << 20] {
             let store = MemoryStore::new();
             let mut world = Fake::at(START);
-            let first = done(drive::open(&engine, &store, None, &mut world)).unwrap();
+            let first = done(transaction::open(&engine, &store, None, &mut world)).unwrap();
             first.insert("a", "a".repeat(size));
-            let sent = done(drive::commit(&engine, &store, &first, false, &mut world));
+            let sent = done(transaction::commit(&engine, &store, &first, false, &mut world));
             let Ok(sent) = sent else { continue };
             let text = String::from_utf8(sent.cookie.unwrap().as_bytes().to_vec()).unwrap();
             let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
-            let opened = drive::open(&engine, &store, Some(value.as_bytes()), &mut world);
+            let opened = transaction::open(&engine, &store, Some(value.as_bytes()), &mut world);
             let found: Option<String> = done(opened).unwrap().get("a");
             assert_eq!(found.unwrap().len(), size, "{engine:?}");
         }

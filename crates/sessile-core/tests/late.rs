@@ -8,16 +8,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use fake::{Fake, START, done};
-use sessile_core::drive::{self, Committed};
+use sessile_core::ResponsePlan;
 use sessile_core::store::{
     CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
 };
+use sessile_core::transaction;
 use sessile_core::{
     CommitError, Config, Engine, Expiry, KeyRing, MemoryStore, SecretKey, Session, Storage,
     StoreError, StoreErrorKind, StoreKey, Timestamp,
 };
 
-fn value(committed: &Committed) -> Vec<u8> {
+fn value(committed: &ResponsePlan) -> Vec<u8> {
     let cookie = committed.cookie.as_ref().unwrap().as_bytes();
     let start = cookie.iter().position(|byte| *byte == b'=').unwrap() + 1;
     cookie[start..].split(|byte| *byte == b';').next().unwrap().to_vec()
@@ -41,11 +42,11 @@ impl Site<MemoryStore> {
 
 impl<S: SessionStore> Site<S> {
     fn open(&mut self, cookie: Option<&[u8]>) -> Session {
-        done(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
+        done(transaction::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
     }
 
-    fn commit(&mut self, session: &Session) -> Result<Committed, CommitError> {
-        done(drive::commit(&self.engine, &self.store, session, false, &mut self.world))
+    fn commit(&mut self, session: &Session) -> Result<ResponsePlan, CommitError> {
+        done(transaction::commit(&self.engine, &self.store, session, false, &mut self.world))
     }
 
     /// One request without a cookie; the cookie it gets.
@@ -170,7 +171,7 @@ fn an_end_that_fails_half_way_can_be_tried_again_by_the_old_id() {
     let new = value(&site.commit(&rotate).unwrap());
     // Loses against the rotation, finds the pointer, and then the store fails.
     let mut world = Fake::at(START);
-    let failed = done(drive::commit(&site.engine, &failing, &logout, false, &mut world));
+    let failed = done(transaction::commit(&site.engine, &failing, &logout, false, &mut world));
     assert!(matches!(failed, Err(CommitError::Store(_))));
     let again = site.open(Some(&old));
     assert!(!again.is_new(), "the way to the session is gone");

@@ -40,7 +40,7 @@ fn peer19_nothing_secret_is_compared_byte_by_byte() {
             for operator in ["==", "!="] {
                 for (at, _) in line.match_indices(operator) {
                     let (left, right) = (line[..at].trim_end(), line[at + 2..].trim_start());
-                    // A variant, such as `Presented::Dead`, is no secret.
+                    // A variant, such as `Credential::Dead`, is no secret.
                     if right.starts_with(|c: char| c.is_ascii_uppercase()) {
                         continue;
                     }

@@ -17,7 +17,7 @@ use crate::Options;
 use crate::address::at;
 use crate::fault::Fault;
 use crate::near::Near;
-use crate::node::{Manner, Node, Reply, Request};
+use crate::node::{Node, Reply, Request, SendOptions};
 use crate::server::Effect;
 use crate::target::Target;
 
@@ -109,7 +109,7 @@ impl Cluster {
         deadline: Instant,
     ) -> Result<Reply, Fault> {
         let slot = slot_of(key);
-        let mut manner = Manner { slow, asking: false, deadline };
+        let mut manner = SendOptions { slow, asking: false, deadline };
         let mut next: Option<Arc<Node>> = None;
         let mut refused = false;
         for _ in 0..MAX_STEPS {
@@ -206,7 +206,7 @@ impl Cluster {
         let seeds = self.0.seeds.iter().map(|seed| self.node(seed.clone()));
         for node in known.into_iter().chain(seeds).collect::<Vec<_>>() {
             let until = deadline.min(Instant::now() + ASKING);
-            let manner = Manner { slow: false, asking: false, deadline: until };
+            let manner = SendOptions { slow: false, asking: false, deadline: until };
             let command = cmd("CLUSTER").arg("SLOTS").take();
             let answer = node.send(Request::One(&command), manner).await.and_then(Reply::one);
             match answer.and_then(|answer| ranges(answer, &self.host_of(&node))) {

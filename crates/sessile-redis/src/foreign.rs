@@ -78,7 +78,7 @@ impl Foreign<'_> {
             }
         }
         set.arg("NX");
-        match self.server.one(name.as_bytes(), &set, Effect::Lasts).await? {
+        match self.server.one(name.as_bytes(), &set, Effect::Durable).await? {
             Value::Okay => Ok(CreateOutcome::Created(Version::Bytes(record.payload.clone()))),
             Value::Nil => Ok(CreateOutcome::Exists),
             _ => Err(Fault::Strange.into()),
@@ -96,7 +96,7 @@ impl Foreign<'_> {
         let seconds = text(foreign_seconds(record.ends(), now()));
         let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
         let keys = [name.as_bytes()];
-        let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Durable).await?;
         outcome(&answer, || Version::Bytes(record.payload.clone()))
     }
 
@@ -130,7 +130,7 @@ impl Foreign<'_> {
         let seconds = text(foreign_seconds(record.ends(), now()));
         let arguments = [&loaded[..], &record.payload, seconds.as_bytes()];
         let keys = [old.as_bytes(), new.as_bytes()];
-        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Durable).await?;
         outcome(&answer, || Version::Bytes(record.payload.clone()))
     }
 
@@ -147,7 +147,7 @@ impl Foreign<'_> {
             return self.is_there(old).await;
         }
         let keys = [old.as_bytes()];
-        let answer = self.server.script(&END, &keys, &[loaded], Effect::Lasts).await?;
+        let answer = self.server.script(&END, &keys, &[loaded], Effect::Durable).await?;
         if number(&answer)? != 2 {
             let name = name(new_key);
             let (keys, arguments) = ([name.as_bytes()], [&record.payload[..]]);
@@ -164,7 +164,7 @@ impl Foreign<'_> {
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let name = name(key);
         let delete = cmd("DEL").arg(&*name).take();
-        self.server.one(name.as_bytes(), &delete, Effect::Lasts).await?;
+        self.server.one(name.as_bytes(), &delete, Effect::Durable).await?;
         Ok(())
     }
 

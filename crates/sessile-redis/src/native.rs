@@ -104,7 +104,7 @@ impl Native<'_> {
                 if let Some(kept) = kept {
                     set.arg("PX").arg(kept);
                 }
-                match self.server.one(name.as_bytes(), &set, Effect::Lasts).await? {
+                match self.server.one(name.as_bytes(), &set, Effect::Durable).await? {
                     Value::Okay => true,
                     Value::Nil => false,
                     _ => return Err(Fault::Strange.into()),
@@ -121,7 +121,8 @@ impl Native<'_> {
                     listed.as_bytes(),
                     now.as_bytes(),
                 ];
-                let answer = self.server.script(&CREATE, &keys, &arguments, Effect::Lasts).await?;
+                let answer =
+                    self.server.script(&CREATE, &keys, &arguments, Effect::Durable).await?;
                 number(&answer)? == 1
             }
         };
@@ -146,14 +147,14 @@ impl Native<'_> {
         let last = entry::end_of_subject(record).to_string();
         let arguments = [&head, &value, last.as_bytes(), kept.as_bytes()];
         let arguments = if kept.is_empty() { &arguments[..3] } else { &arguments };
-        let answer = self.server.script(&UPDATE, &keys, arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&UPDATE, &keys, arguments, Effect::Durable).await?;
         if number(&answer)? != TO_LIST {
             return outcome(&answer, || Version::Number(version));
         }
         let prefix = self.prefix_length();
         let arguments = [expected.as_slice(), &value, kept.as_bytes(), prefix.as_bytes()];
         let answer = match self.listing(record, now) {
-            None => self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Lasts).await?,
+            None => self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Durable).await?,
             Some(listing) => {
                 let keys = [name.as_bytes(), listing.index.as_bytes()];
                 let [expected, value, kept, prefix] = arguments;
@@ -166,7 +167,7 @@ impl Native<'_> {
                     listing.value.as_bytes(),
                     listing.now.as_bytes(),
                 ];
-                self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Lasts).await?
+                self.server.script(&UPDATE_LISTED, &keys, &arguments, Effect::Durable).await?
             }
         };
         outcome(&answer, || Version::Number(version))
@@ -217,7 +218,7 @@ impl Native<'_> {
             ]);
         }
         let since = Instant::now();
-        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Lasts).await;
+        let answer = self.server.script(&REPLACE, &keys, &arguments, Effect::Durable).await;
         if let Err(fault) = &answer
             && self.server.was_done(fault, since, self.is_there(new_key, version)).await
         {
@@ -236,7 +237,7 @@ impl Native<'_> {
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let (name, prefix) = (self.names.session(key), self.prefix_length());
         let (keys, arguments) = ([name.as_bytes()], [prefix.as_bytes()]);
-        self.server.script(&DELETE, &keys, &arguments, Effect::Lasts).await?;
+        self.server.script(&DELETE, &keys, &arguments, Effect::Durable).await?;
         Ok(())
     }
 
@@ -244,7 +245,7 @@ impl Native<'_> {
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<Option<StoreKey>, StoreError> {
         let (name, prefix) = (self.names.session(key), self.prefix_length());
         let (keys, arguments) = ([name.as_bytes()], [prefix.as_bytes()]);
-        match self.server.script(&END, &keys, &arguments, Effect::Lasts).await? {
+        match self.server.script(&END, &keys, &arguments, Effect::Durable).await? {
             Value::BulkString(to) => Ok(StoreKey::from_name(&to)),
             _ => Err(Fault::Strange.into()),
         }
@@ -286,7 +287,7 @@ impl Native<'_> {
         let (keys, arguments) =
             ([index.as_bytes()], [prefix, subject.as_str().as_bytes(), keep.as_bytes()]);
         let answer =
-            self.server.script(&DELETE_BY_SUBJECT, &keys, &arguments, Effect::Lasts).await?;
+            self.server.script(&DELETE_BY_SUBJECT, &keys, &arguments, Effect::Durable).await?;
         Ok(usize::try_from(number(&answer)?).unwrap_or_default())
     }
 }

@@ -37,7 +37,7 @@ pub(crate) enum Reply {
 
 /// How it is sent.
 #[derive(Clone, Copy)]
-pub(crate) struct Manner {
+pub(crate) struct SendOptions {
     /// It ends in `WAIT`.
     pub(crate) slow: bool,
     /// To a server that is about to own the key (`ASKING`).
@@ -58,8 +58,12 @@ impl Node {
         Self { link: open(near.cloned()), slow, next: AtomicUsize::new(0) }
     }
 
-    pub(crate) async fn send(&self, request: Request<'_>, manner: Manner) -> Result<Reply, Fault> {
-        let Manner { slow, asking, deadline } = manner;
+    pub(crate) async fn send(
+        &self,
+        request: Request<'_>,
+        manner: SendOptions,
+    ) -> Result<Reply, Fault> {
+        let SendOptions { slow, asking, deadline } = manner;
         let link = if slow { self.slow_link() } else { &self.link };
         if asking {
             return asked(link, request, deadline).await;

@@ -14,7 +14,7 @@ use crate::fault::Fault;
 use crate::keys::Names;
 use crate::link::checked;
 use crate::near::Near;
-use crate::node::{Manner, Node, Reply, Request};
+use crate::node::{Node, Reply, Request, SendOptions};
 use crate::target::{Sentinels, Target};
 use crate::{ConnectError, Durable, Options};
 
@@ -41,7 +41,7 @@ pub(crate) enum Effect {
     /// It writes: it is sent once, unless the server surely did not do it.
     Writes,
     /// It writes what must not be undone: replicas are waited for where that is asked for.
-    Lasts,
+    Durable,
 }
 
 impl Server {
@@ -105,7 +105,7 @@ impl Server {
     /// Sends several commands that only read to one server; errors are among the answers.
     pub(crate) async fn at(&self, node: &Node, commands: &Pipeline) -> Result<Vec<Value>, Fault> {
         let _place = self.place()?;
-        let manner = Manner { slow: false, asking: false, deadline: self.deadline() };
+        let manner = SendOptions { slow: false, asking: false, deadline: self.deadline() };
         match node.send(Request::Several(commands), manner).await {
             Err(fault) if fault.is_lost_connection() => {
                 node.send(Request::Several(commands), manner).await?.several()
@@ -176,7 +176,7 @@ impl Server {
         effect: Effect,
         deadline: Instant,
     ) -> Result<Value, Fault> {
-        if let (Some(durable), Effect::Lasts) = (self.durable, effect) {
+        if let (Some(durable), Effect::Durable) = (self.durable, effect) {
             return self.confirmed(key, command, durable, deadline).await;
         }
         self.send(key, Request::One(command), effect, false, deadline).await?.one()
@@ -193,7 +193,7 @@ impl Server {
         match &self.kind {
             Kind::Cluster(cluster) => cluster.send(key, request, effect, slow, deadline).await,
             Kind::One(node) => {
-                let manner = Manner { slow, asking: false, deadline };
+                let manner = SendOptions { slow, asking: false, deadline };
                 match node.send(request, manner).await {
                     // A server that was restarted is met by whoever comes first.
                     Err(fault) if fault.is_lost_connection() && effect == Effect::Reads => {
@@ -219,7 +219,7 @@ impl Server {
         both.add_command(cmd("WAIT").arg(durable.replicas).arg(millis).take());
         let deadline = deadline + durable.timeout;
         let request = Request::Several(&both);
-        let answers = self.send(key, request, Effect::Lasts, true, deadline).await?.several()?;
+        let answers = self.send(key, request, Effect::Durable, true, deadline).await?.several()?;
         let Ok([answer, waited]) = <[Value; 2]>::try_from(answers) else {
             return Err(Fault::Strange);
         };

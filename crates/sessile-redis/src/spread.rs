@@ -121,7 +121,7 @@ impl Spread {
             listing.now.as_bytes(),
             old.as_bytes(),
         ];
-        let answer = self.server.script(&ENTER, &keys, &arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&ENTER, &keys, &arguments, Effect::Durable).await?;
         let Value::Array(unknown) = answer else { return Err(Fault::Strange.into()) };
         if !unknown.is_empty() {
             // Nobody waits for it.
@@ -160,7 +160,7 @@ impl Spread {
         if let Some(kept) = kept {
             set.arg("PX").arg(kept);
         }
-        match self.server.one(name.as_bytes(), &set, Effect::Lasts).await? {
+        match self.server.one(name.as_bytes(), &set, Effect::Durable).await? {
             Value::Okay => Ok(true),
             Value::Nil => Ok(false),
             _ => Err(Fault::Strange.into()),
@@ -197,7 +197,7 @@ impl Spread {
         let mut arguments = vec![expected.as_slice(), &value, kept.as_bytes()];
         let mut looked = false;
         loop {
-            let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Lasts).await?;
+            let answer = self.server.script(&UPDATE, &keys, &arguments, Effect::Durable).await?;
             match number(&answer)? {
                 NOT_LISTED if arguments.len() == 3 => {
                     self.enter(key, record, now).await?;
@@ -274,7 +274,8 @@ impl Spread {
         let arguments = [expected, &pointer, kept.as_bytes()];
         let keys = [old_name.as_bytes()];
         let since = Instant::now();
-        let mut answer = match self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await {
+        let mut answer = match self.server.script(&POINT, &keys, &arguments, Effect::Durable).await
+        {
             Err(fault) => {
                 let moved = async { matches!(self.has_moved(old, new).await, Ok(true)) };
                 if !self.server.was_done(&fault, since, moved).await {
@@ -286,7 +287,7 @@ impl Spread {
             Ok(answer) => answer,
         };
         if matches!(answer, Value::Int(PENDING)) && self.settled(old).await? {
-            answer = self.server.script(&POINT, &keys, &arguments, Effect::Lasts).await?;
+            answer = self.server.script(&POINT, &keys, &arguments, Effect::Durable).await?;
         }
         let Value::BulkString(seen) = answer else {
             let (keys, version) = ([new_name.as_bytes()], version.to_be_bytes());
@@ -316,7 +317,7 @@ impl Spread {
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         let name = self.names.session(key);
-        let answer = self.server.script(&DELETE, &[name.as_bytes()], &[], Effect::Lasts).await?;
+        let answer = self.server.script(&DELETE, &[name.as_bytes()], &[], Effect::Durable).await?;
         let Value::BulkString(subject) = answer else { return Err(Fault::Strange.into()) };
         let subject = std::str::from_utf8(&subject).ok().and_then(Subject::new);
         if let Some(subject) = subject {
@@ -480,7 +481,7 @@ impl Spread {
         let whose = subject.map(Subject::as_str).unwrap_or_default();
         let committed = if committed { "committed" } else { "" };
         let (keys, arguments) = ([name.as_bytes()], [whose.as_bytes(), committed.as_bytes()]);
-        let answer = self.server.script(&END, &keys, &arguments, Effect::Lasts).await?;
+        let answer = self.server.script(&END, &keys, &arguments, Effect::Durable).await?;
         let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
         let Ok([Value::BulkString(what), Value::BulkString(more)]) = <[Value; 2]>::try_from(parts)
         else {

@@ -63,7 +63,7 @@ fn in_code(section: &str, config: &Config) -> Vec<String> {
             ),
             format!("{} bytes", sessile::SUBJECT_MAX_BYTES),
             format!("{} bytes", sessile_core::cookie::MAX_COOKIE_HEADER),
-            sessile_core::drive::MAX_TRIES.to_string(),
+            sessile_core::transaction::MAX_TRIES.to_string(),
             format!("{} bytes", sessile_core::csrf::FORM_LIMIT),
         ],
     }

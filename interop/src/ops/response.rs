@@ -113,6 +113,6 @@ fn request(config: Config, input: &Input<'_>, server_error: bool) -> Result<Outc
     if !matches!(plan.store, StoreOp::Nothing) {
         return Err(missing("a store").into());
     }
-    let set_cookie = plan.cookie.iter().map(|cookie| cookie.as_str().to_owned()).collect();
-    Ok(Outcome { seen, set_cookie, vary: plan.vary })
+    let set_cookie = plan.response.cookie.iter().map(|cookie| cookie.as_str().to_owned()).collect();
+    Ok(Outcome { seen, set_cookie, vary: plan.response.vary })
 }

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use sessile_core::drive::{commit, open};
 use sessile_core::store::{Entry, TouchOutcome, WriteOutcome};
+use sessile_core::transaction::{commit, open};
 use sessile_core::{Config, Engine, Lifetime, SessionId, SessionStore as _, Timestamp};
 
 use crate::check::{ensure, ensure_eq, live, needs};

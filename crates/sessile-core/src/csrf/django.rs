@@ -368,12 +368,12 @@ fn check_token(rules: &Rules, request: &Request<'_>) -> Result<(), Refusal> {
         secret
     };
     let form = request.form_token.filter(|text| request.method == "POST" && !text.is_empty());
-    let presented = match form {
+    let credential = match form {
         Some(text) => text,
         None => request.header_token.ok_or(Refusal::TokenMissing)?,
     };
-    let invalid = match token::check_format(presented) {
-        Ok(()) if token::matches(presented, secret) => return Ok(()),
+    let invalid = match token::check_format(credential) {
+        Ok(()) if token::matches(credential, secret) => return Ok(()),
         Ok(()) => None,
         Err(invalid) => Some(invalid),
     };

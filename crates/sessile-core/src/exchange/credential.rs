@@ -8,8 +8,8 @@ use super::head::{Headers, RequestView, ResponseHeaders, no_store};
 use crate::engine::Engine;
 use crate::id::SessionId;
 use crate::transport::{
-    BEARER_ANSWER, Link, Place, Sent, Told, Transport, in_bearer, in_field, in_form, in_query,
-    is_within, with_id, without_id, without_this_id,
+    BEARER_ANSWER, CredentialUpdate, Link, Place, Sent, Transport, in_bearer, in_field, in_form,
+    in_query, is_within, with_id, without_id, without_this_id,
 };
 
 /// The header fields of a transport that uses them.
@@ -62,10 +62,12 @@ impl HeaderField {
     }
 
     /// Tells the visitor the id from now on; an empty one where the session has ended.
-    pub(super) fn write(&self, response: &mut impl ResponseHeaders, told: &Told) {
+    pub(super) fn write(&self, response: &mut impl ResponseHeaders, told: &CredentialUpdate) {
         match told {
-            Told::Issued(id) => response.insert_secret(&self.answer, id.expose().as_bytes()),
-            Told::Ended => response.insert(&self.answer, b""),
+            CredentialUpdate::Issued(id) => {
+                response.insert_secret(&self.answer, id.expose().as_bytes())
+            }
+            CredentialUpdate::Ended => response.insert(&self.answer, b""),
         }
     }
 }
@@ -221,9 +223,9 @@ impl Carried {
     }
 
     /// What redirects carry.
-    fn after(&self, told: Option<&Told>, found: Option<bool>) -> Link {
+    fn after(&self, told: Option<&CredentialUpdate>, found: Option<bool>) -> Link {
         match (told, found, &self.sent.0) {
-            (Some(Told::Issued(id)), ..) | (None, Some(true), InForm::One(id)) => {
+            (Some(CredentialUpdate::Issued(id)), ..) | (None, Some(true), InForm::One(id)) => {
                 Link::Id(id.clone())
             }
             (None, None, _) => Link::Sent,
@@ -238,7 +240,7 @@ impl Carried {
         &self,
         engine: &Engine,
         response: &mut impl ResponseHeaders,
-        told: Option<&Told>,
+        told: Option<&CredentialUpdate>,
         found: Option<bool>,
         checks_origin: bool,
     ) {

@@ -12,11 +12,12 @@ use super::head::{Headers, RequestView, ResponseHeaders, Scheme, no_store, vary_
 use super::scope::Scope;
 use crate::config::{EndedMeanwhile, StoreFailure};
 use crate::cookie::SetCookie;
-use crate::drive::{self, Committed, Prepared};
 use crate::error::{CommitError, OpenError};
 use crate::session::Session;
 use crate::settle::Plan;
-use crate::transport::{Link, Sent, Told, Transport};
+use crate::settle::ResponsePlan;
+use crate::transaction::{self, Prepared};
+use crate::transport::{CredentialUpdate, Link, Sent, Transport};
 
 /// Awaits within a span. Where nobody listens, which is most of the time,
 /// without one: a future that is moved into a span is copied.
@@ -146,7 +147,7 @@ impl Exchange {
         };
         if sent == Sent::Refused {
             return Ok(Opened {
-                session: drive::refused(engine, &mut ambient),
+                session: transaction::refused(engine, &mut ambient),
                 mode: Mode::Normal,
             });
         }
@@ -157,7 +158,7 @@ impl Exchange {
         let credential = sent.one().map(str::as_bytes).or(chunks.value(&found));
         // Boxed by itself: the handler's future, which frameworks box, would be over a KiB with
         // it, and one such block takes glibc's allocator longer than two smaller ones.
-        let opening = Box::pin(drive::open(engine, app.bounded(), credential, &mut ambient));
+        let opening = Box::pin(transaction::open(engine, app.bounded(), credential, &mut ambient));
         let opened = spanned!("session_load", opening);
         match opened {
             Ok(session) => {
@@ -258,8 +259,13 @@ impl Exchange {
                     if let Some(csrf) = self.0.csrf.get() {
                         csrf.before_saving(self, session);
                     }
-                    match drive::prepare(app.engine(), session, server_error, &mut app.ambient()) {
-                        Ok(Prepared::Committed(committed)) => {
+                    match transaction::prepare(
+                        app.engine(),
+                        session,
+                        server_error,
+                        &mut app.ambient(),
+                    ) {
+                        Ok(Prepared::Done(committed)) => {
                             told = self.write(response, committed);
                         }
                         Ok(Prepared::Planned(plan)) => {
@@ -284,7 +290,7 @@ impl Exchange {
     }
 
     /// What goes with the response besides what the session's plan says.
-    fn conclude(&self, response: &mut impl ResponseHeaders, told: Option<&Told>) {
+    fn conclude(&self, response: &mut impl ResponseHeaders, told: Option<&CredentialUpdate>) {
         if let Some(carried) = self.carried() {
             let found = match self.0.session.get() {
                 Some(Opened { mode: Mode::Forget, .. }) => Some(false),
@@ -312,7 +318,11 @@ impl Exchange {
     }
 
     /// Writes what the session's plan says. Returns what is told elsewhere than in a cookie.
-    fn write(&self, response: &mut impl ResponseHeaders, committed: Committed) -> Option<Told> {
+    fn write(
+        &self,
+        response: &mut impl ResponseHeaders,
+        committed: ResponsePlan,
+    ) -> Option<CredentialUpdate> {
         if committed.vary {
             self.vary(response);
         }
@@ -410,7 +420,14 @@ impl Save {
         let mut ambient = app.ambient();
         let saved = spanned!(
             "session_save",
-            drive::execute(app.engine(), app.bounded(), session, plan, server_error, &mut ambient)
+            transaction::execute(
+                app.engine(),
+                app.bounded(),
+                session,
+                plan,
+                server_error,
+                &mut ambient
+            )
         );
         let mut told = None;
         match saved {

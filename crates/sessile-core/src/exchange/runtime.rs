@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use super::renewals::Renewals;
 use crate::Timestamp;
-use crate::drive::World;
 use crate::error::RandomError;
 use crate::event::Event;
 use crate::id::StoreKey;
 use crate::store::BoxFuture;
+use crate::transaction::World;
 
 /// The clock, the randomness and the timers of one program.
 ///

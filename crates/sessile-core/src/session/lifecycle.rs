@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Changes, Choice, Origin, Rotation, Session, SessionError, State};
+use super::{Changes, Choice, Rotation, Session, SessionError, Source, State};
 use crate::dialect::{self, Dialect};
 use crate::id::{Handle, StoreKey, Subject};
 use crate::{Lifetime, Timestamp};
@@ -93,7 +93,7 @@ impl Session {
 
     /// Whether this request logged in, asked for a new id or ended the session:
     /// what was bound to the session before no longer is.
-    pub fn begins_anew(&self) -> bool {
+    pub fn privilege_changed(&self) -> bool {
         let state = self.lock();
         state.changes.ended || state.changes.rotation.is_some()
     }
@@ -188,7 +188,7 @@ impl Session {
     /// new session and for one that the cookie carries.
     pub fn handle(&self) -> Option<Handle> {
         match &self.access().origin {
-            Origin::Stored { at, .. } => Some(at.key.handle()),
+            Source::Stored { at, .. } => Some(at.key.handle()),
             _ => None,
         }
     }
@@ -197,14 +197,14 @@ impl Session {
     /// [`handle`](Self::handle). In foreign layouts it contains the id: a secret.
     pub fn store_key(&self) -> Option<StoreKey> {
         match &self.access().origin {
-            Origin::Stored { at, .. } => Some(at.key.clone()),
+            Source::Stored { at, .. } => Some(at.key.clone()),
             _ => None,
         }
     }
 
     /// Whether this request began the session: nothing was stored before.
     pub fn is_new(&self) -> bool {
-        matches!(self.access().origin, Origin::Fresh { .. })
+        matches!(self.access().origin, Source::Fresh { .. })
     }
 }
 

@@ -13,7 +13,7 @@ use sessile_formats::django::expiry;
 
 /// What a deployment has configured of lifetimes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct LifetimePolicy {
     pub(crate) usual: Lifetime,
     /// Where the visitor asked to be remembered; the foreign profiles' only one.
     pub(crate) remembered: Lifetime,
@@ -21,7 +21,7 @@ pub(crate) struct Terms {
     pub(crate) at_browser_close: bool,
 }
 
-impl Terms {
+impl LifetimePolicy {
     /// Those of `Config::native()`.
     pub(crate) const NATIVE: Self =
         Self { usual: Lifetime::AAL2, remembered: Lifetime::AAL1, at_browser_close: false };

@@ -1,10 +1,10 @@
 //! The id that a page may name before its session is saved.
 
-use crate::engine::{Carrier, Engine};
+use crate::engine::{Engine, SessionCodec};
 use crate::error::CommitError;
 use crate::id::SessionId;
-use crate::policy::{Data, From};
-use crate::session::{Lookup, Origin, Session};
+use crate::policy::{Data, FoundIn};
+use crate::session::{Lookup, Session, Source};
 use crate::settle::Random;
 use sessile_formats::Timestamp;
 
@@ -35,28 +35,28 @@ impl Engine {
         now: Timestamp,
         random: &mut Random<'_>,
     ) -> Result<Link, CommitError> {
-        let Carrier::Id { ids, .. } = &self.carrier else { return Ok(Link::Nothing) };
+        let SessionCodec::Id { ids, .. } = &self.codec else { return Ok(Link::Nothing) };
         let mut state = session.lock();
         state.accessed = true;
         let (facts, verdict) = self.verdict(&state, false, now);
-        let new = facts.ended || facts.from == From::Nowhere || facts.rotation.is_some();
+        let new = facts.ended || facts.found_in == FoundIn::Nowhere || facts.rotation.is_some();
         if verdict.data == Data::Write && new {
             let id = match &state.reserved {
                 Some(id) => (**id).clone(),
                 None => ids.issue(random)?,
             };
-            let spelled = ids.spell(&id);
+            let spelled = ids.encode(&id);
             state.reserved = Some(Box::new(id));
             return Ok(Link::Id(SessionId::foreign(spelled)));
         }
         Ok(match &state.origin {
             _ if facts.ended || verdict.data == Data::Delete => Link::Nothing,
-            Origin::Stored { at: Lookup { id: Some(id), .. }, .. } => {
-                Link::Id(SessionId::foreign(ids.spell(id)))
+            Source::Stored { at: Lookup { id: Some(id), .. }, .. } => {
+                Link::Id(SessionId::foreign(ids.encode(id)))
             }
             // By an old id in its grace period: the new one is not known here.
-            Origin::Stored { .. } => Link::Sent,
-            Origin::Fresh { .. } | Origin::Held { .. } => Link::Nothing,
+            Source::Stored { .. } => Link::Sent,
+            Source::Fresh { .. } | Source::Held { .. } => Link::Nothing,
         })
     }
 }
@@ -64,6 +64,6 @@ impl Engine {
 impl Session {
     /// Whether the credential of the request led to this session.
     pub fn was_found(&self) -> bool {
-        !matches!(self.lock().origin, Origin::Fresh { .. })
+        !matches!(self.lock().origin, Source::Fresh { .. })
     }
 }

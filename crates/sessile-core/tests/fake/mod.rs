@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
-use sessile_core::drive::{self, World};
+use sessile_core::transaction::{self, World};
 use sessile_core::{Config, Engine, Event, MemoryStore, RandomError, Session, Timestamp};
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -55,11 +55,11 @@ impl Visit {
 
     pub(crate) fn open(&mut self) -> Session {
         let cookie = self.cookie.as_deref();
-        done(drive::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
+        done(transaction::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
     }
 
     pub(crate) fn close(&mut self, session: &Session) {
-        let saved = drive::commit(&self.engine, &self.store, session, false, &mut self.world);
+        let saved = transaction::commit(&self.engine, &self.store, session, false, &mut self.world);
         if let Some(cookie) = &done(saved).unwrap().cookie {
             let cookie = std::str::from_utf8(cookie.as_bytes()).unwrap();
             let (_, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();

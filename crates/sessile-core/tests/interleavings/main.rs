@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sessile_core::drive::{self, World};
+use sessile_core::transaction::{self, World};
 use sessile_core::{
     Config, Engine, Event, Expiry, Lifetime, RandomError, Session, SessionId, Timestamp,
 };
@@ -144,7 +144,8 @@ async fn serve(engine: Arc<Engine>, store: Watched, request: usize, scene: Share
         scene.cookies.get(pick as usize).cloned()
     };
     step().await;
-    let Ok(session) = drive::open(&engine, &store, cookie.as_deref(), &mut world).await else {
+    let Ok(session) = transaction::open(&engine, &store, cookie.as_deref(), &mut world).await
+    else {
         return;
     };
     let presented = cookie.and_then(|value| SessionId::parse(&value)).map(|id| id.store_key());
@@ -155,7 +156,8 @@ async fn serve(engine: Arc<Engine>, store: Watched, request: usize, scene: Share
     handle(&session, request, &scene).await;
     let server_error = scene.lock().unwrap().dice.roll(12) == 0;
     step().await;
-    let Ok(committed) = drive::commit(&engine, &store, &session, server_error, &mut world).await
+    let Ok(committed) =
+        transaction::commit(&engine, &store, &session, server_error, &mut world).await
     else {
         return;
     };

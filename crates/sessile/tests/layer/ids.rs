@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use sessile::store::{CreateOutcome, Entry};
 use sessile::{Config, Engine, Event, MemoryStore, SessionStore, Timestamp};
-use sessile_core::drive::{self, World};
+use sessile_core::transaction::{self, World};
 use sessile_core::{CommitError, RandomError, SessionId};
 
 /// A world whose random bytes are the test's.
@@ -35,7 +35,7 @@ async fn written(
     store: &MemoryStore,
     world: &mut impl World,
 ) -> sessile_core::Session {
-    let session = drive::open(engine, store, None, world).await.unwrap();
+    let session = transaction::open(engine, store, None, world).await.unwrap();
     session.insert("a", 1);
     session
 }
@@ -51,7 +51,7 @@ fn r01_a_million_ids_are_all_different() {
     session.insert("a", 1);
     for number in 0..1_000_000 {
         let plan = engine.settle(&session, false, now, &mut random).unwrap();
-        let cookie = plan.cookie.unwrap();
+        let cookie = plan.response.cookie.unwrap();
         let id = value_of(cookie.as_str());
         assert!(ids.insert(<[u8; 32]>::try_from(id.as_bytes()).unwrap()), "a duplicate");
         if number < 10_000 {
@@ -71,7 +71,8 @@ async fn r01_without_random_bytes_there_is_no_id() {
     let (engine, store) = (Engine::new(Config::native()).unwrap(), MemoryStore::new());
     let mut world = Dice(|_: &mut [u8]| Err(RandomError::new("the source is closed")));
     let session = written(&engine, &store, &mut world).await;
-    let error = drive::commit(&engine, &store, &session, false, &mut world).await.unwrap_err();
+    let error =
+        transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap_err();
     assert!(matches!(error, CommitError::Random(_)), "{error}");
     assert!(store.is_empty());
     let failure = sessile::Failure::from(sessile_core::exchange::Failure::Commit(error.into()));
@@ -91,14 +92,15 @@ async fn r01_a_new_id_that_is_taken_overwrites_nothing() {
     });
     let first = written(&engine, &store, &mut world).await;
     first.insert("whose", "first");
-    drive::commit(&engine, &store, &first, false, &mut world).await.unwrap();
+    transaction::commit(&engine, &store, &first, false, &mut world).await.unwrap();
     let second = written(&engine, &store, &mut world).await;
-    let sent = drive::commit(&engine, &store, &second, false, &mut world).await.unwrap();
+    let sent = transaction::commit(&engine, &store, &second, false, &mut world).await.unwrap();
     assert_eq!(store.len(), 2);
     let taken = SessionId::from_random(&[7; 24]);
     assert_ne!(value_of(sent.cookie.unwrap().as_str()), taken.expose());
-    let session =
-        drive::open(&engine, &store, Some(taken.expose().as_bytes()), &mut world).await.unwrap();
+    let session = transaction::open(&engine, &store, Some(taken.expose().as_bytes()), &mut world)
+        .await
+        .unwrap();
     assert_eq!(session.get::<String>("whose").as_deref(), Some("first"));
 }
 
@@ -117,15 +119,15 @@ async fn r01_a_change_to_an_id_that_is_taken_overwrites_nothing() {
     for whose in ["first", "second"] {
         let session = written(&engine, &store, &mut world).await;
         session.insert("whose", whose);
-        drive::commit(&engine, &store, &session, false, &mut world).await.unwrap();
+        transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap();
     }
     let read = async |byte: u8, world: &mut _| {
         let id = SessionId::from_random(&[byte; 24]);
-        drive::open(&engine, &store, Some(id.expose().as_bytes()), world).await.unwrap()
+        transaction::open(&engine, &store, Some(id.expose().as_bytes()), world).await.unwrap()
     };
     let moving = read(2, &mut world).await;
     moving.cycle_id();
-    drive::commit(&engine, &store, &moving, false, &mut world).await.unwrap();
+    transaction::commit(&engine, &store, &moving, false, &mut world).await.unwrap();
     let first = read(1, &mut world).await;
     assert_eq!(first.get::<String>("whose").as_deref(), Some("first"));
     let second = read(2, &mut world).await;
@@ -141,7 +143,7 @@ async fn inv11_the_store_never_sees_an_id() {
         Ok(())
     });
     let session = written(&engine, &store, &mut world).await;
-    drive::commit(&engine, &store, &session, false, &mut world).await.unwrap();
+    transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap();
     let id = SessionId::from_random(&[9; 24]);
     let (key, record) =
         store.capabilities().scan.unwrap().scan(None, 10).await.unwrap().entries.pop().unwrap();

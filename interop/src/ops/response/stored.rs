@@ -64,17 +64,18 @@ pub(super) fn flask_session(input: &Input<'_>) -> Answer {
             let data = encoded(&session.peek())?;
             calls.push(json!(["set", key, typed::to_hex(&data), expiry]));
         }
-        StoreOp::Nothing if plan.cookie.is_some() => calls.push(json!(["delete", key])),
+        StoreOp::Nothing if plan.response.cookie.is_some() => calls.push(json!(["delete", key])),
         StoreOp::Nothing => {}
     }
-    let set_cookie: Vec<_> = plan.cookie.iter().map(|cookie| cookie.as_str().to_owned()).collect();
-    let sends = plan.cookie.is_some() && !matches!(plan.store, StoreOp::Nothing);
+    let set_cookie: Vec<_> =
+        plan.response.cookie.iter().map(|cookie| cookie.as_str().to_owned()).collect();
+    let sends = plan.response.cookie.is_some() && !matches!(plan.store, StoreOp::Nothing);
     if bad_same_site && sends {
         // The error's own response is saved once more, in vain.
         calls.extend(calls.last().cloned());
-        return Ok(answer(500, &[], plan.vary, &calls));
+        return Ok(answer(500, &[], plan.response.vary, &calls));
     }
-    Ok(answer(200, &set_cookie, plan.vary, &calls))
+    Ok(answer(200, &set_cookie, plan.response.vary, &calls))
 }
 
 /// The session, and the key that Flask-Session has for it.

@@ -164,7 +164,7 @@ impl CsrfState {
         if !session.is_modified() {
             return Ok(());
         }
-        let anew = session.begins_anew();
+        let anew = session.privilege_changed();
         if session.is_empty() && session.subject().is_none() {
             return Ok(());
         }
@@ -218,7 +218,7 @@ impl CsrfState {
     /// Flask-WTF keeps one secret for as long as the session lives; ours lets nobody in with what
     /// was rendered before they logged in (R45).
     fn settle_wtf(&self, session: &Session, rules: &flask_wtf::Rules) {
-        if !session.begins_anew() {
+        if !session.privilege_changed() {
             return;
         }
         let mut made = self.made();
@@ -265,7 +265,7 @@ impl CsrfState {
         rules: &django::Rules,
         cookie: &DjangoCookie,
     ) -> Result<(), NoToken> {
-        if !session.begins_anew() || self.made().renewed || session.subject().is_none() {
+        if !session.privilege_changed() || self.made().renewed || session.subject().is_none() {
             return Ok(());
         }
         self.made().renewed = true;

@@ -11,15 +11,13 @@ use std::time::Duration;
 
 use self::ending::enforce_limit;
 use crate::begin::{Begun, Loaded, Opened, Reading};
-use crate::cookie::SetCookie;
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
-use crate::session::{Lookup, Origin, Presented, Rotation, Session};
-use crate::settle::{Plan, StoreOp};
+use crate::session::{Credential, Lookup, Rotation, Session, Source};
+use crate::settle::{Plan, ResponsePlan, StoreOp};
 use crate::store::{CreateOutcome, Entry, Record, SessionStore, TouchOutcome, WriteOutcome};
-use crate::transport::Told;
 use sessile_formats::Timestamp;
 
 /// A conditional write is tried at most this often before the request is answered 503.
@@ -55,23 +53,6 @@ pub trait World: Send {
     fn pause(&mut self, tries: u32) -> impl Future<Output = ()> + Send;
     /// Takes note of what happened.
     fn report(&mut self, event: Event);
-}
-
-/// What goes with the response once everything is saved.
-#[derive(Debug, Default)]
-pub struct Committed {
-    /// The cookie to send.
-    pub cookie: Option<SetCookie>,
-    /// Those that go with it, where a session needs several.
-    pub parts: Vec<SetCookie>,
-    /// What the visitor is told in place of a cookie, where ids travel otherwise.
-    pub told: Option<Told>,
-    /// `Vary` goes with the response, and names the credential's field.
-    pub vary: bool,
-    /// `Cache-Control: no-store` goes with the response.
-    pub no_store: bool,
-    /// `Clear-Site-Data` goes with the response.
-    pub clear_site_data: bool,
 }
 
 /// Opens the session that a cookie's value leads to: at most one load, two in
@@ -135,9 +116,9 @@ pub async fn commit<S: SessionStore>(
     session: &Session,
     server_error: bool,
     world: &mut impl World,
-) -> Result<Committed, CommitError> {
+) -> Result<ResponsePlan, CommitError> {
     match prepare(engine, session, server_error, world)? {
-        Prepared::Committed(committed) => Ok(committed),
+        Prepared::Done(committed) => Ok(committed),
         Prepared::Planned(plan) => execute(engine, store, session, plan, server_error, world).await,
     }
 }
@@ -146,7 +127,7 @@ pub async fn commit<S: SessionStore>(
 #[derive(Debug)]
 pub enum Prepared {
     /// The store need not be told anything: this goes with the response.
-    Committed(Committed),
+    Done(ResponsePlan),
     /// The store must be told; [`execute`] does it.
     Planned(Box<Plan>),
 }
@@ -165,11 +146,11 @@ pub fn prepare(
 ) -> Result<Prepared, CommitError> {
     // What most requests come to, without the making of a plan.
     if let Some(vary) = engine.seal_unchanged(session, server_error, world.about_now()) {
-        return Ok(Prepared::Committed(Committed { vary, ..Committed::default() }));
+        return Ok(Prepared::Done(ResponsePlan { vary, ..ResponsePlan::default() }));
     }
     let plan = settle(engine, session, server_error, world)?;
     Ok(match (&plan.store, &plan.delete) {
-        (StoreOp::Nothing, None) => Prepared::Committed(conclude(plan, world)),
+        (StoreOp::Nothing, None) => Prepared::Done(conclude(plan, world)),
         _ => Prepared::Planned(Box::new(plan)),
     })
 }
@@ -187,12 +168,12 @@ pub async fn execute<S: SessionStore>(
     mut plan: Box<Plan>,
     server_error: bool,
     world: &mut impl World,
-) -> Result<Committed, CommitError> {
+) -> Result<ResponsePlan, CommitError> {
     for tries in 1..=MAX_TRIES {
         match write(store, &plan, world).await? {
             Outcome::Done => return finish(engine, store, session, plan, world).await,
             Outcome::NotRenewed => {
-                (plan.cookie, plan.told) = (None, None);
+                (plan.response.cookie, plan.response.told) = (None, None);
                 return finish(engine, store, session, plan, world).await;
             }
             Outcome::Taken => {}
@@ -294,7 +275,7 @@ async fn finish<S: SessionStore>(
     session: &Session,
     plan: Box<Plan>,
     world: &mut impl World,
-) -> Result<Committed, CommitError> {
+) -> Result<ResponsePlan, CommitError> {
     if let Some(key) = &plan.delete {
         store.end(key).await?;
     }
@@ -311,16 +292,9 @@ async fn finish<S: SessionStore>(
     Ok(conclude(*plan, world))
 }
 
-fn conclude(plan: Plan, world: &mut impl World) -> Committed {
+fn conclude(plan: Plan, world: &mut impl World) -> ResponsePlan {
     plan.events.into_iter().for_each(|event| world.report(event));
-    Committed {
-        cookie: plan.cookie,
-        parts: plan.parts,
-        told: plan.told,
-        vary: plan.vary,
-        no_store: plan.no_store,
-        clear_site_data: plan.clear_site_data,
-    }
+    plan.response
 }
 
 /// Loads what is there now and puts the changes on top of it.
@@ -376,7 +350,7 @@ impl Plan {
 impl Session {
     fn lookup(&self) -> Option<Lookup> {
         match &self.lock().origin {
-            Origin::Stored { at, .. } => Some(at.clone()),
+            Source::Stored { at, .. } => Some(at.clone()),
             _ => None,
         }
     }
@@ -401,6 +375,6 @@ impl Session {
 
     /// Turns a session that is gone into a new one holding this request's changes only.
     fn restart(&self) {
-        self.rebase(None, Origin::Fresh { presented: Presented::Dead }, crate::Map::new());
+        self.rebase(None, Source::Fresh { credential: Credential::Dead }, crate::Map::new());
     }
 }
