@@ -193,7 +193,7 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
         let outcome = self.back.replace(old_key, expected, new_key, record, grace).await?;
         if self.front.still_marked(old_key, marked, before).await {
             suspicion.clear();
-        } else if grace.is_none() && matches!(outcome, WriteOutcome::Written(_)) {
+        } else if matches!(outcome, WriteOutcome::Written(_)) {
             self.front.wait_out().await;
         }
         Ok(outcome)
@@ -217,7 +217,7 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
         let (mut at, mut marked) = (key.clone(), self.front.mark(key).await);
         // Every key on the way. What it moves to after this has an id younger than a lease.
         while let Some(Entry::Moved { to, .. }) = self.back.load(&at).await? {
-            marked &= self.front.mark(&to).await;
+            marked = marked && self.front.mark(&to).await;
             at = to;
         }
         let suspicion = self.front.suspect(&at);
@@ -294,7 +294,7 @@ impl<F: SessionStore, B: SessionStore> Directory for Cached<F, B> {
             let (before, mut marked) = (self.front.now(), true);
             for (key, _) in directory.by_subject(subject).await?.sessions {
                 if Some(&key) != keep {
-                    marked &= self.front.mark(&key).await;
+                    marked = marked && self.front.mark(&key).await;
                 }
             }
             let removed = directory.delete_by_subject(subject, keep).await?;

@@ -65,6 +65,9 @@ impl<N: fmt::Debug, O: fmt::Debug> fmt::Debug for MigratingStore<N, O> {
     }
 }
 
+/// How often a session that is to end may come from the old store meanwhile.
+const MAX_TRIES: usize = 100;
+
 /// Begins the versions of the old store. No store's own version begins so.
 const OLD: &[u8; 16] = b"\0sessile, before";
 
@@ -297,16 +300,17 @@ impl<N: SessionStore, O: SessionStore> SessionStore for MigratingStore<N, O> {
 
     async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.old.end(key).await?;
-        loop {
+        for _ in 0..MAX_TRIES {
             self.new.end(key).await?;
             match self.new.create(key, &self.new_mark()).await {
                 Ok(CreateOutcome::Created(_)) => return Ok(()),
-                // A pointer is as good as a mark: nothing comes under this key.
-                Ok(CreateOutcome::Exists) => {
-                    if let Some(Entry::Moved { .. }) = self.new.load(key).await? {
-                        return self.new.end(key).await;
-                    }
-                }
+                Ok(CreateOutcome::Exists) => match self.new.load(key).await? {
+                    // It came from the old store meanwhile.
+                    Some(Entry::Live(..)) => {}
+                    // What is left there, such as a pointer, is as good as a mark: nothing comes
+                    // under this key.
+                    _ => return self.new.end(key).await,
+                },
                 Err(error) if error.kind() == StoreErrorKind::Unrepresentable => return Ok(()),
                 // Where no mark can be written, no session that is on its way can be either.
                 Err(error) if error.kind().refuses_writes() => {
@@ -316,6 +320,8 @@ impl<N: SessionStore, O: SessionStore> SessionStore for MigratingStore<N, O> {
                 Err(error) => return Err(error),
             }
         }
+        Err(StoreError::new("migrating", StoreErrorKind::Unavailable)
+            .because("a session that was to end keeps coming from the old store"))
     }
 
     /// What both can; sweeping, where one of them must.

@@ -14,7 +14,7 @@ use sessile_formats::Timestamp;
 
 /// How long a pointer from an old id to the new one is kept at least. Requests follow it for the
 /// grace period only, but a logout that began before the change of id must find the session by it,
-/// however long its handler takes and though there is no grace.
+/// though there is no grace: for handlers of up to two minutes.
 const POINTER_KEPT: Duration = Duration::from_secs(120);
 
 /// The rules of one deployment. Pure: it reads no clock, draws no random

@@ -186,7 +186,8 @@ pub trait SessionStore: Send + Sync + 'static {
     ///
     /// It follows pointers, those too whose grace period is over, and no write or change of id
     /// that is under way can carry the session off: whatever comes later answers
-    /// [`Gone`](WriteOutcome::Gone). The pointers stay until their time. It works as long as the
+    /// [`Gone`](WriteOutcome::Gone). The pointers stay until their time. Whether it finds a session
+    /// that was moved without a grace period, at a login, is the store's affair. It works as long as the
     /// backend can delete, so in a store that is full.
     ///
     /// The method given here is made of the others, and right for every store that keeps their

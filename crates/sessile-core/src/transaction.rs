@@ -17,7 +17,9 @@ use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
 use crate::session::{Credential, Lookup, Rotation, Session, Source};
 use crate::settle::{Plan, ResponsePlan, StoreOp};
-use crate::store::{CreateOutcome, Entry, Record, SessionStore, TouchOutcome, WriteOutcome};
+use crate::store::{
+    CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
+};
 use sessile_formats::Timestamp;
 
 /// A conditional write is tried at most this often before the request is answered 503.
@@ -253,10 +255,9 @@ async fn write<S: SessionStore>(
         StoreOp::Replace { old_key, expected, new_key, record, grace } => {
             match store.replace(old_key, expected, new_key, record, *grace).await {
                 Err(error) if error.kind().is_in_doubt() => {
-                    // It may have happened: told that it failed, nobody would find it again.
-                    match store.load(new_key).await {
-                        Ok(Some(Entry::Live(_, version))) => WriteOutcome::Written(version),
-                        _ => return Err(error.into()),
+                    match moved_all_the_same(store, old_key, new_key).await {
+                        Some(version) => WriteOutcome::Written(version),
+                        None => return Err(error.into()),
                     }
                 }
                 answer => answer?,
@@ -267,6 +268,24 @@ async fn write<S: SessionStore>(
         WriteOutcome::Written(_) => Outcome::Done,
         WriteOutcome::Conflict | WriteOutcome::Gone => Outcome::Lost,
     })
+}
+
+/// The version of a session whose change of id was carried out, though its answer was lost: told
+/// that it failed, nobody would find it again. It must be gone from its old id, too: some stores
+/// write the new entry first, and may have got no further.
+async fn moved_all_the_same<S: SessionStore>(
+    store: &S,
+    old: &StoreKey,
+    new: &StoreKey,
+) -> Option<Version> {
+    match store.load(old).await {
+        Ok(None | Some(Entry::Moved { .. })) => {}
+        _ => return None,
+    }
+    match store.load(new).await {
+        Ok(Some(Entry::Live(_, version))) => Some(version),
+        _ => None,
+    }
 }
 
 async fn finish<S: SessionStore>(

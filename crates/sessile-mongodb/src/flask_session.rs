@@ -156,12 +156,12 @@ impl FlaskSession {
         .await
     }
 
-    /// Every document of that id, should a race of theirs have left two.
     /// There are no pointers in this layout.
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.delete(key).await
     }
 
+    /// Every document of that id, should a race of theirs have left two.
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.0.delete(of(key)).await.map(|_| ())
     }

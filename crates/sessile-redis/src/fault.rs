@@ -87,15 +87,14 @@ pub(crate) fn not_a_string() -> Unreadable {
 /// Only words of ours, and a server's error code: its message may repeat a key.
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
-        use StoreErrorKind::{Corrupt, Full, ReadOnly, Timeout, TooLarge, Unavailable};
+        use StoreErrorKind::{
+            Corrupt, Full, ReadOnly, Timeout, TooLarge, Unavailable, Unconfirmed,
+        };
         match fault {
             Fault::NotConnected(why) => failed(Unavailable, why),
             Fault::Crowded => failed(Unavailable, "too many calls wait for it already"),
             Fault::Timeout => StoreError::new("Redis", Timeout),
-            Fault::NotConfirmed => failed(
-                Unavailable,
-                "the write is carried out but not confirmed by replicas, and may be undone",
-            ),
+            Fault::NotConfirmed => StoreError::new("Redis", Unconfirmed),
             Fault::Strange => failed(Corrupt, "an answer is not what this command gives"),
             Fault::Redis(error) => match error.code() {
                 Some("OOM") => failed(Full, "it is at its `maxmemory`"),

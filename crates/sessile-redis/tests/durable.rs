@@ -20,8 +20,8 @@ async fn connect(url: &str, patience: Duration) -> RedisStore {
 
 fn refused<T: std::fmt::Debug>(outcome: Result<T, StoreError>) {
     let error = outcome.unwrap_err();
-    assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error}");
-    assert!(error.to_string().contains("not confirmed by replicas"), "{error}");
+    assert_eq!(error.kind(), StoreErrorKind::Unconfirmed, "{error}");
+    assert!(error.to_string().contains("too few replicas confirmed it"), "{error}");
 }
 
 /// With live replicas it is confirmed; with replicas that stand still nothing says so.

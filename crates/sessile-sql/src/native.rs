@@ -215,8 +215,10 @@ impl<D: Database> Native<D> {
             match self.load(&key).await? {
                 Some(Entry::Moved { to, .. }) => key = to,
                 None => return Ok(()),
+                // A pointer that cannot be read.
+                Some(Entry::Unreadable(_)) => return self.delete(&key).await,
                 // It came since.
-                Some(Entry::Live(..) | Entry::Unreadable(_)) => {}
+                Some(Entry::Live(..)) => {}
             }
         }
         Err(self.error(StoreErrorKind::Locked, "the session keeps changing its id"))

@@ -274,6 +274,9 @@ impl<F: SessionStore> Front<F> {
         key: &StoreKey,
         change: impl Fn(Option<Kept>) -> Option<Record> + Send + Sync,
     ) -> bool {
+        if self.is_resting(self.now()) {
+            return false;
+        }
         for _ in 0..MAX_TRIES {
             match self.try_change(key, &change).await {
                 Ok(true) => return true,

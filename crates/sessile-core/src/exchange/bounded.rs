@@ -38,7 +38,7 @@ impl Bounded {
         &self.store
     }
 
-    /// The bound for calls in which the store may [wait](SessionStore::waits).
+    /// The bound for calls in which the store may [wait](Capabilities::waits).
     fn longer(&self) -> Duration {
         self.limit.saturating_add(self.store.capabilities().waits)
     }

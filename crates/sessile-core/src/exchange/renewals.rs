@@ -35,15 +35,18 @@ impl Default for Renewals {
 
 impl Renewals {
     fn with<T>(&self, key: &StoreKey, change: impl FnOnce(&mut Option<Renewal>) -> T) -> Option<T> {
-        let at = usize::try_from(self.keyed.hash_one(key)).unwrap_or_default() % SLOTS;
+        let at = usize::try_from(self.keyed.hash_one(key) % SLOTS as u64).unwrap_or_default();
         self.slots.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at).map(change)
     }
 
     /// Whether the session under `key` is to be renewed at `now`, by the one who asks.
     pub(super) fn begin(&self, key: &StoreKey, now: Timestamp, every: Duration) -> bool {
         let begun = self.with(key, |slot| {
-            // Not if the clock went back since.
-            let is_fresh = |it: &Renewal| it.key == *key && it.since <= now && now < it.until;
+            // Not if the clock went back since, and by the limit that the session has now.
+            let is_fresh = |it: &Renewal| {
+                let until = it.until.min(it.since + every);
+                it.key == *key && it.since <= now && now < until
+            };
             if slot.as_ref().is_some_and(is_fresh) {
                 return false;
             }
@@ -61,5 +64,31 @@ impl Renewals {
                 renewal.until = now + every;
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_that_was_shortened_is_renewed_by_its_new_limit() {
+        let (renewals, key) = (Renewals::default(), StoreKey::from_hash([1; 32]));
+        let (start, minute) = (Timestamp::from_secs(1000), Duration::from_secs(60));
+        assert!(renewals.begin(&key, start, minute * 60));
+        renewals.done(&key, start, minute * 60);
+        assert!(!renewals.begin(&key, start + minute * 2, minute * 60));
+        assert!(renewals.begin(&key, start + minute * 2, minute));
+    }
+
+    #[test]
+    fn one_that_has_not_come_back_is_left_to_another_after_a_second() {
+        let (renewals, key) = (Renewals::default(), StoreKey::from_hash([1; 32]));
+        let (start, second) = (Timestamp::from_secs(1000), Duration::from_secs(1));
+        assert!(renewals.begin(&key, start, second * 360));
+        assert!(!renewals.begin(&key, start, second * 360));
+        assert!(renewals.begin(&key, start + second, second * 360));
+        // A clock that was set back holds nobody up.
+        assert!(renewals.begin(&key, Timestamp::from_secs(900), second * 360));
     }
 }

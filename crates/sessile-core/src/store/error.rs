@@ -19,6 +19,9 @@ pub enum StoreErrorKind {
     Unavailable,
     /// It did not answer in time. Whether a write happened is unknown.
     Timeout,
+    /// It was carried out, but is not as safe as the settings ask: too few replicas confirmed it,
+    /// and it may be undone.
+    Unconfirmed,
     /// There is no room: disk, memory or configured bound.
     Full,
     /// It takes no writes, or the permissions do not.
@@ -80,6 +83,9 @@ impl fmt::Display for StoreError {
                 "cannot be reached, or it failed; check its address and that it runs"
             }
             StoreErrorKind::Timeout => "did not answer in time; check its load",
+            StoreErrorKind::Unconfirmed => {
+                "carried the write out, but too few replicas confirmed it, so it may be undone"
+            }
             StoreErrorKind::Full => "has no room left; free some or raise its bound",
             StoreErrorKind::ReadOnly => "takes no writes; check its permissions and mount",
             StoreErrorKind::Corrupt => "holds something this version does not write",

@@ -228,7 +228,9 @@ impl Db<'_> {
             }
             match self.load(&key)? {
                 Some(Entry::Moved { to, .. }) => key = to,
-                _ => break,
+                // A pointer that cannot be read.
+                Some(Entry::Unreadable(_)) => return self.delete(&key),
+                Some(Entry::Live(..)) | None => break,
             }
         }
         Ok(())
