@@ -20,7 +20,7 @@ use sessile_core::{StoreKey, Subject, Timestamp};
 /// The cache itself is not read. Django deletes from it after the database, and
 /// ignores errors of it, so that an ended session may lie there: whoever believes
 /// it revives that session, which no invariant of this crate allows. For a cache
-/// of our own there is [`Cached`].
+/// of our own there is [`Cached`](crate::Cached).
 ///
 /// A cache that cannot be reached fails no call. Django may then go on with what it has
 /// there until that ends, as it does when it cannot reach it itself.

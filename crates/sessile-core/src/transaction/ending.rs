@@ -18,7 +18,7 @@ use sessile_formats::Timestamp;
 ///
 /// A session's age is the moment that is stored in it, so that logins at the same time agree on
 /// which is older. Where the clocks of two servers make a session seem newer than the login that
-/// came after it, that login is first written down as the newest. A session is ended only if it is
+/// came after it, that login is written down as the newest. A session is ended only if it is
 /// still as old as it was listed, so that two logins never end each other.
 pub(super) async fn enforce_limit<S: SessionStore>(
     store: &S,
@@ -30,23 +30,43 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     let (Some(directory), Some(subject)) = (store.capabilities().directory, &record.subject) else {
         return Ok(());
     };
+    let mut has_waited = false;
     for tries in 1..=MAX_TRIES {
         let sessions = newest_first(directory, subject, world.now()).await?;
         // A later login may have ended it already.
         let Some(place) = sessions.iter().position(|(key, _)| key == own) else { return Ok(()) };
-        let settled = match place < limit {
-            true => end_all_of(store, &sessions[limit.min(sessions.len())..], world).await?,
-            false => {
-                make_newest(store, own, began(&sessions[0].1)).await?;
-                false
+        if place < limit {
+            if end_all_of(store, &sessions[limit.min(sessions.len())..], world).await? {
+                return Ok(());
             }
-        };
-        if settled {
-            return Ok(());
+            world.pause(tries).await;
+        } else if !has_waited {
+            if is_ended_soon(store, own, world).await? {
+                return Ok(());
+            }
+            has_waited = true;
+        } else {
+            make_newest(store, own, began(&sessions[0].1)).await?;
         }
-        world.pause(tries).await;
     }
     Err(CommitError::Contended)
+}
+
+/// Whether one of the logins that seem newer ends it. If none does they came before it, whatever
+/// their servers' clocks say.
+async fn is_ended_soon<S: SessionStore>(
+    store: &S,
+    own: &StoreKey,
+    world: &mut impl World,
+) -> Result<bool, StoreError> {
+    for tries in 1..=8 {
+        world.pause(tries).await;
+        match store.load(own).await? {
+            Some(Entry::Live(record, _)) if !record.has_ended(world.now()) => {}
+            _ => return Ok(true),
+        }
+    }
+    Ok(false)
 }
 
 /// The user's sessions that have not ended.
@@ -70,30 +90,38 @@ fn began(record: &Record) -> Option<Timestamp> {
     record.authenticated.max(record.created)
 }
 
-/// Whether all of them have ended: not when one has changed since it was listed.
+/// Ends those that are still as they were listed. Whether that was all: what has changed since is
+/// listed again, and may be newer now.
 async fn end_all_of<S: SessionStore>(
     store: &S,
     sessions: &[(StoreKey, Record)],
     world: &mut impl World,
 ) -> Result<bool, StoreError> {
+    let mut all = true;
     for (key, listed) in sessions {
-        let Some(Entry::Live(record, version)) = store.load(key).await? else {
-            // It has ended, or it has moved and is listed again.
-            return Ok(false);
+        let (record, version) = match store.load(key).await? {
+            Some(Entry::Live(record, version)) if began(&record) == began(listed) => {
+                (record, version)
+            }
+            None | Some(Entry::Unreadable(_)) => continue,
+            Some(Entry::Live(..) | Entry::Moved { .. }) => {
+                all = false;
+                continue;
+            }
         };
-        if began(&record) != began(listed) {
-            return Ok(false);
-        }
         let (payload, absolute) = (Bytes::new(), Some(world.now()));
         let ended = Record { payload, absolute, subject: None, ..record };
         match store.update(key, &ended, &version).await? {
             WriteOutcome::Written(_) => store.end(key).await?,
-            WriteOutcome::Conflict | WriteOutcome::Gone => return Ok(false),
+            WriteOutcome::Conflict | WriteOutcome::Gone => {
+                all = false;
+                continue;
+            }
         }
         let (session, subject) = (Some(key.handle()), listed.subject.clone());
         world.report(Event { kind: EventKind::Evicted, session, subject });
     }
-    Ok(true)
+    Ok(all)
 }
 
 /// Writes down that the session under `own` began after `newest`.
