@@ -243,6 +243,17 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
     }
 }
 
+/// What a store that others stand in front of says of itself; nothing where it cannot be asked.
+pub(crate) async fn findings_of(
+    store: &impl SessionStore,
+    clock: &(dyn Fn() -> Timestamp + Send + Sync),
+) -> Result<Vec<Finding>, StoreError> {
+    match store.capabilities().diagnose {
+        Some(store) => store.diagnose(clock).await,
+        None => Ok(Vec::new()),
+    }
+}
+
 impl<F: SessionStore, B: SessionStore> Diagnose for Cached<F, B> {
     /// What the back says, and whether the front answers.
     fn diagnose<'a>(
@@ -250,10 +261,7 @@ impl<F: SessionStore, B: SessionStore> Diagnose for Cached<F, B> {
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move {
-            let mut findings = match self.back.capabilities().diagnose {
-                Some(back) => back.diagnose(clock).await?,
-                None => Vec::new(),
-            };
+            let mut findings = findings_of(&self.back, clock).await?;
             findings.push(match self.front.answers().await {
                 Ok(()) => Finding::good("cache", "it answers"),
                 Err(error) => Finding::warning("cache", error.to_string()).advise(format!(

@@ -11,6 +11,8 @@ use sessile_core::store::{
 };
 use sessile_core::{StoreKey, Subject, Timestamp};
 
+use crate::cached::findings_of;
+
 /// A durable store before which another program has a cache: Django's `cached_db` engine.
 ///
 /// Django reads its cache first and asks the database on a miss. So everything is
@@ -144,10 +146,7 @@ impl<F: SessionStore, B: SessionStore> Diagnose for InvalidatedCache<F, B> {
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
         Box::pin(async move {
-            let mut findings = match self.back.capabilities().diagnose {
-                Some(back) => back.diagnose(clock).await?,
-                None => Vec::new(),
-            };
+            let mut findings = findings_of(&self.back, clock).await?;
             let nobodys = StoreKey::from_text(format!("{}sessile-doctor", self.prefix));
             findings.push(match self.front.load(&nobodys).await {
                 Ok(_) => Finding::good("cache", "it answers"),

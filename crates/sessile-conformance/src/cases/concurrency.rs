@@ -120,6 +120,11 @@ pub async fn one_of_many_creates_wins<O: Open>(suite: &Suite<O>) -> CaseResult {
 
 /// Twenty writers at work, then a logout: from its answer on, the session is gone.
 pub async fn a_logout_among_writers_is_final<O: Open>(suite: &Suite<O>) -> CaseResult {
+    among_writers(suite, false).await
+}
+
+/// Removes a session, by `end` or by `delete`, while twenty write to it.
+pub(super) async fn among_writers<O: Open>(suite: &Suite<O>, by_end: bool) -> CaseResult {
     for _ in 0..10 {
         let (store, key) = (Arc::new(suite.open().await?), suite.key());
         suite.create(&store, &key, &suite.record("")).await?;
@@ -141,7 +146,10 @@ pub async fn a_logout_among_writers_is_final<O: Open>(suite: &Suite<O>) -> CaseR
         }
         start.wait().await;
         tokio::task::yield_now().await;
-        store.delete(&key).await?;
+        match by_end {
+            true => store.end(&key).await?,
+            false => store.delete(&key).await?,
+        }
         ensure_eq!(store.load(&key).await?, None, "right after the logout");
         for task in tasks {
             task.await??;

@@ -67,35 +67,7 @@ pub async fn a_former_key_ends_the_session_where_it_is<O: Open>(suite: &Suite<O>
 
 /// Twenty writers at work, then it is ended: from the answer on, the session is gone.
 pub async fn an_end_among_writers_is_final<O: Open>(suite: &Suite<O>) -> CaseResult {
-    for _ in 0..10 {
-        let (store, key) = (Arc::new(suite.open().await?), suite.key());
-        suite.create(&store, &key, &suite.record("")).await?;
-        let start = Arc::new(Barrier::new(21));
-        let mut tasks = Vec::new();
-        for _ in 0..20 {
-            let (store, key, start) = (Arc::clone(&store), key.clone(), Arc::clone(&start));
-            let late = suite.record("late");
-            tasks.push(tokio::spawn(async move {
-                start.wait().await;
-                for _ in 0..20 {
-                    let Some(Entry::Live(_, version)) = store.load(&key).await? else { break };
-                    tokio::task::yield_now().await;
-                    store.update(&key, &late, &version).await?;
-                    store.touch(&key, now(), late.idle).await?;
-                }
-                Ok::<_, Failure>(())
-            }));
-        }
-        start.wait().await;
-        tokio::task::yield_now().await;
-        store.end(&key).await?;
-        ensure_eq!(store.load(&key).await?, None, "right after it was ended");
-        for task in tasks {
-            task.await??;
-        }
-        ensure_eq!(store.load(&key).await?, None, "after the last writer");
-    }
-    Ok(Verdict::Passed)
+    super::concurrency::among_writers(suite, true).await
 }
 
 /// Its id changes as fast as it can while the first key is ended: nothing carries the session off.
