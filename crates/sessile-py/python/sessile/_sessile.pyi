@@ -1,0 +1,5 @@
+"""The compiled part of `sessile`: no public API."""
+
+__version__: str
+
+def _panic() -> None: ...
