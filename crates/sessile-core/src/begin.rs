@@ -1,13 +1,15 @@
 //! Steps one and two: from request headers to a session, or to the key that must be loaded.
 
-use crate::codec::Held;
+use bytes::Bytes;
+
+use crate::codec::{Held, StoredCodec};
 use crate::cookie::{self, Found};
 use crate::dialect::Dialect;
 use crate::engine::{Engine, SessionCodec};
 use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
 use crate::id::Subject;
-use crate::session::{Credential, Lookup, Session, Source};
+use crate::session::{Credential, Data, Lookup, Session, Source};
 use crate::store::Entry;
 use sessile_formats::Timestamp;
 use sessile_formats::django;
@@ -44,7 +46,7 @@ pub enum Loaded {
 // One lives briefly on the stack per load; a box would cost more than it saves.
 #[allow(clippy::large_enum_variant)]
 pub(crate) enum Reading {
-    Live { origin: Source, data: Map },
+    Live { origin: Source, data: Data },
     Follow(Lookup),
     Nothing(EventKind),
 }
@@ -128,12 +130,24 @@ impl Engine {
         if record.has_ended(now) {
             return Reading::Nothing(EventKind::Expired);
         }
-        match self.decode(&record.payload) {
+        match self.data_in(&record.payload) {
             Some(data) => {
                 let origin = Source::Stored { at, version, record };
                 Reading::Live { origin, data }
             }
             None => Reading::Nothing(EventKind::Unreadable),
+        }
+    }
+
+    /// The data in a stored payload, ours left in their bytes; `None` if they cannot be read.
+    fn data_in(&self, payload: &Bytes) -> Option<Data> {
+        match &self.codec {
+            SessionCodec::Id { data: StoredCodec::Native, .. }
+                if payload.len() <= self.config.max_bytes =>
+            {
+                Data::native(payload)
+            }
+            _ => self.decode(payload).map(Data::from),
         }
     }
 
@@ -189,7 +203,7 @@ impl Engine {
             data.insert("_permanent", true);
         }
         let origin = Source::Fresh { credential };
-        let session = Session::new(self.dialect, self.terms(), now, origin, data);
+        let session = Session::new(self.dialect, self.terms(), now, origin, data.into());
         let event = kind.map(|kind| Event { kind, session: None, subject: None });
         Opened { session, event }
     }

@@ -66,17 +66,16 @@ impl std::fmt::Debug for Chunks {
 impl Engine {
     /// Step one, continued: the other cookies of a session that is spread over
     /// several. Looks at nothing unless the configuration allows such sessions.
-    pub fn gather<'h>(
-        &self,
-        found: &Found<'h>,
-        headers: impl IntoIterator<Item = &'h [u8]>,
-    ) -> Chunks {
+    pub fn gather<'h, I>(&self, found: &Found<'h>, headers: impl FnOnce() -> I) -> Chunks
+    where
+        I: IntoIterator<Item = &'h [u8]>,
+    {
         let mut chunks = Chunks::default();
         if self.config.cookie_chunks < 2 {
             return chunks;
         }
         let mut parts: [Option<&[u8]>; MAX_CHUNKS as usize] = [None; MAX_CHUNKS as usize];
-        for (name, value) in cookie::pairs(headers) {
+        for (name, value) in cookie::pairs(headers()) {
             let Some(number) = number_of(name, self.cookie_name()) else { continue };
             if let Some(part) = parts.get_mut(number) {
                 // As for the cookie itself: the first of a name counts.

@@ -10,7 +10,7 @@ use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::native::{self, SealedCookie, SignedCookie};
-use crate::session::Lookup;
+use crate::session::{Data, Lookup};
 use crate::settle::Random;
 use crate::store::Record;
 use sessile_formats::django;
@@ -229,7 +229,7 @@ pub(crate) enum CookieCodec {
 /// What a cookie-held session turns out to be.
 #[allow(clippy::large_enum_variant)] // as in `Reading`
 pub(crate) enum Held {
-    Session { record: Record, data: Map },
+    Session { record: Record, data: Data },
     Refused(EventKind),
 }
 
@@ -269,9 +269,11 @@ impl CookieCodec {
         if native::created_ahead_of(&record, now) {
             return Ok(Held::Refused(EventKind::Rejected));
         }
-        Ok(match native::decode_map(&record.payload) {
-            Ok(data) => Held::Session { record: Record { payload: Bytes::new(), ..record }, data },
-            Err(_) => Held::Refused(EventKind::Unreadable),
+        Ok(match Data::native(&record.payload) {
+            Some(data) => {
+                Held::Session { record: Record { payload: Bytes::new(), ..record }, data }
+            }
+            None => Held::Refused(EventKind::Unreadable),
         })
     }
 
@@ -315,7 +317,7 @@ impl CookieCodec {
         };
         Ok(match data {
             // Foreign cookies say nothing of a session but its data.
-            Some(data) => Held::Session { record: Record::new(Bytes::new()), data },
+            Some(data) => Held::Session { record: Record::new(Bytes::new()), data: data.into() },
             None => Held::Refused(EventKind::Rejected),
         })
     }

@@ -5,6 +5,7 @@
 //! the list and says what the store and the browser must be told.
 
 mod changes;
+mod data;
 mod dict;
 mod flash;
 mod lifecycle;
@@ -14,6 +15,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use changes::{Changes, Choice, Rotation};
+pub(crate) use data::Data;
 pub use flash::FlashedMessage;
 pub use lifecycle::Expiry;
 pub(crate) use terms::LifetimePolicy;
@@ -77,7 +79,7 @@ pub(crate) struct State {
     /// When this request asked for it.
     pub(crate) opened: Timestamp,
     pub(crate) origin: Source,
-    pub(crate) data: Map,
+    pub(crate) data: Data,
     pub(crate) changes: Changes,
     pub(crate) accessed: bool,
     pub(crate) settled: bool,
@@ -141,7 +143,7 @@ impl Session {
             LifetimePolicy::NATIVE,
             Timestamp::from_secs(0),
             origin,
-            Map::new(),
+            Data::default(),
         )
     }
 
@@ -150,7 +152,7 @@ impl Session {
         terms: LifetimePolicy,
         opened: Timestamp,
         origin: Source,
-        data: Map,
+        data: Data,
     ) -> Self {
         let state = State {
             dialect,
@@ -207,20 +209,20 @@ impl Session {
     /// Puts the request's changes on top of what somebody else stored meanwhile.
     /// Their other keys stay; of a key both changed, ours wins wholly.
     /// `base` is what this request loaded, where edits inside values must be found.
-    pub(crate) fn rebase(&self, base: Option<&Map>, origin: Source, theirs: Map) {
+    pub(crate) fn rebase(&self, base: Option<&Map>, origin: Source, theirs: Data) {
         let mut guard = self.lock();
         let state = &mut *guard;
         if let Some(base) = base {
-            state.changes.compare(base, &state.data, state.dialect);
+            state.changes.compare(base, state.data.map_mut(), state.dialect);
         }
-        let ours = std::mem::take(&mut state.data);
+        let ours = std::mem::take(&mut state.data).into_map();
         state.origin = origin;
         // A login that lost against another user's takes nothing over from it.
         let base = match state.changes.subject.as_ref().zip(state.subject_of(&theirs)) {
             Some((Some(ours), theirs)) if *ours != theirs => Map::new(),
-            _ => theirs,
+            _ => theirs.into_map(),
         };
-        state.data = state.changes.apply(ours, base, state.dialect);
+        state.data = state.changes.apply(ours, base, state.dialect).into();
     }
 }
 

@@ -203,13 +203,12 @@ impl Engine {
             Source::Stored { .. } => (FoundIn::Store, Credential::Live),
             Source::Held { .. } => (FoundIn::Cookie, Credential::Live),
         };
-        let native_subject = self.dialect == Dialect::Native && state.subject().is_some();
         Facts {
             found_in,
             credential,
             accessed: state.accessed,
             modified: changes.any(),
-            empty: self.dialect.is_empty(&state.data) && !native_subject,
+            empty: state.is_empty(),
             ended: changes.ended,
             rotation: self.rotation(state, now),
             lifetime_chosen: changes.lifetime.is_some(),
@@ -268,7 +267,7 @@ impl Engine {
         } else if matches!(state.origin, Source::Fresh { .. }) {
             plan.events.push(event(EventKind::Created, state, None));
         }
-        let value = codec.seal(record, &state.data, self, now, random)?;
+        let value = codec.seal(record, &state.data.map(), self, now, random)?;
         self.send(plan, &value, state.chunks, keep, now)
     }
 
@@ -357,7 +356,7 @@ impl Engine {
         state: &State,
         now: Timestamp,
     ) -> Result<Bytes, CommitError> {
-        let payload = codec.encode(&state.data, now)?;
+        let payload = codec.encode(&state.data.map(), now)?;
         let (bytes, limit) = (payload.len(), self.config.max_bytes);
         if bytes > limit {
             return Err(CommitError::TooLarge { bytes, limit });

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
 use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
-use crate::session::{Credential, Lookup, Rotation, Session, Source};
+use crate::session::{Credential, Data, Lookup, Rotation, Session, Source};
 use crate::settle::{Plan, ResponsePlan, StoreOp};
 use crate::store::{
     CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
@@ -394,6 +394,6 @@ impl Session {
 
     /// Turns a session that is gone into a new one holding this request's changes only.
     fn restart(&self) {
-        self.rebase(None, Source::Fresh { credential: Credential::Dead }, crate::Map::new());
+        self.rebase(None, Source::Fresh { credential: Credential::Dead }, Data::default());
     }
 }

@@ -1,7 +1,9 @@
 //! Requests and responses of the `http` crate as the exchange sees them.
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Response, Uri, header};
-use sessile_core::exchange::{Answer, Exchange, Headers, RequestView, ResponseHeaders, Scheme};
+use sessile_core::exchange::{
+    Answer, Exchange, Headers, RequestView, ResponseHeaders, Scheme, merge_vary,
+};
 #[cfg(feature = "csrf")]
 use sessile_core::exchange::{Form, FormFields};
 
@@ -34,10 +36,7 @@ fn values<'h>(headers: &'h HeaderMap, name: &'h str) -> impl Iterator<Item = &'h
 
 impl ResponseHeaders for Fields<&mut HeaderMap> {
     fn append(&mut self, name: &'static str, value: &[u8]) {
-        // What every response that depends on a session says, without a copy of the text.
-        if (name, value) == ("vary", b"Cookie") {
-            self.0.append(header::VARY, HeaderValue::from_static("Cookie"));
-        } else if let Some(value) = field_value(name, value) {
+        if let Some(value) = field_value(name, value) {
             self.0.append(HeaderName::from_static(name), value);
         }
     }
@@ -45,6 +44,16 @@ impl ResponseHeaders for Fields<&mut HeaderMap> {
     fn insert(&mut self, name: &str, value: &[u8]) {
         if let (Some(name), Some(value)) = (field_name(name), field_value(name, value)) {
             self.0.insert(name, value);
+        }
+    }
+
+    fn vary_on(&mut self, field: &str) {
+        // What every response that depends on a session says: looked for and put in at once.
+        match self.0.entry(header::VARY) {
+            header::Entry::Vacant(place) if field == "cookie" => {
+                place.insert(HeaderValue::from_static("Cookie"));
+            }
+            _ => merge_vary(self, field),
         }
     }
 

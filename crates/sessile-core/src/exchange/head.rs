@@ -18,6 +18,11 @@ pub trait ResponseHeaders: Headers {
     /// Puts a field in place of all others of its name.
     fn insert(&mut self, name: &str, value: &[u8]);
 
+    /// Makes `Vary` name `field` (in lower case), keeping what is there (RFC 9110, 12.5.5).
+    fn vary_on(&mut self, field: &str) {
+        merge_vary(self, field);
+    }
+
     /// As [`insert`](Self::insert), for a value that logs must not show.
     fn insert_secret(&mut self, name: &str, value: &[u8]) {
         self.insert(name, value);
@@ -105,8 +110,9 @@ fn latin1(value: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// Makes `Vary` name `field`, keeping what is there (RFC 9110, 12.5.5).
-pub(crate) fn vary_on(response: &mut impl ResponseHeaders, field: &str) {
+/// Makes `Vary` name `field` in addition to what it names: what
+/// [`ResponseHeaders::vary_on`] does where nothing else is known of the response.
+pub fn merge_vary(response: &mut (impl ResponseHeaders + ?Sized), field: &str) {
     let names = |value: &[u8]| {
         value.split(|&byte| byte == b',').any(|name| {
             let name = name.trim_ascii();
@@ -177,7 +183,7 @@ pub(crate) mod tests {
             (&[("vary", "Cookies")], &["Cookies", "Cookie"]),
         ] {
             let mut response = fields(before);
-            vary_on(&mut response, "cookie");
+            response.vary_on("cookie");
             let values: Vec<_> = response.values("vary").collect();
             assert_eq!(values, after.iter().map(|it| it.as_bytes()).collect::<Vec<_>>());
         }

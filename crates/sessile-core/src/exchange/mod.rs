@@ -36,7 +36,7 @@ pub use cookies::Cookies;
 pub use credential::FormCredential;
 pub use csrf::{Csrf, CsrfCheck, CsrfGuard, CsrfStop, Form, FormFields, Refusal};
 pub use failure::{Answer, Failure};
-pub use head::{Headers, RequestView, ResponseHeaders, Scheme};
+pub use head::{Headers, RequestView, ResponseHeaders, Scheme, merge_vary};
 pub use links::SessionLinks;
 pub use login::{LoginCheck, NextPage, in_login_address, same_site};
 pub use request::{Exchange, Save};

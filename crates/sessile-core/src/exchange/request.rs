@@ -8,7 +8,7 @@ use super::app::App;
 use super::credential::Carried;
 use super::csrf::CsrfState;
 use super::failure::{Answer, Failure};
-use super::head::{Headers, RequestView, ResponseHeaders, Scheme, no_store, vary_on};
+use super::head::{Headers, RequestView, ResponseHeaders, Scheme, no_store};
 use super::scope::Scope;
 use crate::config::{EndedMeanwhile, StoreFailure};
 use crate::cookie::SetCookie;
@@ -17,19 +17,19 @@ use crate::session::Session;
 use crate::settle::Plan;
 use crate::settle::ResponsePlan;
 use crate::transaction::{self, Prepared};
-use crate::transport::{CredentialUpdate, Link, Sent, Transport};
+use crate::transport::{CredentialUpdate, Link, Sent};
 
 /// Awaits within a span. Where nobody listens, which is most of the time,
 /// without one: a future that is moved into a span is copied.
 macro_rules! spanned {
     ($name:literal, $future:expr) => {{
-        let span = debug_span!(target: "sessile", $name);
-        if span.is_disabled() {
-            // Else every future would have room for it while it waits.
-            drop(span);
-            $future.await
-        } else {
+        // A span is made only where one may be listened to, and boxed, or every future would have
+        // room for it while it waits.
+        if tracing::level_enabled!(tracing::Level::DEBUG) {
+            let span = debug_span!(target: "sessile", $name);
             Box::pin($future).instrument(span).await
+        } else {
+            $future.await
         }
     }};
 }
@@ -151,7 +151,7 @@ impl Exchange {
                 mode: Mode::Normal,
             });
         }
-        let chunks = engine.gather(&found, cookies());
+        let chunks = engine.gather(&found, cookies);
         if found.oversized {
             tracing::warn!(target: "sessile", "the request's cookies take more than 8 KiB");
         }
@@ -301,9 +301,9 @@ impl Exchange {
             carried.write(self.0.app.engine(), response, told, found, checks_origin);
         }
         if self.0.cookies_read.get().is_some() {
-            vary_on(response, "cookie");
+            response.vary_on("cookie");
             if let Some(header) = self.0.app.header() {
-                vary_on(response, header.request());
+                response.vary_on(header.request());
             }
         }
         let Some(queue) = self.0.cookies.get() else { return };
@@ -345,8 +345,8 @@ impl Exchange {
     fn vary(&self, response: &mut impl ResponseHeaders) {
         let app = &self.0.app;
         match app.header() {
-            Some(header) => vary_on(response, header.request()),
-            None if *app.engine().transport() == Transport::cookie() => vary_on(response, "cookie"),
+            Some(header) => response.vary_on(header.request()),
+            None if app.engine().transport().is_cookie() => response.vary_on("cookie"),
             // What carries the id is no field that `Vary` could name.
             None => no_store(response),
         }

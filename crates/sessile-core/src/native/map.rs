@@ -182,18 +182,31 @@ fn push_offset(out: &mut Vec<u8>, offset: Option<UtcOffset>) {
 /// [`DecodeError::Newer`] when a newer release wrote it, else [`DecodeError::Malformed`].
 pub fn decode_map(bytes: &[u8]) -> Result<Map, DecodeError> {
     let mut reader = Reader::new(bytes);
-    reader.version(VERSION)?;
-    let map = read_map(&mut reader, MAX_DEPTH)?;
+    let count = open(&mut reader)?;
+    let map = read_entries(&mut reader, count, MAX_DEPTH)?;
     reader.finish()?;
     Ok(map)
 }
 
+/// Passes over what precedes the outermost entries; says how many there are.
+#[inline]
+pub(super) fn open(reader: &mut Reader<'_>) -> Result<usize, DecodeError> {
+    reader.version(VERSION)?;
+    reader.open(ENTRY)
+}
+
 fn read_map(reader: &mut Reader<'_>, levels: usize) -> Result<Map, DecodeError> {
     let count = reader.open(ENTRY)?;
+    read_entries(reader, count, levels)
+}
+
+fn read_entries(reader: &mut Reader<'_>, count: usize, levels: usize) -> Result<Map, DecodeError> {
     let mut map = Map::with_capacity(count);
     for _ in 0..count {
-        reader.next_item(ENTRY);
-        let key = read_key(reader, levels)?;
+        let key = match read_field(reader)? {
+            Field::Text(text) => Value::Str(as_text(text)?.to_owned()),
+            Field::Other => read_other_key(reader, levels)?,
+        };
         let value = read_value(reader, levels)?;
         if map.insert(key, value).is_some() {
             return Err(Malformed);
@@ -202,21 +215,71 @@ fn read_map(reader: &mut Reader<'_>, levels: usize) -> Result<Map, DecodeError> 
     Ok(map)
 }
 
-fn read_key(reader: &mut Reader<'_>, levels: usize) -> Result<Value, DecodeError> {
-    let header = reader.varint()?;
-    if header & 1 == 0 {
-        return Ok(Value::Str(reader.text(header >> 1)?.to_owned()));
+/// What an entry begins with.
+pub(super) enum Field<'a> {
+    /// A text key's bytes: UTF-8 if somebody has checked it.
+    Text(&'a [u8]),
+    /// Another key, as a value, is next.
+    Other,
+}
+
+#[inline]
+pub(super) fn read_field<'a>(reader: &mut Reader<'a>) -> Result<Field<'a>, DecodeError> {
+    reader.next_item(ENTRY);
+    match reader.varint()? {
+        header if header & 1 == 0 => Ok(Field::Text(reader.take(header >> 1)?)),
+        OTHER_KEY => Ok(Field::Other),
+        _ => Err(Malformed),
     }
-    if header != OTHER_KEY {
-        return Err(Malformed);
-    }
+}
+
+fn read_other_key(reader: &mut Reader<'_>, levels: usize) -> Result<Value, DecodeError> {
     match read_value(reader, levels)? {
         Value::Str(_) => Err(Malformed),
         key => Ok(key),
     }
 }
 
-fn read_value(reader: &mut Reader<'_>, levels: usize) -> Result<Value, DecodeError> {
+fn as_text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(bytes).map_err(|_| Malformed)
+}
+
+/// Passes over a value that [`read_value`] would read, making none. Those within which a value
+/// may not stand twice, and rare ones, are refused. Texts are looked at only to `CHECK` them.
+pub(super) fn skip_value<const CHECK: bool>(
+    reader: &mut Reader<'_>,
+    levels: usize,
+) -> Result<(), DecodeError> {
+    match reader.byte()? {
+        NULL | FALSE | TRUE => {}
+        INT => {
+            reader.varint()?;
+        }
+        FLOAT => {
+            reader.array::<8>()?;
+        }
+        STR | MARKUP => {
+            let bytes = reader.bytes()?;
+            if CHECK {
+                as_text(bytes)?;
+            }
+        }
+        BYTES => {
+            reader.bytes()?;
+        }
+        LIST | TUPLE => {
+            let levels = levels.checked_sub(1).ok_or(Malformed)?;
+            for _ in 0..reader.open(ITEM)? {
+                reader.next_item(ITEM);
+                skip_value::<CHECK>(reader, levels)?;
+            }
+        }
+        _ => return Err(Malformed),
+    }
+    Ok(())
+}
+
+pub(super) fn read_value(reader: &mut Reader<'_>, levels: usize) -> Result<Value, DecodeError> {
     Ok(match reader.byte()? {
         NULL => Value::Null,
         FALSE => Value::Bool(false),

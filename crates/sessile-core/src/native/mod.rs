@@ -12,6 +12,7 @@
 
 mod link;
 mod map;
+mod plain;
 mod record;
 mod sealed;
 mod signed;
@@ -22,6 +23,7 @@ use std::fmt;
 
 pub use link::LinkToken;
 pub use map::{MAX_DEPTH, decode_map, encode_map};
+pub(crate) use plain::Plain;
 pub use record::{
     CLOCK_LEEWAY, created_ahead_of, decode_entry, decode_record, encode_entry, encode_live,
     encode_moved, encode_record, encode_versioned,

@@ -1,5 +1,7 @@
 //! The session as a dict: Python's operations under Rust's names.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -29,12 +31,12 @@ impl Session {
     ///
     /// [`SessionError::WrongType`] when what is there is not a `T`.
     pub fn try_get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, SessionError> {
-        read(self.access().data.get(key), key)
+        read(self.access().data.get(key).as_deref(), key)
     }
 
     /// The value under `key` as it is, for types serde does not know, such as tuples and datetimes.
     pub fn get_value(&self, key: &str) -> Option<Value> {
-        self.access().data.get(key).cloned()
+        self.access().data.get(key).map(Cow::into_owned)
     }
 
     /// Sets `key`.
@@ -116,7 +118,7 @@ impl Session {
     /// bindings that hand out live values; [`mark_modified`](Self::mark_modified) follows.
     pub fn edit_in_place(&self, key: &str, edit: impl FnOnce(&mut Value)) -> bool {
         let mut state = self.access();
-        let found = state.data.get_mut(key);
+        let found = state.data.map_mut().get_mut(key);
         found.map(edit).is_some()
     }
 
@@ -163,12 +165,12 @@ impl Session {
 
     /// A copy of everything, in order.
     pub fn to_map(&self) -> Map {
-        self.access().data.clone()
+        self.access().data.map().into_owned()
     }
 
     /// A copy of everything, without making the response depend on it: for logs and tests.
     pub fn peek(&self) -> Map {
-        self.lock().data.clone()
+        self.lock().data.map().into_owned()
     }
 
     /// Keeps an error that a call without a `Result` met.
@@ -192,17 +194,17 @@ fn read<T: DeserializeOwned>(value: Option<&Value>, key: &str) -> Result<Option<
 impl State {
     pub(crate) fn set(&mut self, key: Value, value: Value) {
         self.changes.touch(&key);
-        self.data.insert(key, value);
+        self.data.map_mut().insert(key, value);
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Option<Value> {
-        let value = self.data.remove(key)?;
+        let value = self.data.map_mut().remove(key)?;
         self.changes.touch(&Value::Str(key.to_owned()));
         Some(value)
     }
 
     pub(crate) fn clear(&mut self) {
-        self.data = self.dialect.kept_by_clear(&self.data);
+        self.data = self.dialect.kept_by_clear(&self.data.map()).into();
         self.changes.cleared = true;
         self.changes.keys.clear();
         self.changes.flashes = None;

@@ -103,10 +103,10 @@ impl Session {
 impl State {
     fn flash(&mut self, category: String, message: String) {
         let dialect = self.dialect;
-        let mut items = stored(dialect, &self.data);
+        let mut items = stored(dialect, &self.data.map());
         let item = item(dialect, category, message);
         items.push(item.clone());
-        store(dialect, &mut self.data, items);
+        store(dialect, self.data.map_mut(), items);
         self.changes.flashes.get_or_insert_default().added.push(item);
     }
 
@@ -115,8 +115,8 @@ impl State {
         if !self.data.contains_key(dialect.flash_key()) {
             return Vec::new();
         }
-        let items = stored(dialect, &self.data);
-        self.data.remove(dialect.flash_key());
+        let items = stored(dialect, &self.data.map());
+        self.data.map_mut().remove(dialect.flash_key());
         let messages = items.iter().filter_map(|item| read(dialect, item)).collect();
         let edit = self.changes.flashes.get_or_insert_default();
         // What this request added itself was never stored.

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{Changes, Choice, Rotation, Session, SessionError, Source, State};
+use super::{Changes, Choice, Data, Rotation, Session, SessionError, Source, State};
 use crate::dialect::{self, Dialect};
 use crate::id::{Handle, StoreKey, Subject};
 use crate::{Lifetime, Timestamp};
-use sessile_formats::{Map, Value};
+use sessile_formats::Value;
 
 /// How long a session lives, in Django's meanings (`set_expiry`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +104,7 @@ impl Session {
     pub fn flush(&self) {
         match self.change() {
             Ok(mut state) => {
-                state.data = Map::new();
+                state.data = Data::default();
                 state.changes = Changes { ended: true, cleared: true, ..Changes::default() };
             }
             Err(error) => self.remember(error),
@@ -218,10 +218,10 @@ impl State {
     }
 
     /// Whose session it is as stored: `data` say so in foreign profiles, the record in ours.
-    pub(crate) fn subject_of(&self, data: &Map) -> Option<Subject> {
+    pub(crate) fn subject_of(&self, data: &Data) -> Option<Subject> {
         match self.dialect.subject_key() {
             None => self.origin.record().and_then(|record| record.subject.clone()),
-            Some(key) => match data.get(key)? {
+            Some(key) => match &*data.get(key)? {
                 Value::Str(name) => Subject::new(name.as_str()),
                 Value::Int(number) => Subject::new(number.to_string()),
                 _ => None,
@@ -229,9 +229,17 @@ impl State {
         }
     }
 
+    /// Whether there is nothing worth keeping.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self.dialect {
+            Dialect::Native => self.data.is_empty() && self.subject().is_none(),
+            _ => self.dialect.is_empty(&self.data.map()),
+        }
+    }
+
     pub(crate) fn permanent(&self) -> bool {
         if let Some(key) = self.dialect.permanent_key() {
-            return self.data.get(key) == Some(&Value::Bool(true));
+            return self.data.get(key).as_deref() == Some(&Value::Bool(true));
         }
         match self.changes.lifetime {
             Some(choice) => choice != Choice::Default,

@@ -35,7 +35,7 @@ impl LifetimePolicy {
     /// How long a session that is saved now lives; `base` is its record until now.
     pub(crate) fn limits(&self, state: &State, base: Option<&Record>, now: Timestamp) -> Limits {
         if state.dialect != Dialect::Native {
-            return match dialect::django_age(state.dialect, &state.data, now) {
+            return match dialect::django_age(state.dialect, &state.data.map(), now) {
                 None => Limits { idle: Some(self.foreign_age()), absolute: None },
                 moment => Limits { idle: None, absolute: moment },
             };
@@ -77,9 +77,12 @@ impl LifetimePolicy {
             },
             Dialect::Flask | Dialect::FlaskSession if state.permanent() => secs(self.foreign_age()),
             Dialect::Flask | Dialect::FlaskSession => Keep::Session,
-            Dialect::Django => {
-                dialect::django_keep(&state.data, self.foreign_age(), self.at_browser_close, now)
-            }
+            Dialect::Django => dialect::django_keep(
+                &state.data.map(),
+                self.foreign_age(),
+                self.at_browser_close,
+                now,
+            ),
             Dialect::Starlette if self.at_browser_close => Keep::Session,
             Dialect::Starlette => secs(self.foreign_age()),
         }
@@ -190,7 +193,7 @@ impl Session {
         match state.dialect {
             Dialect::Django => {
                 let stored = state.data.get(expiry::EXPIRY_KEY);
-                expiry::at_browser_close(stored, state.terms.at_browser_close)
+                expiry::at_browser_close(stored.as_deref(), state.terms.at_browser_close)
             }
             Dialect::Starlette => state.terms.at_browser_close,
             Dialect::Native | Dialect::Flask | Dialect::FlaskSession => !state.permanent(),
@@ -213,7 +216,7 @@ impl State {
 
     fn django_age(&self) -> Option<i64> {
         let stored = self.data.get(expiry::EXPIRY_KEY);
-        match expiry::age(stored, self.cookie_age(), self.opened) {
+        match expiry::age(stored.as_deref(), self.cookie_age(), self.opened) {
             Ok(Value::Int(secs)) => Some(secs),
             Ok(Value::Bool(yes)) => Some(yes.into()),
             Ok(Value::Float(secs)) if secs.is_finite() => Some(secs as i64),
@@ -224,7 +227,7 @@ impl State {
 
     fn django_date(&self) -> Option<Timestamp> {
         let stored = self.data.get(expiry::EXPIRY_KEY);
-        match expiry::date(stored, self.cookie_age(), self.opened) {
+        match expiry::date(stored.as_deref(), self.cookie_age(), self.opened) {
             Ok(date) => date.timestamp().or_else(|| no_number("a moment without an offset")),
             Err(error) => no_number(error.python_class()),
         }
