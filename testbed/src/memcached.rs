@@ -60,7 +60,8 @@ impl Memcached {
                     stream.write_all(b"version\r\n")?;
                     let mut answer = [0; 8];
                     stream.read_exact(&mut answer)?;
-                    Ok(&answer == b"VERSION ")
+                    // One that wants a password first answers, too.
+                    Ok(&answer == b"VERSION " || &answer == b"CLIENT_E")
                 }),
                 farewell: Signal::TERM,
             })

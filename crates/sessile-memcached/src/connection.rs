@@ -87,12 +87,21 @@ impl Connection {
         stream.set_nodelay(true).map_err(unreachable)?;
         let buffer = BytesMut::with_capacity(4096);
         let mut this = Self { stream, buffer, start: 0, max_value: 0 };
-        this.introduce(address).await?;
+        // One that was started with -S closes at the first word that is no binary one.
+        this.introduce(address).await.map_err(|fault| match fault {
+            Fault::Broken(ErrorKind::UnexpectedEof) if address.login.is_some() => Fault::Sasl,
+            fault => fault,
+        })?;
         Ok(this)
     }
 
     async fn introduce(&mut self, address: &Address) -> Result<(), Fault> {
         if let Some(login) = &address.login {
+            // A server without -Y would keep the password as an item, for everybody to read.
+            self.send(b"version\r\n").await?;
+            if self.line().await?.starts_with(b"VERSION") {
+                return Err(Fault::NoLogin);
+            }
             let text = format!("{} {}", login.user, login.password);
             self.send(format!("set auth 0 0 {}\r\n{text}\r\n", text.len()).as_bytes()).await?;
             if &*self.line().await? != b"STORED" {

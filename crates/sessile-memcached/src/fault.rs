@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     Full,
     /// The server wants a name and a password, or others.
     Unauthenticated,
+    /// The server asks nobody for the password that the address has.
+    NoLogin,
+    /// The server hangs up on a text, as one with SASL does.
+    Sasl,
     /// The server does not know the meta commands, or answers with less than they do.
     TooOld,
     /// A reply that is none.
@@ -92,6 +96,18 @@ impl Fault {
             Self::Unauthenticated => (
                 StoreErrorKind::Unavailable,
                 "a server wants a name and a password, or other ones".to_owned(),
+            ),
+            Self::NoLogin => (
+                StoreErrorKind::Unsupported,
+                "the address has a name and a password, and a server asks nobody for them: leave \
+                 them out, or start it with -Y"
+                    .to_owned(),
+            ),
+            Self::Sasl => (
+                StoreErrorKind::Unsupported,
+                "a server hung up at the first word: with SASL (-S) it speaks no text; start it \
+                 with -Y"
+                    .to_owned(),
             ),
             Self::TooOld => (
                 StoreErrorKind::Unsupported,

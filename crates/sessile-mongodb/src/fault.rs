@@ -70,8 +70,8 @@ fn by_code(code: i32) -> StoreErrorKind {
     match code {
         // MaxTimeMSExpired, WriteConcernTimeout, NetworkTimeout, ExceededTimeLimit
         50 | 64 | 89 | 262 => StoreErrorKind::Timeout,
-        // Unauthorized
-        13 => StoreErrorKind::ReadOnly,
+        // Unauthorized; NotWritablePrimary, PrimarySteppedDown, NotPrimaryNoSecondaryOk
+        13 | 189 | 10_107 | 13_435 => StoreErrorKind::ReadOnly,
         // OutOfDiskSpace
         14_031 => StoreErrorKind::Full,
         // BSONObjectTooLarge, and two from before it had a name
@@ -81,7 +81,15 @@ fn by_code(code: i32) -> StoreErrorKind {
 }
 
 fn said(code: i32, name: &str) -> String {
-    format!("it answered with error {code} {name}")
+    match code {
+        13 => "its user may not do this: it needs readWrite on the database (error 13)".into(),
+        18 => "it refused the name or the password".into(),
+        189 | 10_107 | 13_435 => format!(
+            "it is no primary (error {code}): name every member of the replica set in the address, \
+             with replicaSet= and without directConnection"
+        ),
+        _ => format!("it answered with error {code} {name}"),
+    }
 }
 
 pub(crate) fn is_duplicate(error: &Error) -> bool {
@@ -119,7 +127,19 @@ pub(crate) fn unreadable(field: &'static str) -> Unreadable {
 
 #[cfg(test)]
 mod tests {
-    use super::unreachable;
+    use sessile_core::StoreErrorKind;
+
+    use super::{by_code, said, unreachable};
+
+    #[test]
+    fn d11_a_secondary_and_a_user_without_rights_are_said_in_words() {
+        for code in [189, 10_107, 13_435] {
+            assert_eq!(by_code(code), StoreErrorKind::ReadOnly);
+            assert!(said(code, "NotWritablePrimary").contains("name every member"), "{code}");
+        }
+        assert!(said(13, "Unauthorized").contains("needs readWrite"));
+        assert!(said(18, "AuthenticationFailed").contains("the password"));
+    }
 
     #[test]
     fn who_cannot_be_reached_is_told_in_a_line() {

@@ -157,7 +157,13 @@ impl Cluster {
                     }
                     refused = same;
                 }
-                _ => return Err(fault),
+                _ => {
+                    if matches!(fault, Fault::Timeout) {
+                        // It may stand still, and another one have its slots.
+                        self.read_map_soon();
+                    }
+                    return Err(fault);
+                }
             }
         }
         Err(Fault::NotConnected("its servers send us from one to the other"))
@@ -178,7 +184,7 @@ impl Cluster {
         let mut nodes = inner.nodes.lock().unwrap_or_else(PoisonError::into_inner);
         let (host, port) = address.clone();
         let node = nodes.entry(address).or_insert_with(|| {
-            let target = || Target::Server(at(&host, port, &inner.like));
+            let target = || Target::Server(Box::new(at(&host, port, &inner.like)));
             Arc::new(Node::new(&inner.options, inner.near.as_ref(), target))
         });
         Arc::clone(node)

@@ -24,6 +24,9 @@ use crate::target::Target;
 
 const FIRST_REST: Duration = Duration::from_millis(25);
 const LONGEST_REST: Duration = Duration::from_millis(400);
+const FRESH: Duration = Duration::from_millis(100);
+
+const NO_TLS: &str = "connecting took too long, as where a port does not speak TLS: redis://";
 
 /// Counts the connections of this process.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
@@ -47,6 +50,8 @@ struct Slot {
     open: Option<MultiplexedConnection>,
     /// The connection's, so that a late complaint does not close the next one.
     number: u64,
+    /// When it was made.
+    since: Option<Instant>,
     connecting: bool,
     /// After a failed attempt: not before then again, and why it failed.
     resting: Option<(Instant, Duration, &'static str)>,
@@ -91,6 +96,25 @@ impl Link {
             self.0.discard(number);
         }
         answer
+    }
+
+    /// Makes the next call connect anew, unless this connection was made just now: a replica is
+    /// not asked who it is for every write.
+    pub(crate) fn leave(&self) {
+        let number = {
+            let slot = self.0.slot();
+            if slot.since.is_some_and(|since| since.elapsed() < FRESH) {
+                return;
+            }
+            slot.number
+        };
+        self.0.discard(number);
+    }
+
+    /// Makes the next call connect anew.
+    pub(crate) fn lose(&self) {
+        let number = self.0.slot().number;
+        self.0.discard(number);
     }
 
     async fn connection(&self, deadline: Instant) -> Result<(MultiplexedConnection, u64), Fault> {
@@ -157,7 +181,7 @@ async fn connect(inner: Arc<Inner>) {
     }
     let deadline = Instant::now() + inner.connect_timeout * 3;
     let made = async {
-        let mut connection = inner.target.connect(&config).await?;
+        let mut connection = inner.target.connect(&config, inner.connect_timeout).await?;
         if let Some(near) = &inner.near {
             let tracking = cmd("CLIENT").arg("TRACKING").arg("ON").take();
             match connection.send_packed_command(&tracking).await? {
@@ -169,8 +193,10 @@ async fn connect(inner: Arc<Inner>) {
     };
     attempt.made = match timeout_at(deadline, made).await {
         Ok(Ok(connection)) => Ok(connection),
-        Ok(Err(error)) => Err(why_lost(&error)),
-        Err(_) => Err("connecting took too long"),
+        Ok(Err(error)) if !error.is_timeout() => Err(why_lost(&error)),
+        // Asked for TLS, a server without it waits for more.
+        _ if inner.target.speaks_tls() => Err(NO_TLS),
+        _ => Err("connecting took too long"),
     };
 }
 
@@ -214,6 +240,7 @@ impl Drop for Attempt {
         let mut slot = self.inner.slot();
         slot.connecting = false;
         slot.number = self.number;
+        slot.since = Some(Instant::now());
         match &self.made {
             Ok(connection) => {
                 slot.open = Some(connection.clone());

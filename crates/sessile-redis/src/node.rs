@@ -1,7 +1,7 @@
 //! The connections to one server.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use redis::{Cmd, Pipeline, Value, cmd, pipe};
 use tokio::time::Instant;
@@ -10,7 +10,7 @@ use crate::Options;
 use crate::fault::Fault;
 use crate::link::{Link, checked};
 use crate::near::Near;
-use crate::target::Target;
+use crate::target::{Sentinels, Target};
 
 /// One server: a connection for what is answered at once, and a few for what
 /// waits for replicas, since `WAIT` holds up everything sent after it.
@@ -18,7 +18,22 @@ pub(crate) struct Node {
     link: Link,
     slow: Vec<Link>,
     next: AtomicUsize,
+    watch: Option<Watch>,
 }
+
+/// Whether Sentinels have chosen another master. The old one may live on and take writes, which
+/// are lost when it is made a replica, seconds later; so they are asked while there are calls.
+struct Watch {
+    sentinels: Arc<Sentinels>,
+    since: Instant,
+    /// When they are next asked, in milliseconds from `since`.
+    next: AtomicU64,
+    /// How often they had, when the connections were last left for it.
+    moves: AtomicU64,
+}
+
+/// Between two times.
+const WATCH: u64 = 500;
 
 const SLOW_LINKS: usize = 4;
 
@@ -51,11 +66,18 @@ impl Node {
         near: Option<&Arc<Near>>,
         target: impl Fn() -> Target,
     ) -> Self {
+        let watch = match target() {
+            Target::Master(sentinels) => {
+                let (next, moves) = (AtomicU64::new(WATCH), AtomicU64::new(0));
+                Some(Watch { sentinels, since: Instant::now(), next, moves })
+            }
+            Target::Server(_) => None,
+        };
         let slow = if options.durable.is_some() { SLOW_LINKS } else { 0 };
         // Nothing is read over the slow ones.
         let open = |near| Link::new(target(), options.connect_timeout, near);
         let slow = (0..slow).map(|_| open(None)).collect();
-        Self { link: open(near.cloned()), slow, next: AtomicUsize::new(0) }
+        Self { link: open(near.cloned()), slow, next: AtomicUsize::new(0), watch }
     }
 
     pub(crate) async fn send(
@@ -64,24 +86,69 @@ impl Node {
         manner: SendOptions,
     ) -> Result<Reply, Fault> {
         let SendOptions { slow, asking, deadline } = manner;
-        let link = if slow { self.slow_link() } else { &self.link };
-        if asking {
-            return asked(link, request, deadline).await;
+        if let Some(watch) = &self.watch {
+            self.look(watch);
         }
-        match request {
+        let link = if slow { self.slow_link() } else { &self.link };
+        let reply = match request {
+            _ if asking => asked(link, request, deadline).await,
             Request::One(command) => {
                 link.one(command, deadline).await.map(|(value, from)| Reply::One(value, from))
             }
             Request::Several(commands) => {
-                let (values, from) = link.several(commands, deadline).await?;
-                Ok(Reply::Several(values, from))
+                let answers = link.several(commands, deadline).await;
+                answers.map(|(values, from)| Reply::Several(values, from))
             }
+        };
+        if is_read_only(&reply) {
+            // It is a replica now. Reads go over a connection that no write would find out about,
+            // and what they bring would be old.
+            self.links().for_each(Link::leave);
         }
+        reply
+    }
+
+    /// Leaves the master when another one was chosen; asks now and then, for which nobody waits.
+    fn look(&self, watch: &Watch) {
+        let moves = watch.sentinels.moves();
+        if watch.moves.swap(moves, Ordering::Relaxed) != moves {
+            self.links().for_each(Link::lose);
+        }
+        let now = u64::try_from(watch.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (due, again) = (watch.next.load(Ordering::Relaxed), now.saturating_add(WATCH));
+        let order = Ordering::Relaxed;
+        if due <= now && watch.next.compare_exchange(due, again, order, order).is_ok() {
+            let sentinels = Arc::clone(&watch.sentinels);
+            tokio::spawn(async move { sentinels.look().await });
+        }
+    }
+
+    /// What was told by this server is in doubt: the Sentinels are asked now.
+    pub(crate) fn doubt(&self) {
+        if let Some(watch) = &self.watch {
+            watch.next.store(0, Ordering::Relaxed);
+            self.look(watch);
+        }
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.slow.iter().chain([&self.link])
     }
 
     fn slow_link(&self) -> &Link {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
         self.slow.get(next % self.slow.len().max(1)).unwrap_or(&self.link)
+    }
+}
+
+fn is_read_only(reply: &Result<Reply, Fault>) -> bool {
+    match reply {
+        Err(fault) => fault.is_read_only(),
+        Ok(Reply::Several(values, _)) => values.iter().any(|value| match value {
+            Value::ServerError(error) => Fault::Redis(error.clone().into()).is_read_only(),
+            _ => false,
+        }),
+        Ok(Reply::One(..)) => false,
     }
 }
 

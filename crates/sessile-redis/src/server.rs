@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, ServerErrorKind, Value, cmd, pipe};
+use sessile_core::{StoreError, StoreErrorKind};
 use sha1::{Digest as _, Sha1};
 use tokio::time::{Instant, timeout_at};
 
 use crate::address::{self, Address};
 use crate::cluster::Cluster;
-use crate::fault::Fault;
+use crate::fault::{Fault, IS_CLUSTER, IS_SENTINEL, failed};
 use crate::keys::Names;
 use crate::link::checked;
 use crate::near::Near;
@@ -59,11 +60,12 @@ impl Server {
         }
         let kind = match address {
             Address::One(info) => {
-                let target = || Target::Server((*info).clone());
+                let target = || Target::Server(info.clone());
                 Kind::One(Arc::new(Node::new(options, near.as_ref(), target)))
             }
             Address::Sentinel { sentinels, master, of_master } => {
-                let target = || Target::Master(Sentinels::new(&sentinels, &master, &of_master));
+                let sentinels = Arc::new(Sentinels::new(&sentinels, &master, &of_master));
+                let target = || Target::Master(Arc::clone(&sentinels));
                 Kind::One(Arc::new(Node::new(options, near.as_ref(), target)))
             }
             Address::Cluster { seeds } => {
@@ -100,6 +102,25 @@ impl Server {
                 Ok((map.masters.clone(), map.mark))
             }
         }
+    }
+
+    /// Makes sure that it answers, and that it is what the address says it is.
+    pub(crate) async fn greet(&self) -> Result<(), StoreError> {
+        self.one(b"", &cmd("PING"), Effect::Reads).await?;
+        if let Kind::One(_) = self.kind
+            && let Ok(Value::Map(said)) = self.one(b"", &cmd("HELLO"), Effect::Reads).await
+        {
+            let is =
+                |word: &[u8], value: &Value| matches!(value, Value::BulkString(it) if it == word);
+            let mode = said.iter().find(|(name, _)| is(b"mode", name)).map(|(_, mode)| mode);
+            let wrong = match mode {
+                Some(mode) if is(b"cluster", mode) => IS_CLUSTER,
+                Some(mode) if is(b"sentinel", mode) => IS_SENTINEL,
+                _ => return Ok(()),
+            };
+            return Err(failed(StoreErrorKind::Unsupported, wrong));
+        }
+        Ok(())
     }
 
     /// Sends several commands that only read to one server; errors are among the answers.
@@ -194,12 +215,21 @@ impl Server {
             Kind::Cluster(cluster) => cluster.send(key, request, effect, slow, deadline).await,
             Kind::One(node) => {
                 let manner = SendOptions { slow, asking: false, deadline };
-                match node.send(request, manner).await {
+                let again = match node.send(request, manner).await {
                     // A server that was restarted is met by whoever comes first.
-                    Err(fault) if fault.is_lost_connection() && effect == Effect::Reads => {
-                        node.send(request, manner).await
-                    }
-                    reply => reply,
+                    Err(fault) if fault.is_lost_connection() => (effect == Effect::Reads, fault),
+                    // So is one that became a replica: the next connection may lead to the master.
+                    Err(fault) if fault.is_read_only() => (true, fault),
+                    Err(fault) => return Err(fault),
+                    Ok(reply) => match reply.redirected() {
+                        Err(fault) if fault.is_read_only() => (true, fault),
+                        Err(fault) => return Err(fault),
+                        Ok(reply) => return Ok(reply),
+                    },
+                };
+                match again {
+                    (true, _) => node.send(request, manner).await,
+                    (false, fault) => Err(fault),
                 }
             }
         }
@@ -226,7 +256,13 @@ impl Server {
         let answer = checked(answer)?;
         match checked(waited)? {
             Value::Int(replicas) if replicas >= i64::from(durable.replicas) => Ok(answer),
-            _ => Err(Fault::NotConfirmed),
+            _ => {
+                if let Kind::One(node) = &self.kind {
+                    // A master that lost its replicas may have lost its place.
+                    node.doubt();
+                }
+                Err(Fault::NotConfirmed)
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use std::fmt;
 use std::sync::Arc;
 
-use redis::cmd;
 use sessile_core::store::rotation::MAX_HOPS;
 use sessile_core::store::{
     BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
@@ -19,7 +18,7 @@ use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
 use crate::near::Changing;
-use crate::server::{Effect, Server};
+use crate::server::Server;
 use crate::spread::Spread;
 use crate::{ConnectError, NearCacheUse, Options};
 
@@ -68,8 +67,7 @@ impl RedisStore {
     /// [`ConnectError::Url`] before anything is sent, else [`ConnectError::Store`].
     pub async fn connect(url: &str, options: Options) -> Result<Self, ConnectError> {
         let store = Self::at(url, options)?;
-        let ping = store.0.server.one(b"", &cmd("PING"), Effect::Reads).await;
-        ping.map(|_| store).map_err(|fault| ConnectError::Store(fault.into()))
+        store.0.server.greet().await.map(|()| store).map_err(ConnectError::Store)
     }
 
     /// The store at these servers, which are reached when they are first needed.

@@ -35,7 +35,7 @@ async fn f07_a_durable_logout_says_when_it_is_not_and_the_default_has_its_window
     trio.redis[1].freeze();
     trio.redis[0].command(&["CLIENT", "KILL", "TYPE", "replica"]).unwrap();
     let refused = durable.delete(&key(1)).await.unwrap_err();
-    assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused}");
+    assert_eq!(refused.kind(), StoreErrorKind::Unconfirmed, "{refused}");
     plain.delete(&key(2)).await.unwrap();
     trio.redis[0].kill();
     let started = Instant::now();
