@@ -16,7 +16,11 @@ use crate::error::Error;
 
 type Order = (Command, Sender<io::Result<Child>>);
 
-/// Where a program is: on the PATH, or where Debian keeps servers.
+/// Where packages of Debian's are unpacked that tests need and nobody wants installed, such as a
+/// web server that would start with the machine.
+pub const UNPACKED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache/debian");
+
+/// Where a program is: on the PATH, where Debian keeps servers, or among what was unpacked.
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let usual = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
@@ -31,6 +35,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(usual)
         .chain(postgres.into_iter().rev())
+        .chain(["usr/sbin", "usr/bin"].map(|folder| Path::new(UNPACKED).join(folder)))
         .map(|folder| folder.join(program))
         .find(|it| it.is_file())
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sessile_testbed::find;
+use sessile_testbed::{UNPACKED, find};
 
 use crate::process::{quiet, stream};
 use crate::report::Failure;
@@ -41,6 +41,41 @@ pub(crate) fn install(packages: &[&str], purpose: &str) -> Result<(), Failure> {
     command.env("DEBIAN_FRONTEND", "noninteractive").env("RUNLEVEL", "1");
     let shown = |line: &str| line.starts_with("Setting up ") || line.starts_with("E: ");
     stream(&mut command, shown, &remedy).map(|_| ())
+}
+
+/// Sees to it that each program is there, as [`need`] does, but unpacks missing packages into
+/// `.cache/debian` without installing them: servers that would start with the machine.
+pub(crate) fn unpack(needed: &[(&str, &str)], purpose: &str) -> Result<(), Failure> {
+    let missing: Vec<&str> =
+        needed.iter().filter(|(program, _)| find(program).is_none()).map(|it| it.1).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    let remedy = format!("install them by hand: {list}");
+    if find("apt-get").is_none() || find("dpkg-deb").is_none() {
+        return Err(Failure::new(format!("{purpose}: not installed: {list}"), remedy));
+    }
+    println!("{purpose}: unpacking {list} into .cache/debian, once");
+    let folder = Path::new(UNPACKED);
+    let archives = folder.join("archives");
+    std::fs::create_dir_all(&archives).map_err(|error| {
+        Failure::new(format!("could not make {}: {error}", archives.display()), "free the disk")
+    })?;
+    let download = || {
+        let mut command = Command::new("apt-get");
+        quiet(command.arg("download").args(&missing).current_dir(&archives), &remedy)
+    };
+    if download().is_err() {
+        // Its lists are missing or old.
+        quiet(Command::new("apt-get").arg("update"), &remedy)?;
+        download()?;
+    }
+    for entry in std::fs::read_dir(&archives).into_iter().flatten().flatten() {
+        quiet(Command::new("dpkg-deb").arg("-x").arg(entry.path()).arg(folder), &remedy)?;
+    }
+    let _ = std::fs::remove_dir_all(&archives);
+    need(needed, purpose)
 }
 
 fn is_root() -> bool {

@@ -36,6 +36,8 @@ usage: cargo xtask COMMAND
                       Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
                       on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
                       long as COMMAND runs, which finds the URLs in its environment
+  tools               what tests need besides: strace, curl, openssl; nginx and Caddy, unpacked
+                      into .cache/debian
   unit                cargo test --workspace, the fuzz corpora included, without servers
   stores              the crates of stores with the tests that need servers, which it starts
   faults              kills, stops, full disks and failing networks; what was lost, how long
@@ -84,6 +86,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Programs that tests watch by, ask with and stand behind.
+fn tools() -> Result<(), Failure> {
+    debian::need(&[("strace", "strace"), ("curl", "curl"), ("openssl", "openssl")], "tests")?;
+    debian::unpack(&[("nginx", "nginx"), ("caddy", "caddy")], "tests behind a proxy")
+}
+
 /// Runs the steps of a command. Their failures are in the report; an error is one of ours.
 fn dispatch(
     workspace: &Workspace,
@@ -104,9 +112,8 @@ fn dispatch(
         "test" => {
             check::all(workspace, report);
             let servers = servers::all(report);
-            // Tests that find no strace say that they are not run.
-            let tools = [("strace", "strace")];
-            report.step("tools", || debian::need(&tools, "tests").map(|()| Done::default()));
+            // Tests that do not find one of these say that they are not run.
+            report.step("tools", || tools().map(|()| Done::default()));
             suites::unit(workspace, report, Some(&servers));
             suites::defects(workspace, report);
             suites::vectors(workspace, report, paths(), true);
@@ -134,6 +141,7 @@ fn dispatch(
             let workspace = other.as_ref().unwrap_or(workspace);
             report.step("figures", || figures::print(workspace).map(|()| Done::default()));
         }
+        "tools" => report.step("tools", || tools().map(|()| Done::default())),
         "unit" => suites::unit(workspace, report, None),
         "stores" => {
             let servers = servers::all(report);

@@ -4,6 +4,10 @@
 
 mod defects;
 mod forms;
+mod proxied;
 mod scripts;
 mod support;
 mod sweeping;
+/// The same walk as through axum.
+#[path = "../../../sessile/tests/proxied/walk.rs"]
+mod walk;

@@ -69,6 +69,11 @@ impl Started {
         let handle = told.recv().map_err(|_| io::Error::other("the server did not start"))??;
         Ok(Self { socket, handle })
     }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.socket.0.port()
+    }
 }
 
 impl Site for Started {

@@ -120,6 +120,7 @@ impl Refusal {
             reason = self.reason(),
             // It may hold what the request sent: quoted, so that it stays on its line.
             because = ?self.logged(),
+            hint = hint(request),
             method = request.method,
             path = request.path,
             "request refused: cross-site request forgery is not ruled out"
@@ -146,6 +147,19 @@ impl Refusal {
         };
         text.chars().take(SHOWN).collect()
     }
+}
+
+/// What to do, where the request shows that a proxy in front of us dropped the port from `Host`.
+fn hint<H: Headers>(request: &RequestView<'_, H>) -> Option<&'static str> {
+    let named = request.field("origin").or_else(|| request.field("referer"))?;
+    let site = named.split_once("://")?.1.split(['/', '?', '#']).next()?;
+    let (name, port) = site.rsplit_once(':')?;
+    let is_port = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let dropped = is_port && request.host()?.eq_ignore_ascii_case(name);
+    dropped.then_some(
+        "the visitor's address has a port and Host has none: have the proxy hand Host on as it \
+         came (nginx: proxy_set_header Host $http_host)",
+    )
 }
 
 impl fmt::Display for Refusal {
