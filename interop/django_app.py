@@ -8,6 +8,7 @@ SETTINGS is a JSON object with further settings. When ready it prints
 The pages are those of flask_app.py; POST /rotate besides gives the session a new key.
 """
 
+import collections
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse, HttpResponseRedirect
 from django.urls import path
+from django.utils.safestring import mark_safe
 from werkzeug.serving import make_server
 
 from flask_app import Quiet
@@ -87,7 +89,37 @@ def session(request):
     return HttpResponse(json.dumps({"data": data}), content_type="application/json")
 
 
+class Own:
+    """What no plain data can express."""
+
+
+def classes(request):
+    """Puts values of Python's and Django's own classes into the session, and says what is there."""
+    if request.method == "POST":
+        request.session["safe"] = mark_safe("<b>Zoë</b>")
+        request.session["frozen"] = frozenset({"a"})
+        request.session["set"] = {"a"}
+        request.session["ordered"] = collections.OrderedDict(b=1, a=2)
+        request.session["array"] = bytearray(b"\0\xff")
+        request.session["nested"] = {frozenset({1, 2}): [mark_safe("x"), frozenset()]}
+    names = ["safe", "frozen", "set", "ordered", "array", "nested"]
+    return HttpResponse(repr([request.session[name] for name in names]))
+
+
+def own(request):
+    if request.method == "POST":
+        request.session["own"] = Own()
+    return HttpResponse(type(request.session.get("own")).__name__)
+
+
+def safe(request):
+    return HttpResponse(type(request.session["safe"]).__name__)
+
+
 urlpatterns = [
+    path("safe", safe),
+    path("classes", classes),
+    path("own", own),
     path("", index),
     path("login", login),
     path("logout", logout),

@@ -27,6 +27,14 @@ def django_database(url):
     }
 
 
+def django_redis_cache(url, serializer, compressor):
+    """For Django's CACHES, by django-redis."""
+    options = {"SERIALIZER": f"django_redis.serializers.{serializer}"}
+    if compressor:
+        options["COMPRESSOR"] = f"django_redis.compressors.{compressor}"
+    return {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
+
+
 def django_cache(url):
     """For Django's CACHES, with Django's own default for servers of memcached."""
     scheme, _, rest = url.partition(":")

@@ -101,6 +101,7 @@ pub fn from_value(value: &Value) -> Json {
         Value::DateTime(_) => json!({"$t": "datetime", "v": text_of(value)}),
         Value::Date(_) => json!({"$t": "date", "v": text_of(value)}),
         Value::Time(..) => json!({"$t": "time", "v": text_of(value)}),
+        Value::Classed(of) => from_value(&of.value),
     }
 }
 

@@ -59,6 +59,12 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_CACHE_KEY_PREFIX" | "SESSION_CACHE_VERSION" => {
             ("7", &[("SESSION_TYPE", ""), ("SESSION_CACHE_URL", "redis://host")])
         }
+        "SESSION_CACHE_SERIALIZER" => {
+            ("json", &[("SESSION_TYPE", ""), ("SESSION_CACHE_URL", "redis://host")])
+        }
+        "SESSION_CACHE_COMPRESSOR" => {
+            ("zlib", &[("SESSION_TYPE", ""), ("SESSION_CACHE_URL", "redis://host")])
+        }
         "SESSION_MEMCACHED_CLIENT" => {
             ("pylibmc_ketama", &[("SESSION_TYPE", ""), ("SESSION_URL", "memcached://host")])
         }

@@ -67,7 +67,9 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
         "SESSION_REDIS_REPLICAS" | "SESSION_REDIS_NEAR_CACHE" => {
             settings.with("SESSION_URL", "redis://host")
         }
-        "SESSION_CACHE_VERSION" => settings.with("SESSION_CACHE_URL", "redis://host"),
+        "SESSION_CACHE_SERIALIZER" | "SESSION_CACHE_COMPRESSOR" | "SESSION_CACHE_VERSION" => {
+            settings.with("SESSION_CACHE_URL", "redis://host")
+        }
         "SESSION_MONGODB_DB" | "SESSION_MONGODB_COLLECT" => {
             settings.with("SESSION_URL", "mongodb://host")
         }

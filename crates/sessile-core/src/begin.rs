@@ -101,7 +101,16 @@ impl Engine {
                 event: None,
             }),
             Reading::Follow(to) => Loaded::Follow(to),
-            Reading::Nothing(kind) => Loaded::Ready(self.fresh(Credential::Dead, Some(kind), now)),
+            Reading::Nothing(kind) => {
+                // Another program's visitor may be logged in there by what we cannot read.
+                let credential = match kind {
+                    EventKind::Unreadable if self.dialect != Dialect::Native => {
+                        Credential::Unreadable
+                    }
+                    _ => Credential::Dead,
+                };
+                Loaded::Ready(self.fresh(credential, Some(kind), now))
+            }
         }
     }
 
@@ -135,7 +144,17 @@ impl Engine {
                 let origin = Source::Stored { at, version, record };
                 Reading::Live { origin, data }
             }
-            None => Reading::Nothing(EventKind::Unreadable),
+            None => {
+                if let SessionCodec::Id { data, .. } = &self.codec {
+                    let why = data.fault(&record.payload);
+                    tracing::error!(
+                        target: "sessile",
+                        why,
+                        "a stored session cannot be read and is left as it is"
+                    );
+                }
+                Reading::Nothing(EventKind::Unreadable)
+            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::session::{Data, Lookup};
 use crate::settle::Random;
 use crate::store::Record;
 use sessile_formats::django;
+use sessile_formats::django_redis;
 use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions};
 use sessile_formats::flask_session::{self, SidSigner};
 use sessile_formats::pickle;
@@ -162,12 +163,15 @@ pub(crate) enum StoredCodec {
     Django(Box<django::SessionCodec>),
     /// As Python's `pickle` writes a dict.
     Pickled,
+    /// As Django's caches keep a session; new ones in this form.
+    DjangoCache(django_redis::Form),
 }
 
 impl StoredCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         Ok(match config.profile {
-            Profile::FlaskSession | Profile::Django if config.stored_pickled => Self::Pickled,
+            Profile::FlaskSession if config.stored_pickled => Self::Pickled,
+            Profile::Django if config.stored_pickled => Self::DjangoCache(config.cache_form),
             Profile::FlaskSession => Self::FlaskSession(config.serialization_format),
             Profile::Django => {
                 let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
@@ -187,7 +191,33 @@ impl StoredCodec {
                 codec.encode(data, now).map(String::into_bytes).map_err(PayloadError::new)
             }
             Self::Pickled => pickle::write_map(data).map_err(PayloadError::new),
+            Self::DjangoCache(form) => django_redis::write(data, *form).map_err(PayloadError::new),
         }
+    }
+
+    /// The same in the form that the session was found in, where formats differ in that.
+    pub(crate) fn encode_like(
+        &self,
+        found: Option<&[u8]>,
+        data: &Map,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, PayloadError> {
+        match (self, found) {
+            (Self::DjangoCache(_), Some(found)) => {
+                Self::DjangoCache(django_redis::Form::of(found)).encode(data, now)
+            }
+            _ => self.encode(data, now),
+        }
+    }
+
+    /// Why stored bytes are not of this format, for the log.
+    pub(crate) fn fault(&self, payload: &[u8]) -> String {
+        match self {
+            Self::DjangoCache(_) => django_redis::read(payload).err().map(|it| it.to_string()),
+            Self::Pickled => pickle::read(payload).err().map(|it| it.to_string()),
+            _ => None,
+        }
+        .unwrap_or_else(|| "its data are not of this profile's format".to_owned())
     }
 
     /// `None` when the bytes are not of this format.
@@ -202,6 +232,7 @@ impl StoredCodec {
                 Value::Map(data) => Some(data),
                 _ => None,
             },
+            Self::DjangoCache(_) => django_redis::read(payload).ok(),
             // Django takes a damaged session for an empty one and goes on under its key.
             Self::Django(codec) => Some(codec.decode(std::str::from_utf8(payload).ok()?).data),
         }

@@ -10,6 +10,7 @@ use crate::Lifetime;
 use crate::cookie::{CookieError, CookieSettings};
 use crate::transport::Transport;
 use sessile_formats::KeyRing;
+use sessile_formats::django_redis;
 use sessile_formats::flask_session::Format;
 
 /// A complete set of rules a deployment follows: formats, names, when cookies are sent.
@@ -126,6 +127,10 @@ pub struct Config {
     /// its cache backends hold (`backends.cache`, and the cache of
     /// `backends.cached_db`). The other profiles refuse it.
     pub stored_pickled: bool,
+    /// How new sessions are kept in Django's cache: `SERIALIZER` and `COMPRESSOR` of django-redis.
+    /// Others stay in the form they are found in. Django's profile, with
+    /// [`stored_pickled`](Self::stored_pickled).
+    pub cache_form: django_redis::Form,
     /// Changes are saved although the response is a 5xx. An end always is.
     pub save_on_server_error: bool,
     /// How long one call to the store may take before it counts as failed
@@ -205,6 +210,7 @@ impl Config {
             id_length: 32,
             serialization_format: Format::Msgpack,
             stored_pickled: false,
+            cache_form: django_redis::Form::default(),
             save_on_server_error: false,
             store_timeout: Duration::from_secs(10),
             sweep_every: None,

@@ -36,6 +36,8 @@ pub enum CommitError {
     Random(RandomError),
     /// The session was ended or expired while the handler ran; its changes are lost.
     Ended,
+    /// The session belongs to another program too, which keeps in it what cannot be read here.
+    Unreadable,
     /// Other requests kept writing first. Trying the request again may help.
     Contended,
     /// The store failed. Answer 503 and leave the cookie alone.
@@ -98,6 +100,10 @@ impl fmt::Display for CommitError {
             Self::Random(error) => error.fmt(f),
             Self::Ended => f.write_str(
                 "the session was ended while the request ran, so its changes were not saved",
+            ),
+            Self::Unreadable => f.write_str(
+                "the session holds what cannot be read here (the log says what), so it was left as \
+                 it is for the program that wrote it, and the changes were not saved",
             ),
             Self::Contended => {
                 f.write_str("the session is being written by too many requests at once; try again")

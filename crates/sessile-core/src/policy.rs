@@ -75,7 +75,9 @@ pub(crate) enum Cookie {
 }
 
 pub(crate) fn decide(dialect: Dialect, facts: Facts, switches: Switches) -> Verdict {
+    let kept = facts.credential == Credential::Unreadable && !facts.ended;
     let (data, cookie) = match dialect {
+        _ if kept => (Data::Keep, Cookie::Keep),
         Dialect::Native => native(facts, switches),
         Dialect::Flask => flask(facts, switches),
         Dialect::FlaskSession => flask_session(facts, switches),

@@ -119,6 +119,8 @@ pub(crate) enum Credential {
     Malformed,
     /// One that leads nowhere.
     Dead,
+    /// One that leads to what another program wrote and we cannot read: it stays theirs.
+    Unreadable,
     /// One that led to the session.
     Live,
 }

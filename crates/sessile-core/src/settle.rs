@@ -126,6 +126,12 @@ impl Engine {
             return Err(error.clone().into());
         }
         let (facts, verdict) = self.verdict(&state, server_error, now);
+        if facts.credential == Credential::Unreadable
+            && !facts.ended
+            && (facts.modified || facts.rotation.is_some())
+        {
+            return Err(CommitError::Unreadable);
+        }
         let mut plan = Plan {
             store: StoreOp::Nothing,
             delete: None,
@@ -356,7 +362,8 @@ impl Engine {
         state: &State,
         now: Timestamp,
     ) -> Result<Bytes, CommitError> {
-        let payload = codec.encode(&state.data.map(), now)?;
+        let found = state.origin.record().map(|record| &*record.payload);
+        let payload = codec.encode_like(found, &state.data.map(), now)?;
         let (bytes, limit) = (payload.len(), self.config.max_bytes);
         if bytes > limit {
             return Err(CommitError::TooLarge { bytes, limit });

@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use sessile_core::store::Record;
+use sessile_core::store::{Entry, Record, Version};
 use sessile_core::{
-    Config, ConfigError, DJANGO_CACHE_PREFIX, Engine, KeyRing, SecretKey, StoreOp, Timestamp,
+    Begun, CommitError, Config, ConfigError, DJANGO_CACHE_PREFIX, Engine, EventKind, KeyRing,
+    Loaded, SecretKey, Session, StoreOp, Timestamp,
 };
 
 const NOW: Timestamp = Timestamp::from_secs(1_767_323_045);
@@ -73,4 +74,49 @@ fn pickles_belong_to_the_profiles_of_python() {
     config.stored_pickled = true;
     let refused = Engine::new(config).unwrap_err();
     assert!(matches!(refused, ConfigError::OutOfRange { setting: "stored_pickled", .. }));
+}
+
+/// What names a class of the application's own: a pickle that Django reads and we cannot.
+const OTHERS: &[u8] = b"\x80\x05}\x94\x8c\x04cart\x94cshop.cart\nCart\n)\x81s.";
+
+#[test]
+fn d18_what_another_program_wrote_and_we_cannot_read_is_left_alone() {
+    let mut django = Config::django(keys());
+    django.stored_pickled = true;
+    let mut flask = Config::flask_session(None);
+    flask.stored_pickled = true;
+    for config in [django, flask] {
+        let engine = Engine::new(config).unwrap();
+        let mut random = |bytes: &mut [u8]| {
+            bytes.fill(7);
+            Ok(())
+        };
+        let opened = || {
+            let begun = engine.begin(Some("h".repeat(32).as_bytes()), NOW).unwrap();
+            let Begun::Load(at) = begun else { panic!("{begun:?}") };
+            let entry = Entry::Live(Record::new(OTHERS), Version::Number(1));
+            let loaded = engine.loaded(at, Some(entry), NOW);
+            let Loaded::Ready(opened) = loaded else { panic!("{loaded:?}") };
+            assert_eq!(opened.event.unwrap().kind, EventKind::Unreadable);
+            opened.session
+        };
+        let reader = opened();
+        assert_eq!(reader.get::<String>("cart"), None);
+        let plan = engine.settle(&reader, false, NOW, &mut random).unwrap();
+        assert!(plan.response.cookie.is_none() && matches!(plan.store, StoreOp::Nothing));
+        for change in [
+            (|session| session.insert("cat", "dog")) as fn(&Session),
+            |session| session.log_in("ada"),
+            |session| session.cycle_id(),
+        ] {
+            let writer = opened();
+            change(&writer);
+            let settled = engine.settle(&writer, false, NOW, &mut random);
+            assert!(matches!(settled, Err(CommitError::Unreadable)), "{settled:?}");
+        }
+        // A logout that was asked for is one.
+        let leaver = opened();
+        leaver.flush();
+        assert!(engine.settle(&leaver, false, NOW, &mut random).is_ok());
+    }
 }

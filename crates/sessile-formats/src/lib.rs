@@ -22,6 +22,7 @@
 //! |---|---|
 //! | Flask's session cookie and its tagged JSON | [`flask`] |
 //! | Django's signed values, sessions, expiry and CSRF tokens | [`django`] |
+//! | what django-redis makes of a session: serializers, compressors | [`django_redis`] |
 //! | Flask-Session's records and signed ids | [`flask_session`] |
 //! | Starlette's session cookie | [`starlette`] |
 //! | the signatures under most of them | [`itsdangerous`] |
@@ -35,6 +36,7 @@
 pub mod base64;
 mod date;
 pub mod django;
+pub mod django_redis;
 pub mod error;
 pub mod flask;
 pub mod flask_session;
@@ -56,4 +58,6 @@ pub mod map {
 
 pub use crate::keys::{KeyRing, MIN_KEY_BYTES, SecretKey, WeakKey};
 pub use crate::time::Timestamp;
-pub use crate::value::{BigInt, DateTime, Map, Value, ValueError, Wtf8, from_value, to_value};
+pub use crate::value::{
+    BigInt, Classed, DateTime, Map, PythonClass, Value, ValueError, Wtf8, from_value, to_value,
+};

@@ -5,6 +5,7 @@
 //! from lists, bytes from text, integers of any size, aware from naive
 //! datetimes, lone surrogates.
 
+mod classed;
 mod de;
 mod de_value;
 pub(crate) mod iso;
@@ -15,6 +16,7 @@ mod ser;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+pub use classed::{Classed, PythonClass};
 pub use de::from_value;
 pub use map::{IntoIter, Iter, Map};
 pub use ser::to_value;
@@ -69,6 +71,8 @@ pub enum Value {
     TimeDelta(i64),
     /// A decimal number, as Python's `str()` prints it.
     Decimal(String),
+    /// A value that pickles keep in a class of its own, such as a `frozenset`.
+    Classed(Box<Classed>),
 }
 
 /// A date and time; aware when it carries an offset, naive otherwise (Python's words).
@@ -203,6 +207,7 @@ impl Value {
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::Str(text) | Self::Markup(text) => Some(text),
+            Self::Classed(of) => of.value.as_str(),
             _ => None,
         }
     }
@@ -211,6 +216,7 @@ impl Value {
     pub fn as_map(&self) -> Option<&Map> {
         match self {
             Self::Map(map) => Some(map),
+            Self::Classed(of) => of.value.as_map(),
             _ => None,
         }
     }
@@ -235,6 +241,7 @@ impl Value {
             Self::Time(..) => "time",
             Self::TimeDelta(_) => "timedelta",
             Self::Decimal(_) => "Decimal",
+            Self::Classed(of) => of.class.name(),
         }
     }
 }
@@ -272,6 +279,7 @@ impl PartialEq for Value {
             (Self::DateTime(a), Self::DateTime(b)) => a == b,
             (Self::Date(a), Self::Date(b)) => a == b,
             (Self::Time(a, x), Self::Time(b, y)) => a == b && x == y,
+            (Self::Classed(a), Self::Classed(b)) => a == b,
             _ => false,
         }
     }
@@ -298,6 +306,7 @@ impl Hash for Value {
             Self::DateTime(value) => value.hash(state),
             Self::Date(value) => value.hash(state),
             Self::Time(value, offset) => (value, offset).hash(state),
+            Self::Classed(of) => of.hash(state),
         }
     }
 }

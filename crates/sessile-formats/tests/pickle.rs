@@ -153,8 +153,8 @@ fn peer30_a_pickle_makes_only_what_plain_data_are_made_of() {
     for (data, why) in [
         // A class is no value, nor is anything made of it but by its rule.
         (&b"cdatetime\ndatetime\n."[..], PickleError::Refused("GLOBAL")),
-        (b"cbuiltins\neval\n.", PickleError::Refused("GLOBAL")),
-        (b"cdatetime\nsys\n.", PickleError::Refused("GLOBAL")),
+        (b"cbuiltins\neval\n.", PickleError::Class("builtins.eval".into())),
+        (b"cdatetime\nsys\n.", PickleError::Class("datetime.sys".into())),
         (b"\x80\x04N)R.", PickleError::Refused("REDUCE")),
         (b"}}b.", PickleError::Refused("BUILD")),
         (b"cuuid\nUUID\n)\x81.", PickleError::Refused("GLOBAL")),
@@ -183,4 +183,45 @@ fn a_pickle_that_copies_a_large_value_over_and_over_is_refused() {
         let copies = [class, b"h\0\x85R"].concat().repeat(10_000);
         assert_eq!(read(&[start, copies, b".".to_vec()].concat()), Err(PickleError::TooLarge));
     }
+}
+
+/// As CPython 3.11 and Django 5.2 wrote them.
+#[test]
+fn d20_classes_of_plain_data_are_written_as_they_were() {
+    let head = |len: u8| {
+        [&b"\x80\x05\x95"[..], &[len, 0, 0, 0, 0, 0, 0, 0], b"}\x94\x8c\x01v\x94"].concat()
+    };
+    for (len, rest, name) in [
+        (0x0f, &b"(\x8c\x01a\x94\x91\x94s."[..], "frozenset"),
+        (0x0b, b"(\x91\x94s.", "frozenset"),
+        (0x14, b"\x96\x02\0\0\0\0\0\0\0\0\xff\x94s.", "bytearray"),
+        (
+            0x37,
+            b"\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R\x94(\x8c\x01b\x94K\x01\x8c\x01a\x94K\x02us.",
+            "OrderedDict",
+        ),
+        (0x30, b"\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R\x94\x8c\x01b\x94K\x01ss.", "OrderedDict"),
+        (0x29, b"\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R\x94s.", "OrderedDict"),
+        (
+            0x3b,
+            b"\x8c\x17django.utils.safestring\x94\x8c\x0aSafeString\x94\x93\x94\x8c\x03<b>\x94\x85\x94\x81\x94s.",
+            "SafeString",
+        ),
+        (
+            0x7d,
+            b"]\x94(\x8c\x17django.utils.safestring\x94\x8c\x0aSafeString\x94\x93\x94\x8c\x03<b>\x94\x85\x94\x81\x94h\x05\x8c\x03<i>\x94\x85\x94\x81\x94(K\x01\x91\x94\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x94\x93\x94)R\x94h\x0f)R\x94\x8c\x01x\x94K\x01ses.",
+            "list",
+        ),
+    ] {
+        let pickled = [head(len), rest.to_vec()].concat();
+        let value = read(&pickled).unwrap();
+        assert_eq!(value.as_map().unwrap().get("v").unwrap().type_name(), name);
+        assert_eq!(write(&value).unwrap(), pickled, "{name}");
+    }
+    // To whoever asks for plain data they are what they hold.
+    let safe = read(b"\x80\x04cdjango.utils.safestring\nSafeText\n\x8c\x03<b>\x85\x81.").unwrap();
+    assert_eq!(safe.as_str(), Some("<b>"));
+    assert_eq!(sessile_formats::from_value::<String>(&safe).unwrap(), "<b>");
+    // What cannot be a key there is none here.
+    assert!(read(b"}\x96\0\0\0\0\0\0\0\0Ns.").is_err());
 }

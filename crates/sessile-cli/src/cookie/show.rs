@@ -107,6 +107,7 @@ fn printable(value: Value) -> Value {
             }
             Value::Map(printable)
         }
+        Value::Classed(of) => printable(of.value),
         Value::TimeDelta(micros) => Value::Str(format!("{micros} µs")),
         Value::Time(time, None) => Value::Str(time.to_string()),
         Value::Time(time, Some(offset)) => Value::Str(format!("{time} {offset}")),

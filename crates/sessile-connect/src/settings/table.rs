@@ -13,6 +13,7 @@ use super::value::SettingValue;
 use super::words::*;
 use sessile_core::cookie::SameSite;
 use sessile_core::{EndedMeanwhile, Lifetime, Profile, Storage, StoreFailure};
+use sessile_formats::django_redis::{Compressor, Serializer};
 use sessile_formats::flask_session::Format;
 
 const SPAN: &str = "seconds or a time such as \"31 days\" or \"PT8H\", above zero";
@@ -192,6 +193,15 @@ settings! {
         /// The number that follows it in the keys: `VERSION` of that entry.
         "SESSION_CACHE_VERSION" cache_version: usize = count,
             "a whole number", [D => "1"], "Django's `CACHES`";
+        /// How new sessions are written for django-redis: `SERIALIZER` of that entry's `OPTIONS`.
+        /// The others stay as they are found.
+        "SESSION_CACHE_SERIALIZER" cache_serializer: Serializer = |it| word(it, SERIALIZERS),
+            "pickle, json, msgpack, or django-redis' name of one",
+            [D => "pickle"], "Django's `CACHES`";
+        /// The same for `COMPRESSOR`. django-redis reads what is not compressed too.
+        "SESSION_CACHE_COMPRESSOR" cache_compressor: Option<Compressor> = |it| word(it, COMPRESSORS),
+            "none, zlib, gzip, lzma, lz4, zstd, or django-redis' name of one",
+            [D => "none"], "Django's `CACHES`";
     }
     "The cookie" {
         /// The cookie's name.

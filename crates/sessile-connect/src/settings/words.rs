@@ -3,6 +3,7 @@
 use super::store::address::Kind;
 use super::store::choice::MemcachedClient;
 use sessile_core::{EndedMeanwhile, Lifetime, Profile, Storage, StoreFailure};
+use sessile_formats::django_redis::{Compressor, Serializer};
 use sessile_formats::flask_session::Format;
 
 /// Whose rules of CSRF protection hold.
@@ -104,6 +105,30 @@ pub(super) const STORAGES: &[(&str, Storage)] = &[
     ("store", Storage::Store),
     ("signed_cookie", Storage::SignedCookie),
     ("encrypted_cookie", Storage::EncryptedCookie),
+];
+
+pub(super) const SERIALIZERS: &[(&str, Serializer)] = &[
+    ("pickle", Serializer::Pickle),
+    ("json", Serializer::Json),
+    ("msgpack", Serializer::MsgPack),
+    ("django_redis.serializers.pickle.PickleSerializer", Serializer::Pickle),
+    ("django_redis.serializers.json.JSONSerializer", Serializer::Json),
+    ("django_redis.serializers.msgpack.MSGPackSerializer", Serializer::MsgPack),
+];
+
+pub(super) const COMPRESSORS: &[(&str, Option<Compressor>)] = &[
+    ("none", None),
+    ("zlib", Some(Compressor::Zlib)),
+    ("gzip", Some(Compressor::Gzip)),
+    ("lzma", Some(Compressor::Lzma)),
+    ("lz4", Some(Compressor::Lz4)),
+    ("zstd", Some(Compressor::Zstd)),
+    ("django_redis.compressors.identity.IdentityCompressor", None),
+    ("django_redis.compressors.zlib.ZlibCompressor", Some(Compressor::Zlib)),
+    ("django_redis.compressors.gzip.GzipCompressor", Some(Compressor::Gzip)),
+    ("django_redis.compressors.lzma.LzmaCompressor", Some(Compressor::Lzma)),
+    ("django_redis.compressors.lz4.Lz4Compressor", Some(Compressor::Lz4)),
+    ("django_redis.compressors.zstd.ZStdCompressor", Some(Compressor::Zstd)),
 ];
 
 pub(super) const FAILURES: &[(&str, StoreFailure)] =

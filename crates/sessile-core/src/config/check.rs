@@ -54,6 +54,13 @@ impl Config {
                 takes: "true in the flask_session and django profiles only",
             });
         }
+        let djangos_cache = self.stored_pickled && self.profile == Django;
+        if self.cache_form != Default::default() && !djangos_cache {
+            return Err(ConfigError::OutOfRange {
+                setting: "cache_form",
+                takes: "another form than pickles for the sessions of Django's caches only",
+            });
+        }
         if self.sessions_per_subject == Some(0) {
             return Err(ConfigError::OutOfRange {
                 setting: "sessions_per_subject",

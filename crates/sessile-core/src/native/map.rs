@@ -134,6 +134,7 @@ fn push_value(out: &mut Vec<u8>, value: &Value, levels: usize) -> Result<(), Enc
             push_signed(out, *micros);
         }
         Value::Decimal(text) => push_tagged(out, DECIMAL, text.as_bytes()),
+        Value::Classed(of) => push_value(out, &of.value, levels)?,
     }
     Ok(())
 }

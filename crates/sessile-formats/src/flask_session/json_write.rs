@@ -52,6 +52,7 @@ impl Writer {
                 self.out.push(']');
             }
             Value::Markup(_) => return Err(WriteError::Type("Markup")),
+            Value::Classed(of) => self.value(&of.value, depth)?,
             other => self.text_like(other)?,
         }
         Ok(())

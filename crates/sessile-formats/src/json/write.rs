@@ -81,6 +81,10 @@ impl<D: Dialect> Writer<D> {
             Value::BigInt(number) => return self.big_int(number.as_str()),
             Value::Wtf8(text) => self.code_points(text.code_points()),
             Value::Markup(text) => return D::markup(self, text),
+            // As Python's json: a subclass of str or dict is one; sets and bytearrays are neither.
+            Value::Classed(of) if matches!(of.value, Value::Str(_) | Value::Map(_)) => {
+                return self.value(&of.value, depth);
+            }
             other => return D::other(self, other),
         }
         Ok(())

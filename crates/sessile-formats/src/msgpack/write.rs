@@ -69,6 +69,7 @@ impl Writer {
                 }
             }
             Value::Map(map) => self.map(map, depth)?,
+            Value::Classed(of) => self.value(&of.value, depth)?,
             Value::DateTime(at @ DateTime { offset: Some(_), .. }) => self.timestamp(at)?,
             Value::DateTime(at) => self.spelled(|out| push_datetime(out, at))?,
             Value::Date(date) => self.spelled(|out| iso::push_date(out, *date))?,

@@ -1,12 +1,14 @@
 //! Values under construction. A pickle may fill a list after other values
 //! already refer to it, so containers hold references until the end.
 
+use std::collections::HashMap;
+
 use time::UtcOffset;
 
 use super::PickleError;
 use super::objects::Class;
 use crate::msgpack::{MAX_DEPTH, MAX_LEN, MAX_VALUES};
-use crate::value::{Map, Value};
+use crate::value::{Classed, Map, PythonClass, Value};
 
 pub(super) type NodeId = usize;
 
@@ -28,6 +30,8 @@ pub(super) enum Node {
 #[derive(Default)]
 pub(super) struct Arena {
     nodes: Vec<Node>,
+    /// Of nodes that are a class's own: which.
+    classes: HashMap<NodeId, PythonClass>,
     /// What objects have copied out of their arguments, in bytes and items.
     copied: usize,
 }
@@ -65,6 +69,11 @@ impl Arena {
     pub(super) fn add(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
         self.nodes.len() - 1
+    }
+
+    /// Has the node come out as a value of this class.
+    pub(super) fn class(&mut self, id: NodeId, class: PythonClass) {
+        self.classes.insert(id, class);
     }
 
     pub(super) fn extend_list(
@@ -108,7 +117,7 @@ impl Arena {
         room.values = room.values.checked_sub(1).ok_or(PickleError::TooLarge)?;
         let depth = depth.checked_sub(1).ok_or(PickleError::TooDeep)?;
         let node = self.nodes.get(id).ok_or(PickleError::Malformed("a lost value"))?;
-        Ok(match node {
+        let plain = match node {
             Node::Leaf(value) => {
                 let left = room.bytes.checked_sub(content_len(value));
                 room.bytes = left.ok_or(PickleError::TooLarge)?;
@@ -136,6 +145,10 @@ impl Arena {
                 }
                 Value::Map(map)
             }
+        };
+        Ok(match self.classes.get(&id) {
+            None => plain,
+            Some(&class) => Value::Classed(Box::new(Classed { class, value: plain })),
         })
     }
 
@@ -160,6 +173,7 @@ fn content_len(value: &Value) -> usize {
         Value::Bytes(bytes) => bytes.len(),
         Value::Wtf8(text) => text.as_bytes().len(),
         Value::BigInt(digits) => digits.as_str().len(),
+        Value::Classed(of) => content_len(&of.value),
         _ => 0,
     }
 }
@@ -168,6 +182,7 @@ fn hashable(value: Value) -> Result<Value, PickleError> {
     fn check(value: &Value) -> bool {
         match value {
             Value::Map(_) | Value::List(_) => false,
+            Value::Classed(of) => of.class.is_hashable() && check(&of.value),
             Value::Tuple(items) => items.iter().all(check),
             _ => true,
         }

@@ -15,6 +15,8 @@ pub enum PickleError {
     Unhashable,
     /// An operation that would look up or call Python code; by name.
     Refused(&'static str),
+    /// Of a class, or a call of a function, that is none of plain data; by name.
+    Class(String),
     /// Refers to itself, or is nested too deeply.
     TooDeep,
     /// Beyond the bounds of [`msgpack`](crate::msgpack).
@@ -25,7 +27,9 @@ impl PickleError {
     /// The exception `pickle.loads` raises here (for what we refuse, the nearest).
     pub fn python_class(&self) -> &'static str {
         match self {
-            Self::Malformed(_) | Self::Refused(_) | Self::TooLarge => "UnpicklingError",
+            Self::Malformed(_) | Self::Refused(_) | Self::Class(_) | Self::TooLarge => {
+                "UnpicklingError"
+            }
             Self::Truncated => "EOFError",
             Self::Content(_) => "ValueError",
             Self::Unhashable => "TypeError",
@@ -46,6 +50,10 @@ impl fmt::Display for PickleError {
                 "a pickle with the operation {name}, which runs Python code: \
                  only pickles of plain data are read"
             ),
+            // Anybody may have written it: quoted, so that it stays on its line.
+            Self::Class(name) => {
+                write!(f, "a pickle that names {name:?}: only pickles of plain data are read")
+            }
             Self::TooDeep => f.write_str("a pickle that is nested too deeply"),
             Self::TooLarge => f.write_str("a pickle that is too large"),
         }

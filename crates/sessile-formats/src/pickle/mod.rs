@@ -6,7 +6,7 @@
 //! what CPython's `pickle.dumps(data, 5)` gives. Both know `None`, booleans,
 //! numbers, text, bytes, lists, tuples, sets and mappings, and by their names
 //! the classes `datetime`, `date`, `time`, `timedelta`, `timezone`, `Decimal`,
-//! `UUID` and `Markup`. Any other name is refused.
+//! `UUID` and `Markup`, and what comes back in its class (`PythonClass`). Any other name is refused.
 
 mod arena;
 mod error;

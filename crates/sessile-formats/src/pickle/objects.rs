@@ -8,7 +8,7 @@ use time::{Date, Month, PrimitiveDateTime, Time, UtcOffset};
 use super::PickleError;
 use super::arena::{Arena, Node, NodeId};
 use super::numbers::MAX_DIGITS;
-use crate::value::{DateTime, Value};
+use crate::value::{DateTime, PythonClass, Value};
 
 /// A name that a pickle may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub(super) enum Class {
     Reconstructor,
     Object,
     Str,
+    FrozenSet,
+    ByteArray,
+    OrderedDict,
+    SafeString,
 }
 
 const CLASSES: &[(&str, &str, Class)] = &[
@@ -42,9 +46,13 @@ const CLASSES: &[(&str, &str, Class)] = &[
     ("markupsafe", "Markup", Class::Markup),
     ("_codecs", "encode", Class::Encode),
     ("builtins", "bytes", Class::Bytes),
-    ("builtins", "bytearray", Class::Bytes),
+    ("builtins", "bytearray", Class::ByteArray),
     ("builtins", "set", Class::Set),
-    ("builtins", "frozenset", Class::Set),
+    ("builtins", "frozenset", Class::FrozenSet),
+    ("collections", "OrderedDict", Class::OrderedDict),
+    ("django.utils.safestring", "SafeString", Class::SafeString),
+    // Django's before 2.0.
+    ("django.utils.safestring", "SafeText", Class::SafeString),
     ("builtins", "object", Class::Object),
     ("builtins", "str", Class::Str),
     ("__builtin__", "unicode", Class::Str),
@@ -61,6 +69,21 @@ pub(super) fn class(module: &str, name: &str) -> Option<Class> {
     };
     let found = CLASSES.iter().find(|(in_module, known, _)| (*in_module, *known) == (module, name));
     found.map(|(.., class)| *class)
+}
+
+/// The class that what it makes is of, where that is more than its plain value.
+pub(super) fn kept(class: Class, arguments: &[&Node]) -> Option<PythonClass> {
+    let class = match (class, arguments) {
+        (Class::Reconstructor, [Node::Global(class), ..]) => *class,
+        _ => class,
+    };
+    Some(match class {
+        Class::FrozenSet => PythonClass::FrozenSet,
+        Class::ByteArray => PythonClass::ByteArray,
+        Class::OrderedDict => PythonClass::OrderedDict,
+        Class::SafeString => PythonClass::SafeString,
+        _ => return None,
+    })
 }
 
 const WRONG: PickleError = PickleError::Content("an object made of something else");
@@ -90,13 +113,20 @@ pub(super) fn make(arena: &Arena, class: Class, arguments: &[NodeId]) -> Result<
             let bytes = text.chars().map(|letter| u8::try_from(u32::from(letter)).ok());
             bytes.collect::<Option<_>>().filter(|_| known).map(Value::Bytes)
         }
-        (Class::Bytes, []) => Some(Value::Bytes(Vec::new())),
-        (Class::Bytes, [Node::Leaf(Value::Bytes(bytes))]) => Some(Value::Bytes(bytes.clone())),
-        (Class::Bytes, [Node::Leaf(Value::Str(_)), Node::Leaf(Value::Str(_))]) => {
+        (Class::Bytes | Class::ByteArray, []) => Some(Value::Bytes(Vec::new())),
+        (Class::Bytes | Class::ByteArray, [Node::Leaf(Value::Bytes(bytes))]) => {
+            Some(Value::Bytes(bytes.clone()))
+        }
+        (
+            Class::Bytes | Class::ByteArray,
+            [Node::Leaf(Value::Str(_)), Node::Leaf(Value::Str(_))],
+        ) => {
             return make(arena, Class::Encode, arguments);
         }
-        (Class::Set, []) => return Ok(Node::Set(Vec::new())),
-        (Class::Set, [Node::List(items) | Node::Tuple(items)]) => {
+        (Class::OrderedDict, []) => return Ok(Node::Map(Vec::new())),
+        (Class::SafeString, [Node::Leaf(Value::Str(text))]) => Some(Value::Str(text.clone())),
+        (Class::Set | Class::FrozenSet, []) => return Ok(Node::Set(Vec::new())),
+        (Class::Set | Class::FrozenSet, [Node::List(items) | Node::Tuple(items)]) => {
             return Ok(Node::Set(items.clone()));
         }
         (Class::Uuid, []) => return Ok(Node::Blank),
@@ -107,6 +137,14 @@ pub(super) fn make(arena: &Arena, class: Class, arguments: &[NodeId]) -> Result<
             Class::Reconstructor,
             [Node::Global(Class::Markup), Node::Global(Class::Str), Node::Leaf(Value::Str(text))],
         ) => Some(Value::Markup(text.clone())),
+        (
+            Class::Reconstructor,
+            [
+                Node::Global(Class::SafeString),
+                Node::Global(Class::Str),
+                Node::Leaf(Value::Str(text)),
+            ],
+        ) => Some(Value::Str(text.clone())),
         _ => None,
     };
     value.map(Node::Leaf).ok_or(WRONG)

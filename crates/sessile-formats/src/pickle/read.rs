@@ -6,7 +6,7 @@ use super::PickleError;
 use super::arena::{Arena, Node, NodeId};
 use super::{numbers, objects};
 use crate::msgpack::{MAX_LEN, MAX_VALUES};
-use crate::value::Value;
+use crate::value::{PythonClass, Value};
 
 /// Reads a pickle of plain data; what follows its end is ignored, as Python does.
 ///
@@ -196,7 +196,13 @@ impl<'a> Machine<'a> {
         let (class, arguments) = (*class, arguments.clone());
         self.arena.copy(&arguments)?;
         let made = objects::make(&self.arena, class, &arguments)?;
-        self.push(made);
+        let given: Vec<&Node> = arguments.iter().filter_map(|id| self.arena.get(*id)).collect();
+        let kept = objects::kept(class, &given);
+        let id = self.arena.add(made);
+        if let Some(class) = kept {
+            self.arena.class(id, class);
+        }
+        self.stack.push(id);
         Ok(())
     }
 
@@ -279,8 +285,12 @@ impl<'a> Machine<'a> {
             }
             b'C' => self.number::<1>().and_then(|len| self.push_bytes(len))?,
             b'B' => self.number::<4>().and_then(|len| self.push_bytes(len))?,
-            // A bytearray is bytes to every session format.
-            0x8e | 0x96 => self.number::<8>().and_then(|len| self.push_bytes(len))?,
+            0x8e => self.number::<8>().and_then(|len| self.push_bytes(len))?,
+            0x96 => {
+                self.number::<8>().and_then(|len| self.push_bytes(len))?;
+                let top = self.top()?;
+                self.arena.class(top, PythonClass::ByteArray);
+            }
             b'V' => {
                 let end = self.rest.iter().position(|byte| *byte == b'\n').ok_or(TRUNCATED)?;
                 let line = self.bytes(end as u64)?;
@@ -335,6 +345,8 @@ impl<'a> Machine<'a> {
             0x91 => {
                 let items = self.pop_mark()?;
                 self.push(Node::Set(items));
+                let top = self.top()?;
+                self.arena.class(top, PythonClass::FrozenSet);
             }
             b'g' => self.line_index().and_then(|index| self.recall(index))?,
             b'h' => self.number::<1>().and_then(|index| self.recall(index))?,
@@ -348,18 +360,18 @@ impl<'a> Machine<'a> {
             }
             b'c' => {
                 let (module, name) = (self.line()?, self.line()?);
-                let class = objects::class(module, name).ok_or(PickleError::Refused("GLOBAL"))?;
+                let class = objects::class(module, name).ok_or_else(|| unknown(module, name))?;
                 self.push(Node::Global(class));
             }
             0x93 => {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let class = match (self.arena.get(module), self.arena.get(name)) {
                     (Some(Node::Leaf(Value::Str(module))), Some(Node::Leaf(Value::Str(name)))) => {
-                        objects::class(module, name)
+                        objects::class(module, name).ok_or_else(|| unknown(module, name))
                     }
                     _ => return Err(PickleError::Malformed("STACK_GLOBAL requires str")),
                 };
-                self.push(Node::Global(class.ok_or(PickleError::Refused("STACK_GLOBAL"))?));
+                self.push(Node::Global(class?));
             }
             b'R' | 0x81 => self.make()?,
             b'b' => {
@@ -379,6 +391,12 @@ impl<'a> Machine<'a> {
         }
         Ok(())
     }
+}
+
+/// A class that is none of plain data.
+fn unknown(module: &str, name: &str) -> PickleError {
+    const SHOWN: usize = 100;
+    PickleError::Class(format!("{module}.{name}").chars().take(SHOWN).collect())
 }
 
 fn unregistered(code: u64) -> Result<(), PickleError> {

@@ -6,7 +6,7 @@ use std::fmt;
 use super::numbers::{self, MAX_DIGITS};
 use super::write_objects::Known;
 use crate::msgpack::MAX_DEPTH;
-use crate::value::{Map, Value};
+use crate::value::{Map, PythonClass, Value};
 
 /// A value that would not be read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -209,6 +209,7 @@ impl<'v> Writer<'v> {
             Value::Tuple(items) => self.tuple(items, depth)?,
             Value::Set(items) => self.set(items, depth)?,
             Value::Map(map) => self.entries(map, depth)?,
+            Value::Classed(of) => self.classed(of.class, &of.value, depth)?,
             Value::Markup(text) => self.markup(text),
             Value::Decimal(text) => self.decimal(text),
             Value::Uuid(bytes) => self.uuid(bytes),
@@ -297,6 +298,35 @@ impl<'v> Writer<'v> {
         Ok(())
     }
 
+    fn classed(
+        &mut self,
+        class: PythonClass,
+        value: &'v Value,
+        depth: usize,
+    ) -> Result<(), WriteError> {
+        match (class, value) {
+            (PythonClass::FrozenSet, Value::Set(items)) => {
+                self.put(b"(");
+                items.iter().try_for_each(|item| self.value(item, depth))?;
+                self.put(&[0x91]);
+                self.memoize();
+            }
+            (PythonClass::ByteArray, Value::Bytes(bytes)) => {
+                self.head(0x96, &(bytes.len() as u64).to_le_bytes());
+                self.put(bytes);
+                self.memoize();
+            }
+            (PythonClass::OrderedDict, Value::Map(map)) => {
+                self.ordered_dict();
+                self.items(map, depth)?;
+            }
+            (PythonClass::SafeString, Value::Str(text)) => self.safe_string(text),
+            // Made by hand of what the class does not hold: the plain value is all there is.
+            _ => self.value(value, depth)?,
+        }
+        Ok(())
+    }
+
     fn map(&mut self, map: &'v Map, depth: usize) -> Result<(), WriteError> {
         self.boundary();
         self.entries(map, below(depth)?)
@@ -305,6 +335,11 @@ impl<'v> Writer<'v> {
     fn entries(&mut self, map: &'v Map, depth: usize) -> Result<(), WriteError> {
         self.put(b"}");
         self.memoize();
+        self.items(map, depth)
+    }
+
+    /// The entries of the mapping on top.
+    fn items(&mut self, map: &'v Map, depth: usize) -> Result<(), WriteError> {
         let entry = |writer: &mut Self, (key, value): (&'v Value, &'v Value)| {
             writer.value(key, depth)?;
             writer.value(value, depth)

@@ -29,6 +29,9 @@ const TIMEDELTA: Name = native("datetime", "timedelta");
 const TIMEZONE: Name = native("datetime", "timezone");
 const DECIMAL: Name = native("decimal", "Decimal");
 const UUID: Name = Name { module: "uuid", class: "UUID", interned: true };
+const ORDERED_DICT: Name = native("collections", "OrderedDict");
+const SAFE_STRING: Name =
+    Name { module: "django.utils.safestring", class: "SafeString", interned: true };
 const MARKUP: Name = Name { module: "markupsafe", class: "Markup", interned: true };
 
 /// What is one object however often it occurs.
@@ -147,8 +150,26 @@ impl<'v> Writer<'v> {
         self.call(0x85, REDUCE);
     }
 
+    /// An empty one.
+    pub(super) fn ordered_dict(&mut self) {
+        self.class(ORDERED_DICT);
+        self.boundary();
+        self.put(b")");
+        self.put(REDUCE);
+        self.memoize();
+    }
+
+    pub(super) fn safe_string(&mut self, text: &'v str) {
+        self.text_of(SAFE_STRING, text);
+    }
+
     pub(super) fn markup(&mut self, text: &'v str) {
-        self.class(MARKUP);
+        self.text_of(MARKUP, text);
+    }
+
+    /// A subclass of `str`.
+    fn text_of(&mut self, class: Name, text: &'v str) {
+        self.class(class);
         self.boundary();
         self.boundary();
         match text.is_empty() {

@@ -131,7 +131,7 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
     type Error = ValueError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.0 {
+        match self.0.plain() {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
             Value::Int(value) => visitor.visit_i64(*value),
@@ -186,7 +186,7 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
-        match self.0 {
+        match self.0.plain() {
             // `Vec<u8>` asks for a sequence.
             Value::Bytes(bytes) => {
                 let mut items = SeqDeserializer::new(bytes.iter().copied());
@@ -211,8 +211,8 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        match Kept::of(self.0) {
-            Some(kind) if name == VALUE => visitor.visit_enum(KeptAccess(kind, self.0)),
+        match Kept::of(self.0.plain()) {
+            Some(kind) if name == VALUE => visitor.visit_enum(KeptAccess(kind, self.0.plain())),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -223,7 +223,7 @@ impl<'de> Deserializer<'de> for FromValue<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ValueError> {
-        match self.0 {
+        match self.0.plain() {
             Value::Map(map) => match map.single() {
                 Some((variant, content)) => {
                     visitor.visit_enum(Variant { variant, content: Some(content) })

@@ -329,6 +329,7 @@ impl Serialize for Value {
             Self::Map(map) => map.serialize(serializer),
             Self::Tuple(items) => serializer.serialize_newtype_struct(Kept::Tuple.name(), items),
             Self::Set(items) => serializer.serialize_newtype_struct(Kept::Set.name(), items),
+            Self::Classed(of) => of.value.serialize(serializer),
             Self::BigInt(digits) => {
                 let digits = digits.as_str();
                 if let Ok(value) = digits.parse() {

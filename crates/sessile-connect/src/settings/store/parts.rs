@@ -4,6 +4,7 @@ use crate::settings::error::SettingsError;
 use crate::settings::table::Table;
 use crate::settings::value::SettingValue;
 use sessile_core::{Config, DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX, Profile};
+use sessile_formats::django_redis::Form;
 
 use super::address::{self, CACHE_URL, ENGINE, FROM, Found, Kind, StoreUrl, TYPE, URL, fits};
 use super::choice::{MemcachedClient, StoreChoice};
@@ -59,6 +60,10 @@ pub(super) fn by_url(
                 // The keys and values of `django.contrib.sessions.backends.cache`.
                 config.key_prefix = cache_prefix(given, DJANGO_CACHE_PREFIX);
                 config.stored_pickled = true;
+                config.cache_form = Form {
+                    serializer: given.cache_serializer.take().unwrap_or_default(),
+                    compressor: given.cache_compressor.take().flatten(),
+                };
             }
             if kind == Kind::Redis { redis(given, url) } else { memcached(given, config, url) }
         }
