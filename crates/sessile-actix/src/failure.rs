@@ -10,7 +10,7 @@ use sessile_core::exchange::Failure as Kind;
 
 /// Why the session failed a request: an extractor's error, and among the extensions of the
 /// response that says so, for a middleware around it that shows a page of its own.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Failure(pub Kind);
 
 impl From<Kind> for Failure {
@@ -31,6 +31,8 @@ impl fmt::Display for Failure {
         self.0.fmt(f)
     }
 }
+
+sessile_core::debug_reads_like_display!(Failure);
 
 impl Error for Failure {
     fn source(&self) -> Option<&(dyn Error + 'static)> {

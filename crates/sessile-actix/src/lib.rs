@@ -21,7 +21,8 @@
 //! ```
 //!
 //! All else is as in the crate `sessile`. A route that never asks for the session costs nothing.
-//! Without TLS there is no session: on localhost take [`Config::for_development`].
+//! The cookie is `Secure`: without TLS browsers drop it, so on localhost take
+//! [`Config::for_development`].
 
 mod csrf;
 mod extract;

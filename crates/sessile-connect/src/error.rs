@@ -7,7 +7,6 @@ use crate::SettingsError;
 use sessile_core::ConfigError;
 
 /// Why there is no layer. Secret values are never in here.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// A setting is wrong.
@@ -83,14 +82,17 @@ impl fmt::Display for ConnectError {
     }
 }
 
+sessile_formats::debug_reads_like_display!(ConnectError);
+
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Settings(error) => Some(error),
-            Self::Config(error) => Some(error),
-            Self::File { source, .. } => Some(source),
-            Self::InFile { source, .. } => Some(source),
-            Self::Store(error) => Some(&**error),
+            Self::Settings(error) => std::error::Error::source(error),
+            Self::Config(error) => std::error::Error::source(error),
+            Self::File { source, .. } => std::error::Error::source(source),
+            Self::InFile { source, .. } => std::error::Error::source(source),
+            Self::Store(error) => std::error::Error::source(&**error),
             _ => None,
         }
     }

@@ -187,7 +187,6 @@ impl fmt::Debug for SignedLinks {
 }
 
 /// Why a link was not made, or not followed. What was presented is not in here.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum LinkError {
     /// It was not made by us, for this purpose, with these keys; or it is from the future.
@@ -233,10 +232,13 @@ impl fmt::Display for LinkError {
     }
 }
 
+sessile_formats::debug_reads_like_display!(LinkError);
+
 impl std::error::Error for LinkError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Value(error) => Some(error),
+            Self::Value(error) => std::error::Error::source(error),
             _ => None,
         }
     }

@@ -310,7 +310,7 @@ fn age(secs: u64) -> Lifetime {
 }
 
 /// Why a configuration is refused.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The cookie's settings do not go together.
@@ -369,6 +369,8 @@ impl fmt::Display for ConfigError {
         }
     }
 }
+
+sessile_formats::debug_reads_like_display!(ConfigError);
 
 impl std::error::Error for ConfigError {}
 

@@ -8,7 +8,6 @@ use crate::session::SessionError;
 use crate::store::StoreError;
 
 /// Why a session could not be opened.
-#[derive(Debug)]
 pub enum OpenError {
     /// The cookie is signed by us but does not decode. Flask and Starlette answer 500.
     Payload(PayloadError),
@@ -17,7 +16,6 @@ pub enum OpenError {
 }
 
 /// Why a session could not be saved. Nothing was written unless it says so.
-#[derive(Debug)]
 pub enum CommitError {
     /// The handler put something into the session that cannot be stored.
     Session(SessionError),
@@ -45,7 +43,6 @@ pub enum CommitError {
 }
 
 /// Data that a format cannot hold, or bytes that are not of that format.
-#[derive(Debug)]
 pub struct PayloadError {
     source: Box<dyn Error + Send + Sync>,
     python_class: Option<&'static str>,
@@ -69,7 +66,7 @@ impl PayloadError {
 }
 
 /// The source of random bytes failed. There is no fallback: a guessable id is worse than none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RandomError(String);
 
 impl RandomError {
@@ -125,11 +122,32 @@ impl fmt::Display for RandomError {
     }
 }
 
-impl Error for OpenError {}
-impl Error for CommitError {}
+sessile_formats::debug_reads_like_display!(OpenError, CommitError, PayloadError, RandomError);
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // Their words are among ours.
+            Self::Payload(error) => error.source(),
+            Self::Store(error) => error.source(),
+        }
+    }
+}
+
+impl Error for CommitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Payload(error) => error.source(),
+            Self::Store(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
 impl Error for PayloadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.source)
+        // Its words are among ours: what lies below them is not told yet.
+        self.source.source()
     }
 }
 impl Error for RandomError {}

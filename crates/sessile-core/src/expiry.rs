@@ -5,7 +5,7 @@ use std::time::Duration;
 use sessile_formats::Timestamp;
 
 /// The moments a session ends, whichever comes first. `None` means it does not end that way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Deadlines {
     /// Ends here unless there is activity before.
     pub idle: Option<Timestamp>,

@@ -202,6 +202,13 @@ impl fmt::Display for Handle {
     }
 }
 
+/// As [`Display`](fmt::Display) writes it.
+impl serde::Serialize for Handle {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Handle({self})")
@@ -235,7 +242,7 @@ fn lower_hex(digit: u8) -> Result<u8, BadHandle> {
 }
 
 /// A text that is no [`Handle`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BadHandle;
 
 impl fmt::Display for BadHandle {
@@ -243,6 +250,8 @@ impl fmt::Display for BadHandle {
         f.write_str("a session's handle is 24 hexadecimal digits in lower case")
     }
 }
+
+sessile_formats::debug_reads_like_display!(BadHandle);
 
 impl std::error::Error for BadHandle {}
 
@@ -264,6 +273,13 @@ impl Subject {
     /// The name as given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The name as given.
+impl serde::Serialize for Subject {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
     }
 }
 

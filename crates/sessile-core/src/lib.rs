@@ -44,6 +44,9 @@ pub mod store;
 pub mod transaction;
 pub mod transport;
 
+#[doc(hidden)]
+pub use sessile_formats::debug_reads_like_display;
+
 pub use crate::begin::{Begun, Loaded, Opened};
 pub use crate::chunks::Chunks;
 pub use crate::config::{

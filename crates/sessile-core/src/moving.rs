@@ -42,7 +42,7 @@ pub enum Moved {
 }
 
 /// Why sessions cannot be moved from here to there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MoveError {
     /// A configuration is refused.
@@ -69,6 +69,8 @@ impl fmt::Display for MoveError {
         }
     }
 }
+
+sessile_formats::debug_reads_like_display!(MoveError);
 
 impl std::error::Error for MoveError {}
 

@@ -240,7 +240,7 @@ impl fmt::Debug for Session {
 }
 
 /// Why a session could not do what was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum SessionError {
     /// The value under `key` is not of the type asked for.
     WrongType {
@@ -291,5 +291,7 @@ impl fmt::Display for SessionError {
         }
     }
 }
+
+sessile_formats::debug_reads_like_display!(SessionError);
 
 impl std::error::Error for SessionError {}

@@ -18,7 +18,7 @@ pub use read::{MAX_CREDENTIAL, Sent, in_bearer, in_field, in_form, in_query};
 /// Where the visitor's credential is. One for all visitors of a layer.
 ///
 /// The default is [`cookie`](Self::cookie). The others carry ids of stored sessions only, and all
-/// keep the cookie's rules: an id that we did not issue is never adopted, over plain http a
+/// keep the cookie's rules: an id that we did not issue is never adopted, over what is known to be plain http a
 /// session is neither set nor honoured while `SESSION_COOKIE_SECURE` is on, and a login changes
 /// the id.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -19,7 +19,7 @@ const STANDARD: GeneralPurpose =
 
 /// Text that is not base64 even by Python's lenient reading
 /// (`binascii.Error`: a lone last character, or padding that is missing).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct NotBase64;
 
 impl std::fmt::Display for NotBase64 {
@@ -27,6 +27,8 @@ impl std::fmt::Display for NotBase64 {
         f.write_str("Invalid base64-encoded data")
     }
 }
+
+crate::debug_reads_like_display!(NotBase64);
 
 impl std::error::Error for NotBase64 {}
 

@@ -36,7 +36,7 @@ pub struct Form {
 }
 
 /// Why a cache's value is not read, or not written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum CacheError {
     /// It is compressed by what this build does not know.
     NotBuilt(Compressor),
@@ -65,6 +65,8 @@ impl fmt::Display for CacheError {
         }
     }
 }
+
+crate::debug_reads_like_display!(CacheError);
 
 impl std::error::Error for CacheError {}
 

@@ -11,7 +11,7 @@ use crate::Timestamp;
 ///
 /// `Display` and `Debug` never show what was presented;
 /// [`BadData::python_message`] does, as itsdangerous does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BadData {
     /// The signature is missing or made with no key of ours.
@@ -151,6 +151,8 @@ impl fmt::Display for BadData {
     }
 }
 
+crate::debug_reads_like_display!(BadData, PayloadError);
+
 impl std::error::Error for BadData {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -173,7 +175,7 @@ impl fmt::Display for PayloadFault {
 }
 
 /// Why a value could not be written, or a text not be read, in a payload format.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadError {
     /// The text is not JSON.

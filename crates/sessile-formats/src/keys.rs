@@ -39,7 +39,7 @@ const PLACEHOLDERS: &[&[u8]] =
 const SHORT_PATTERN: usize = 8;
 
 /// Why a key was refused. The key itself is not in here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WeakKey {
     /// There are no bytes at all.
@@ -68,6 +68,8 @@ impl fmt::Display for WeakKey {
         f.write_str("; make one with `sessile key generate`")
     }
 }
+
+crate::debug_reads_like_display!(WeakKey);
 
 impl std::error::Error for WeakKey {}
 

@@ -33,6 +33,19 @@
 //! may come from anybody: sizes and depths are bounded before anything is
 //! decoded, and no input panics.
 
+/// Has errors print under `{:?}` what they print under `{}`: a `main` that returns one shows it so.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! debug_reads_like_display {
+    ($($error:ty),+ $(,)?) => {$(
+        impl ::std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(self, f)
+            }
+        }
+    )+};
+}
+
 pub mod base64;
 mod date;
 pub mod django;

@@ -78,7 +78,7 @@ impl StarletteCookie {
 }
 
 /// Why a cookie gave no session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StarletteLoadError {
     /// The signature or the time.
@@ -126,12 +126,15 @@ impl fmt::Display for StarletteLoadError {
     }
 }
 
+crate::debug_reads_like_display!(StarletteLoadError);
+
 impl std::error::Error for StarletteLoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Data(error) => Some(error),
-            Self::Payload(error) => Some(error),
-            Self::NotADict(error) => Some(error),
+            Self::Data(error) => std::error::Error::source(error),
+            Self::Payload(error) => std::error::Error::source(error),
+            Self::NotADict(error) => std::error::Error::source(error),
             Self::Base64 => None,
         }
     }

@@ -100,6 +100,29 @@ impl std::ops::Add<Duration> for Timestamp {
     }
 }
 
+/// In UTC, such as `2026-01-02T03:04:05+00:00`: see [`to_iso8601`](Timestamp::to_iso8601).
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.to_iso8601())
+    }
+}
+
+/// As [`Display`](fmt::Display) writes it.
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.to_iso8601())
+    }
+}
+
+/// From ISO 8601: see [`from_iso8601`](Timestamp::from_iso8601).
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        Self::from_iso8601(&text)
+            .ok_or_else(|| serde::de::Error::custom("not a moment in ISO 8601"))
+    }
+}
+
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}s", self.as_secs(), self.0.rem_euclid(1000))

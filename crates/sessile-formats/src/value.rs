@@ -362,11 +362,7 @@ impl ValueError {
     }
 }
 
-impl fmt::Debug for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ValueError({:?})", self.0)
-    }
-}
+crate::debug_reads_like_display!(ValueError);
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -21,7 +21,7 @@ use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 pub const MAX_INFLATED: usize = 1 << 20;
 
 /// Why a stream was not inflated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InflateError {
     /// Not a whole, sound zlib stream.
@@ -38,6 +38,8 @@ impl std::fmt::Display for InflateError {
         })
     }
 }
+
+crate::debug_reads_like_display!(InflateError);
 
 impl std::error::Error for InflateError {}
 

@@ -147,7 +147,6 @@ impl Options {
 }
 
 /// Why a store could not be opened.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL is none of Redis. It may hold a password, so it is not repeated.
@@ -165,11 +164,14 @@ impl fmt::Display for ConnectError {
     }
 }
 
+sessile_core::debug_reads_like_display!(ConnectError);
+
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
             Self::Url(_) => None,
-            Self::Store(error) => Some(error),
+            Self::Store(error) => std::error::Error::source(error),
         }
     }
 }

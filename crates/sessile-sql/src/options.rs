@@ -131,7 +131,6 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// Why a store could not be opened.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The URL is none of a database this build supports. The URL may hold a
@@ -171,10 +170,13 @@ impl fmt::Display for ConnectError {
     }
 }
 
+sessile_core::debug_reads_like_display!(ConnectError);
+
 impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Store(error) => Some(error),
+            Self::Store(error) => std::error::Error::source(error),
             _ => None,
         }
     }

@@ -16,7 +16,7 @@ use sessile_core::exchange::Failure as Kind;
 /// response that says so, for a middleware around the layer that shows a page of its own.
 ///
 /// It derefs to what it is about: match on `&*failure`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Failure(Kind);
 
 impl Failure {
@@ -60,6 +60,8 @@ impl From<StoreError> for Failure {
         Self(error.into())
     }
 }
+
+sessile_core::debug_reads_like_display!(Failure);
 
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {

@@ -22,7 +22,8 @@
 //! A route that never asks for the session costs nothing: no store trip, no
 //! look at the cookie, no header. See [`SessionLayer`] for what happens when one does.
 //!
-//! Without TLS there is no session: on localhost take [`Config::for_development`].
+//! The cookie is `Secure`: without TLS browsers drop it, so on localhost take
+//! [`Config::for_development`].
 //!
 //! | for | see |
 //! |---|---|
@@ -126,6 +127,7 @@ mod documents {
         Forms: "guides/forms.md",
         JsonFrontEnds: "guides/json-front-ends.md",
         Devices: "guides/devices.md",
+        TypedSessions: "guides/typed-sessions.md",
         IdsWithoutCookies: "guides/ids-without-cookies.md",
         BehindAProxy: "guides/behind-a-proxy.md",
         SeveralProcesses: "guides/several-processes.md",

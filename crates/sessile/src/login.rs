@@ -179,7 +179,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LoggedIn {
 }
 
 /// Nobody is logged in: answered 401.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct LoginRequired;
 
 impl IntoResponse for LoginRequired {
@@ -193,6 +193,8 @@ impl fmt::Display for LoginRequired {
         f.write_str("nobody is logged in")
     }
 }
+
+sessile_core::debug_reads_like_display!(LoginRequired);
 
 impl std::error::Error for LoginRequired {}
 

@@ -182,7 +182,11 @@ fn django(given: &mut CsrfTable, sessions: Table) -> Result<CsrfRules, SettingsE
 
 /// A scheme, a host or `*.` before one, perhaps a port.
 fn is_trusted_origin(origin: &str) -> bool {
-    let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+    let named = |scheme: &str| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|it| it.is_ascii_alphanumeric() || b"+-.".contains(&it))
+    };
+    let rest = origin.split_once("://").filter(|(scheme, _)| named(scheme)).map(|it| it.1);
     let host = rest.map(|rest| rest.strip_prefix("*.").unwrap_or(rest));
     host.is_some_and(|host| {
         let odd = |c: char| c.is_whitespace() || "/\\?#@*".contains(c);

@@ -10,7 +10,7 @@ use sessile_core::{ConfigError, Profile};
 use sessile_formats::WeakKey;
 
 /// Why settings were refused. The values of secret settings are never in here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// There is no setting of this name.
@@ -140,12 +140,15 @@ impl fmt::Display for SettingsError {
     }
 }
 
+sessile_formats::debug_reads_like_display!(SettingsError);
+
 impl std::error::Error for SettingsError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::CsrfCookie(error) => Some(error),
-            Self::Config(error) => Some(error),
-            Self::WeakKey { reason, .. } => Some(reason),
+            Self::CsrfCookie(error) => std::error::Error::source(error),
+            Self::Config(error) => std::error::Error::source(error),
+            Self::WeakKey { reason, .. } => std::error::Error::source(reason),
             _ => None,
         }
     }

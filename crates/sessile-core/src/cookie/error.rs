@@ -56,7 +56,7 @@ impl fmt::Display for Part {
 }
 
 /// Why a cookie was refused. The texts name the cookie and the part, never the value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CookieError {
     /// A part is empty or holds a byte that may not stand there (RFC 6265 section 4.1.1).
@@ -118,5 +118,7 @@ impl fmt::Display for CookieError {
         }
     }
 }
+
+sessile_formats::debug_reads_like_display!(CookieError);
 
 impl std::error::Error for CookieError {}

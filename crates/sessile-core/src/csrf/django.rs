@@ -37,7 +37,7 @@ struct Trusted {
 
 /// An entry of `CSRF_TRUSTED_ORIGINS` without a scheme or with a broken host
 /// (Django's check `4_0.E001`).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct BadTrustedOrigin(pub String);
 
 impl fmt::Display for BadTrustedOrigin {
@@ -50,6 +50,8 @@ impl fmt::Display for BadTrustedOrigin {
         )
     }
 }
+
+sessile_formats::debug_reads_like_display!(BadTrustedOrigin, Refusal);
 
 impl std::error::Error for BadTrustedOrigin {}
 
@@ -165,7 +167,7 @@ pub struct Request<'a> {
 
 /// Why a request is refused. `Display` is Django's reason, which quotes what
 /// the request sent: for a log, not for a page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Refusal {
     /// `Origin` is nobody's we trust.
     BadOrigin(String),

@@ -163,7 +163,7 @@ pub struct Request<'a> {
 }
 
 /// Why a request is refused. `Display` is Flask-WTF's text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// There is no token.
     Missing,
@@ -197,6 +197,8 @@ impl fmt::Display for Refusal {
         })
     }
 }
+
+sessile_formats::debug_reads_like_display!(Refusal);
 
 impl std::error::Error for Refusal {}
 

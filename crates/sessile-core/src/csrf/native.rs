@@ -40,7 +40,8 @@ impl Rules {
     /// scheme, host and port must all agree.
     ///
     /// # Errors
-    /// [`BadOrigin`] for anything but `https://host[:port]` or `http://host[:port]`.
+    /// [`BadOrigin`] for anything but `scheme://host[:port]`. Besides `https` and `http` a scheme of
+    /// an application's own will do: `capacitor://localhost`.
     pub fn trust(mut self, origin: &str) -> Result<Self, BadOrigin> {
         self.trusted.push(Origin::parse(origin).ok_or_else(|| BadOrigin(origin.to_owned()))?);
         Ok(self)
@@ -93,7 +94,7 @@ pub enum OriginProof {
 }
 
 /// Why a request is refused. `Display` is for operators.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// `Sec-Fetch-Site` says another site sent it, and that site is not trusted.
@@ -125,6 +126,8 @@ impl fmt::Display for Refusal {
         })
     }
 }
+
+sessile_formats::debug_reads_like_display!(Refusal);
 
 impl std::error::Error for Refusal {}
 

@@ -10,6 +10,7 @@ use super::head::{Headers, RequestView, Scheme};
 use super::renewals::Renewals;
 use super::runtime::{self, Ambient, Runtime, WithClock, WithListener};
 use super::sessions::Sessions;
+use super::told::Told;
 use crate::Timestamp;
 use crate::config::ConfigError;
 use crate::engine::Engine;
@@ -30,6 +31,7 @@ struct Shared {
     header: Option<HeaderField>,
     trust_forwarded_proto: bool,
     renewals: Arc<Renewals>,
+    told: Arc<Told>,
 }
 
 impl App {
@@ -68,6 +70,7 @@ impl App {
             header,
             trust_forwarded_proto: false,
             renewals: Arc::default(),
+            told: Arc::default(),
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -171,6 +174,10 @@ impl App {
 
     pub(super) fn ambient(&self) -> Ambient<'_> {
         Ambient(&*self.0.runtime, &self.0.renewals)
+    }
+
+    pub(super) fn told(&self) -> &Told {
+        &self.0.told
     }
 
     pub(super) fn report(&self, event: &Event) {

@@ -8,7 +8,7 @@ use crate::store::StoreError;
 
 /// Why the session failed a request. Cloneable, so that a handler's error, a log and a page of
 /// the application's own can all have it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Failure {
     /// No session layer is around this route.
@@ -121,11 +121,14 @@ impl From<StoreError> for Failure {
     }
 }
 
+sessile_formats::debug_reads_like_display!(Failure);
+
 impl std::error::Error for Failure {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Open(error) => Some(&**error),
-            Self::Commit(error) => Some(&**error),
+            // Their words are ours.
+            Self::Open(error) => error.source(),
+            Self::Commit(error) => error.source(),
             Self::NoLayer | Self::FormsUnread | Self::StoreDown | Self::LoginRequired => None,
         }
     }

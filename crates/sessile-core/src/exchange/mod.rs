@@ -28,6 +28,7 @@ mod request;
 mod runtime;
 mod scope;
 mod sessions;
+mod told;
 mod typed;
 
 pub use accept::accepts_html;

@@ -57,6 +57,8 @@ struct Inner {
 struct Opened {
     session: Session,
     mode: Mode,
+    /// It came in the clear, and nobody was told that cookies are lost so.
+    plain: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,8 +136,14 @@ impl Exchange {
                 target: "sessile",
                 "session ignored: the request came over plain http and its cookie is Secure"
             );
-            return Ok(Opened { session: engine.anonymous(app.now()), mode: Mode::Forget });
+            return Ok(Opened {
+                session: engine.anonymous(app.now()),
+                mode: Mode::Forget,
+                plain: false,
+            });
         }
+        let plain =
+            engine.is_secure() && app.scheme(request).is_none() && app.told().is_plain(request);
         let mut ambient = app.ambient();
         let cookies = || request.headers.values("cookie");
         // One transport for all visitors: what else a request brings is not looked at.
@@ -149,6 +157,7 @@ impl Exchange {
             return Ok(Opened {
                 session: transaction::refused(engine, &mut ambient),
                 mode: Mode::Normal,
+                plain,
             });
         }
         let chunks = engine.gather(&found, cookies);
@@ -163,13 +172,17 @@ impl Exchange {
         match opened {
             Ok(session) => {
                 chunks.mark(&session);
-                Ok(Opened { session, mode: Mode::Normal })
+                Ok(Opened { session, mode: Mode::Normal, plain })
             }
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
             {
                 app.store_failed(&error);
-                Ok(Opened { session: engine.anonymous(app.now()), mode: Mode::ReadOnly })
+                Ok(Opened {
+                    session: engine.anonymous(app.now()),
+                    mode: Mode::ReadOnly,
+                    plain: false,
+                })
             }
             Err(error) => {
                 if let OpenError::Store(error) = &error {
@@ -253,7 +266,7 @@ impl Exchange {
         let app = &self.0.app;
         let server_error = (500..600).contains(&status);
         let mut told = None;
-        if let Some(Opened { session, mode }) = self.0.session.get() {
+        if let Some(Opened { session, mode, .. }) = self.0.session.get() {
             match mode {
                 Mode::Normal => {
                     if let Some(csrf) = self.0.csrf.get() {
@@ -294,7 +307,7 @@ impl Exchange {
         if let Some(carried) = self.carried() {
             let found = match self.0.session.get() {
                 Some(Opened { mode: Mode::Forget, .. }) => Some(false),
-                Some(Opened { mode: Mode::Normal, session }) => Some(session.was_found()),
+                Some(Opened { mode: Mode::Normal, session, .. }) => Some(session.was_found()),
                 Some(Opened { mode: Mode::ReadOnly, .. }) | None => None,
             };
             let checks_origin = self.0.csrf.get().is_some();
@@ -325,6 +338,9 @@ impl Exchange {
     ) -> Option<CredentialUpdate> {
         if committed.vary {
             self.vary(response);
+        }
+        if committed.cookie.is_some() && self.0.session.get().is_some_and(|it| it.plain) {
+            self.0.app.told().secure_in_the_clear();
         }
         committed.cookie.iter().chain(&committed.parts).for_each(|it| set_cookie(response, it));
         if committed.no_store {

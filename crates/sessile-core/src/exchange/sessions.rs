@@ -26,8 +26,9 @@ pub struct Sessions {
     app: App,
 }
 
-/// One session in a list.
-#[derive(Clone, Debug)]
+/// One session in a list. As JSON it says everything but what the session holds, and moments as
+/// [`Timestamp`] prints them.
+#[derive(Clone, Debug, serde::Serialize)]
 #[non_exhaustive]
 pub struct SessionInfo {
     /// Its public name; give it to [`Sessions::end`].
@@ -44,7 +45,8 @@ pub struct SessionInfo {
     pub deadlines: Deadlines,
     /// Whether its visitor asked to be remembered.
     pub permanent: bool,
-    /// What it holds.
+    /// What it holds. Not serialized: secrets may be among it.
+    #[serde(skip)]
     pub data: Map,
 }
 

@@ -58,14 +58,22 @@ impl<T: Serialize + DeserializeOwned + Default> TypedSession<T> {
     }
 
     /// Edits the session as a `T`. The keys whose values change are set, those
-    /// that vanish are removed, others stay. As with
-    /// [`insert`](Session::insert), a failure fails the request.
+    /// that vanish are removed, others stay. Where `T` has a field without a
+    /// default that no key holds yet, all fields are set.
+    ///
+    /// As with [`insert`](Session::insert), a failure fails the request: also
+    /// when what would be stored makes no `T`, so that [`read`](Self::read)
+    /// could not read it.
     pub fn update<R>(&self, edit: impl FnOnce(&mut T) -> R) -> R {
         let mut value = self.read();
         let before = fields(&value);
         let result = edit(&mut value);
         match (before, fields(&value)) {
-            (Ok(before), Ok(after)) => self.apply(&before, after),
+            (Ok(before), Ok(after)) => {
+                let fields = after.clone();
+                self.apply(&before, after);
+                self.check(fields);
+            }
             (_, Err(error)) | (Err(error), _) => {
                 // Stored as an error, so that the request fails and nothing is half-written.
                 self.session.insert("(the whole session)", Unencodable(error));
@@ -89,6 +97,23 @@ impl<T: Serialize + DeserializeOwned + Default> TypedSession<T> {
             if let (Value::Str(name), false) = (key, unchanged || stored.as_ref() == Some(&value)) {
                 self.session.insert_value(name, value);
             }
+        }
+    }
+
+    /// That what is stored now can be read; fields that no key holds yet are set for that.
+    fn check(&self, fields: Map) {
+        if self.try_read().is_ok() {
+            return;
+        }
+        for (key, value) in fields {
+            if let Value::Str(name) = key
+                && !self.session.contains_key(&name)
+            {
+                self.session.insert_value(name, value);
+            }
+        }
+        if let Err(error) = self.try_read() {
+            self.session.refuse(error);
         }
     }
 

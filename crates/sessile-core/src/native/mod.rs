@@ -33,7 +33,7 @@ pub use signed::SignedCookie;
 pub use token::{MAX_TOKEN_CHARS, TokenError};
 
 /// Why bytes are not a map, record or entry of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// Not this format: cut off, altered, or something else altogether.
@@ -53,10 +53,12 @@ impl fmt::Display for DecodeError {
     }
 }
 
+sessile_formats::debug_reads_like_display!(DecodeError, EncodeError);
+
 impl std::error::Error for DecodeError {}
 
 /// Why session data have no form in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// Values are nested deeper than [`MAX_DEPTH`].

@@ -17,7 +17,7 @@ use sessile_formats::{KeyRing, SecretKey};
 pub const MAX_TOKEN_CHARS: usize = 4096;
 
 /// Why a cookie or a link is not one of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
     /// Forged, altered, cut off, too long, for another cookie or application,
@@ -35,6 +35,8 @@ impl fmt::Display for TokenError {
         })
     }
 }
+
+sessile_formats::debug_reads_like_display!(TokenError);
 
 impl std::error::Error for TokenError {}
 

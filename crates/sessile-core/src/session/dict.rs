@@ -173,6 +173,11 @@ impl Session {
         self.lock().data.map().into_owned()
     }
 
+    /// Has the request fail because of this, whatever else it does.
+    pub(crate) fn refuse(&self, error: SessionError) {
+        self.remember(error);
+    }
+
     /// Keeps an error that a call without a `Result` met.
     pub(super) fn remember(&self, error: SessionError) {
         if error == SessionError::Settled {

@@ -4,7 +4,6 @@ use std::error::Error;
 use std::fmt;
 
 /// A failure of the backend: not a missing session, not a conflict.
-#[derive(Debug)]
 pub struct StoreError {
     store: &'static str,
     kind: StoreErrorKind,
@@ -102,8 +101,11 @@ impl fmt::Display for StoreError {
     }
 }
 
+sessile_formats::debug_reads_like_display!(StoreError);
+
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        // Its words are among ours: what lies below them is not told yet.
+        self.source.as_deref().and_then(|source| source.source())
     }
 }

@@ -17,7 +17,7 @@ pub const SESSION_KEY: &str = "_csrftoken";
 const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 /// What is wrong with a secret or token (`InvalidTokenFormat`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum InvalidToken {
     /// It is neither 32 nor 64 characters long.
     Length,
@@ -33,6 +33,8 @@ impl fmt::Display for InvalidToken {
         })
     }
 }
+
+crate::debug_reads_like_display!(InvalidToken);
 
 impl std::error::Error for InvalidToken {}
 

@@ -70,29 +70,9 @@ impl SigningError {
             other => other.to_string(),
         }
     }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::NoSeparator(_) => "NoSeparator",
-            Self::Mismatch(_) => "Mismatch",
-            Self::Expired { .. } => "Expired",
-            Self::NoTimestamp => "NoTimestamp",
-            Self::EmptyTimestamp => "EmptyTimestamp",
-            Self::BadTimestamp => "BadTimestamp",
-            Self::Payload(_) => "Payload",
-            Self::TooLong { .. } => "TooLong",
-        }
-    }
 }
 
-impl fmt::Debug for SigningError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Payload(fault) => f.debug_tuple("Payload").field(fault).finish(),
-            other => f.write_str(other.name()),
-        }
-    }
-}
+crate::debug_reads_like_display!(SigningError);
 
 impl fmt::Display for SigningError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

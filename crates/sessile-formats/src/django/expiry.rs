@@ -16,7 +16,7 @@ use crate::value::{DateTime, Value};
 pub const EXPIRY_KEY: &str = "_session_expiry";
 
 /// Why Django raises an exception instead of saying when a session ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExpiryError {
     /// The text is no moment in ISO 8601.
@@ -55,6 +55,8 @@ impl fmt::Display for ExpiryError {
         }
     }
 }
+
+crate::debug_reads_like_display!(ExpiryError);
 
 impl std::error::Error for ExpiryError {}
 

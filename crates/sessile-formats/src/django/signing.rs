@@ -48,7 +48,7 @@ impl Options {
 }
 
 /// A separator that a signature could contain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnsafeSeparator(Cow<'static, str>);
 
 impl fmt::Display for UnsafeSeparator {
@@ -60,6 +60,8 @@ impl fmt::Display for UnsafeSeparator {
         )
     }
 }
+
+crate::debug_reads_like_display!(UnsafeSeparator);
 
 impl std::error::Error for UnsafeSeparator {}
 

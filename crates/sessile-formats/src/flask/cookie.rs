@@ -149,7 +149,7 @@ impl FlaskCookie {
 }
 
 /// Why a cookie gave no session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FlaskLoadError {
     /// The signature, the time or the payload.
@@ -202,6 +202,8 @@ impl fmt::Display for FlaskLoadError {
     }
 }
 
+crate::debug_reads_like_display!(FlaskLoadError, NotADict);
+
 impl std::error::Error for FlaskLoadError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
@@ -212,7 +214,7 @@ impl std::error::Error for FlaskLoadError {
 }
 
 /// Why Python's `dict()` takes a value for no dictionary.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotADict {
     /// It holds nothing one by one.

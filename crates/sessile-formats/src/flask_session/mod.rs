@@ -106,7 +106,7 @@ pub fn read_json(input: &[u8]) -> Result<Value, ReadError> {
 }
 
 /// A record that is not a session of Flask-Session's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum DecodeError {
     /// A msgpack or JSON document that cannot be a session's.
     Document(ReadError),
@@ -137,11 +137,14 @@ impl fmt::Display for DecodeError {
     }
 }
 
+crate::debug_reads_like_display!(DecodeError);
+
 impl std::error::Error for DecodeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Document(error) => Some(error),
-            Self::Pickle(error) => Some(error),
+            Self::Document(error) => std::error::Error::source(error),
+            Self::Pickle(error) => std::error::Error::source(error),
             Self::Unknown => None,
         }
     }

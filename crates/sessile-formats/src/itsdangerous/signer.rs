@@ -45,7 +45,7 @@ impl SignerOptions {
 }
 
 /// A separator that could be a part of the signature itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct BadSeparator;
 
 impl fmt::Display for BadSeparator {
@@ -56,6 +56,8 @@ impl fmt::Display for BadSeparator {
         )
     }
 }
+
+crate::debug_reads_like_display!(BadSeparator);
 
 impl std::error::Error for BadSeparator {}
 

@@ -24,7 +24,7 @@ pub const MAX_VALUES: usize = 1 << 20;
 pub const MAX_LEN: usize = 16 << 20;
 
 /// A value that msgspec cannot write either.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum WriteError {
     /// No form for values of this (Python) type.
     Type(&'static str),
@@ -73,10 +73,12 @@ impl fmt::Display for WriteError {
     }
 }
 
+crate::debug_reads_like_display!(WriteError, ReadError);
+
 impl std::error::Error for WriteError {}
 
 /// Bytes that are not a document, or one beyond our bounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum ReadError {
     /// Not well-formed.
     Malformed {

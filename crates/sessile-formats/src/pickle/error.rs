@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A pickle that cannot be read, or must not be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum PickleError {
     /// Not a pickle, or a damaged one.
     Malformed(&'static str),
@@ -59,5 +59,7 @@ impl fmt::Display for PickleError {
         }
     }
 }
+
+crate::debug_reads_like_display!(PickleError);
 
 impl std::error::Error for PickleError {}

@@ -9,7 +9,7 @@ use crate::msgpack::MAX_DEPTH;
 use crate::value::{Map, PythonClass, Value};
 
 /// A value that would not be read again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum WriteError {
     /// An integer of more digits than are read back.
     LongInteger,
@@ -35,6 +35,8 @@ impl fmt::Display for WriteError {
         }
     }
 }
+
+crate::debug_reads_like_display!(WriteError);
 
 impl std::error::Error for WriteError {}
 

@@ -286,7 +286,6 @@ impl<S: Service<Request<B>>, B> Service<Request<B>> for TemplatesService<S> {
 }
 
 /// Why a template makes no page.
-#[derive(Debug)]
 pub struct TemplateError {
     template: String,
     because: minijinja::Error,
@@ -302,8 +301,11 @@ impl fmt::Display for TemplateError {
     }
 }
 
+sessile_core::debug_reads_like_display!(TemplateError);
+
 impl std::error::Error for TemplateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.because)
+        // Its words are among ours: what lies below them is not told yet.
+        std::error::Error::source(&self.because)
     }
 }

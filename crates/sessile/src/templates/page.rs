@@ -177,7 +177,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Page {
 }
 
 /// Why there is no page.
-#[derive(Debug)]
 pub enum RenderError {
     /// The template is broken, or misses a value.
     Template(TemplateError),
@@ -194,11 +193,14 @@ impl fmt::Display for RenderError {
     }
 }
 
+sessile_core::debug_reads_like_display!(RenderError);
+
 impl std::error::Error for RenderError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Template(error) => Some(error),
-            Self::Session(failure) => Some(failure),
+            Self::Template(error) => std::error::Error::source(error),
+            Self::Session(failure) => std::error::Error::source(failure),
         }
     }
 }

@@ -150,7 +150,6 @@ impl TestResponse {
 }
 
 /// Why a test's request came to nothing.
-#[derive(Debug)]
 #[non_exhaustive]
 pub enum TestError {
     /// This is no path.
@@ -176,5 +175,7 @@ impl fmt::Display for TestError {
         }
     }
 }
+
+sessile_core::debug_reads_like_display!(TestError);
 
 impl std::error::Error for TestError {}

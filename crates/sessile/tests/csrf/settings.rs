@@ -67,3 +67,45 @@ async fn djangos_and_flask_wtfs_by_their_names() {
         assert_eq!(answer.status, expected);
     }
 }
+
+/// What apps in a web view send, and Django takes.
+#[tokio::test]
+async fn d15_origins_of_an_applications_own_scheme_are_trusted_by_name() {
+    let app = "capacitor://localhost, ionic://app.example:7";
+    let native = site(layer(&[("CSRF_TRUSTED_ORIGINS", app)]));
+    let django = layer(&[
+        ("SESSION_PROFILE", "django"),
+        ("ALLOWED_HOSTS", "shop.example"),
+        ("CSRF_TRUSTED_ORIGINS", app),
+    ]);
+    let keys = KeyRing::new(SecretKey::new(KEY).unwrap());
+    let django = site_with(django, Config::django(keys), MemoryStore::default());
+    for (site, name) in [(native, "x-csrftoken"), (django, "x-csrftoken")] {
+        let mut ada = Browser::default();
+        let token = ada.token(&site).await;
+        let from = async |origin: &str| {
+            let fields = [("origin", origin), ("sec-fetch-site", "cross-site"), (name, &*token)];
+            ada.clone().send(&site, "POST", "/echo", &fields, "").await.status
+        };
+        assert_eq!(from("capacitor://localhost").await, StatusCode::OK);
+        assert_eq!(from("ionic://app.example:7").await, StatusCode::OK);
+        for other in [
+            "capacitor://localhost:80",
+            "capacitor://localhost.evil.example",
+            "http://localhost",
+            "ionic://app.example",
+            "ionic://app.example:8",
+            "null",
+        ] {
+            assert_eq!(from(other).await, StatusCode::FORBIDDEN, "{other}");
+        }
+    }
+    for wrong in
+        ["capacitor:localhost", "://localhost", "1a://localhost", "capacitor://", "a b://c"]
+    {
+        let pairs = [("CSRF_TRUSTED_ORIGINS", wrong)];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let refused = CsrfLayer::from_settings(&Settings::from_pairs(pairs)).err().unwrap();
+        assert!(refused.to_string().contains("CSRF_TRUSTED_ORIGINS"), "{refused}");
+    }
+}

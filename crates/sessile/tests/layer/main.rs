@@ -21,3 +21,4 @@ mod support;
 #[path = "../traced/mod.rs"]
 mod traced;
 mod transport;
+mod typed;

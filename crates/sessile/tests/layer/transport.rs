@@ -7,6 +7,7 @@ use sessile_conformance::http::Site;
 use sessile_conformance::http::app::{InMemory, app};
 
 use crate::support::stage;
+use crate::traced::Everything;
 
 fn from(scheme: Scheme, app: axum::Router) -> Browser {
     Browser::new(InMemory::site(app.layer(axum::Extension(scheme))))
@@ -132,4 +133,42 @@ async fn r27_no_other_name_is_read_as_the_sessions() {
     ] {
         assert_eq!(ask(&stage, std::slice::from_ref(&field)).await, "-", "{field}");
     }
+}
+
+#[tokio::test]
+async fn u05_a_secure_cookie_in_the_clear_to_another_machine_is_said_once() {
+    const WARNED: &str = "Secure cookie was sent over plain http";
+    let warnings = |host: &'static str, origin: &'static str, config: Config| async move {
+        let traced = Everything::default();
+        let guard = tracing::subscriber::set_default(traced.clone());
+        let stage = stage(config);
+        for _ in 0..2 {
+            let mut visitor = stage
+                .browser()
+                .with_field(header::HOST, HeaderValue::from_static(host))
+                .with_field(header::ORIGIN, HeaderValue::from_static(origin));
+            let reply = visitor.post("/set?k=a&v=1").await.unwrap().expect(200).unwrap();
+            assert_eq!(reply.set_cookies().len(), 1, "{host}");
+        }
+        drop(guard);
+        let text = traced.0.lock().unwrap();
+        text.matches(WARNED).count()
+    };
+    let native = Config::native;
+    assert_eq!(warnings("shop.example", "http://shop.example", native()).await, 1);
+    assert_eq!(warnings("192.0.2.7:8000", "http://192.0.2.7:8000", native()).await, 1);
+    for (host, origin) in [
+        ("shop.example", "https://shop.example"),
+        ("shop.example", "http://evil.example"),
+        ("localhost:8000", "http://localhost:8000"),
+        ("app.localhost", "http://app.localhost"),
+        ("127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("[::1]:8000", "http://[::1]:8000"),
+    ] {
+        assert_eq!(warnings(host, origin, native()).await, 0, "{host} {origin}");
+    }
+    // Where the cookie is not Secure there is nothing to lose.
+    let mut open = Config::flask_session(None);
+    open.cookie.secure = false;
+    assert_eq!(warnings("shop.example", "http://shop.example", open).await, 0);
 }

@@ -12,7 +12,7 @@ use crate::session::Session;
 
 /// Why a request was refused. `Display` is for the operator and may quote what
 /// the request sent; a visitor is shown [`visitor_text`](Self::visitor_text).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
     /// Our own rules: 403.
@@ -177,6 +177,8 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+sessile_formats::debug_reads_like_display!(Refusal);
 
 impl std::error::Error for Refusal {}
 
