@@ -12,6 +12,7 @@ mod debian;
 mod faults;
 mod figures;
 mod fuzz;
+mod package;
 mod process;
 mod python;
 mod report;
@@ -47,6 +48,9 @@ usage: cargo xtask COMMAND
   defects             what goes wrong in other session layers, by the scripts that ours pass
   interop             live tests beside a real Flask and Django, in .cache/venv, with all servers
   browser             the demo site in headless Chromium; pictures in target/screenshots
+  python              the Python package, built as `pip install .` does, with its tests; in target/python
+  upstream [NAME]     the suites of the packages that it stands in for, run with its code in their
+                      place, and how often that was Rust
   api [--write]       the public items of each crate against docs/api; --write rewrites these
   configuration [--write]
                       the tables of docs/configuration.md against those of settings; --write
@@ -103,7 +107,14 @@ fn dispatch(
     if !rest.is_empty()
         && !matches!(
             command,
-            "test" | "vectors" | "fuzz" | "bench" | "api" | "configuration" | "figures"
+            "test"
+                | "vectors"
+                | "fuzz"
+                | "upstream"
+                | "bench"
+                | "api"
+                | "configuration"
+                | "figures"
         )
     {
         return Err(Failure::new(format!("`{command}` takes no arguments"), USAGE));
@@ -118,8 +129,16 @@ fn dispatch(
             suites::defects(workspace, report);
             suites::vectors(workspace, report, paths(), true);
             suites::interop(workspace, report, &servers);
+            package::tests(workspace, report);
+            package::upstream(workspace, report, None)?;
             suites::browser(workspace, report);
         }
+        "python" => package::tests(workspace, report),
+        "upstream" => match rest.as_slice() {
+            [] => package::upstream(workspace, report, None)?,
+            [name] => package::upstream(workspace, report, Some(name))?,
+            _ => return Err(Failure::new("`upstream` takes one name or nothing", USAGE)),
+        },
         "vectors" => suites::vectors(workspace, report, paths(), false),
         "fuzz" => fuzz::run(workspace, report, &rest)?,
         "bench" => bench::run(workspace, report, &rest),

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::debian;
@@ -13,18 +13,23 @@ use crate::workspace::{Workspace, read};
 /// The interpreter of `.cache/venv`, made or brought up to `interop/requirements.txt`.
 pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf, Failure> {
     let requirements = workspace.root.join("interop/requirements.txt");
-    let wanted = read(&requirements)?;
-    let folder = workspace.root.join(".cache/venv");
+    made(&workspace.root.join(".cache/venv"), &requirements)
+}
+
+/// The interpreter of a virtual environment, made or brought up to a file of requirements.
+pub(crate) fn made(folder: &Path, requirements: &Path) -> Result<PathBuf, Failure> {
+    let wanted = read(requirements)?;
     let python = folder.join("bin/python");
     let stamp = folder.join("installed-requirements.txt");
     if python.is_file() && fs::read_to_string(&stamp).is_ok_and(|it| it == wanted) {
         return Ok(python);
     }
-    println!("making .cache/venv with the versions in interop/requirements.txt; about a minute");
-    create(&folder)?;
+    let (place, file) = (folder.display(), requirements.display());
+    println!("making {place} with the versions in {file}; about a minute");
+    create(folder)?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--disable-pip-version-check", "--requirement"]);
-    install.arg(&requirements);
+    install.arg(requirements);
     let remedy = "check that pip reaches its package index and that python3 is 3.10 or newer";
     let shown = |line: &str| line.starts_with("Successfully") || line.starts_with("ERROR");
     stream(&mut install, shown, remedy)?;
@@ -34,14 +39,14 @@ pub(crate) fn environment(workspace: &Workspace) -> Result<PathBuf, Failure> {
     Ok(python)
 }
 
-fn create(folder: &PathBuf) -> Result<(), Failure> {
+fn create(folder: &Path) -> Result<(), Failure> {
     let base = std::env::var_os("PYTHON").unwrap_or_else(|| OsString::from("python3"));
-    debian::need(&[("python3", "python3")], "the interop tests")?;
+    debian::need(&[("python3", "python3")], "the tests in Python")?;
     let make =
         |remedy| quiet(Command::new(&base).args(["-m", "venv", "--clear"]).arg(folder), remedy);
     // Debian's python3 comes without ensurepip; the package that has it is separate.
     if quiet(Command::new(&base).args(["-c", "import ensurepip"]), "").is_err() {
-        debian::install(&["python3-venv"], "the interop tests")?;
+        debian::install(&["python3-venv"], "the tests in Python")?;
     }
     make("install Python 3.10 or newer with its venv module, or name one in $PYTHON").map(|_| ())
 }
