@@ -69,7 +69,13 @@ impl Backend {
                 &[("redis-server", "redis-server"), ("redis-sentinel", "redis-sentinel")]
             }
             Self::Memcached => &[("memcached", "memcached")],
-            Self::Postgres => &[("initdb", "postgresql"), ("psql", "postgresql-client")],
+            Self::Postgres => &[
+                ("initdb", "postgresql"),
+                ("psql", "postgresql-client"),
+                // The pooler before it.
+                ("pgbouncer", "pgbouncer"),
+                ("openssl", "openssl"),
+            ],
             Self::MySql => &[("mariadbd", "mariadb-server"), ("mariadb", "mariadb-client")],
             Self::MongoDb => &[],
         }

@@ -21,6 +21,7 @@ mod folder;
 pub mod mariadb;
 pub mod memcached;
 pub mod mongodb;
+pub mod pgbouncer;
 mod ports;
 pub mod postgres;
 mod process;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::process;
 use crate::server::{Plan, Server, client, on_a_free_port};
+use crate::tls::Certificates;
 
 /// The package with the programs, on Debian.
 const PACKAGE: &str = "mariadb-server";
@@ -23,6 +24,8 @@ pub struct MariaDbOptions {
     pub durable: bool,
     /// How many connections it takes; 200 unless given.
     pub max_connections: Option<u32>,
+    /// Speaks TLS to those who ask, with a certificate of an authority made for it.
+    pub tls: bool,
     /// More arguments of `mariadbd`: `--wait-timeout=5`.
     pub more: Vec<String>,
 }
@@ -31,6 +34,7 @@ pub struct MariaDbOptions {
 #[derive(Debug)]
 pub struct MariaDb {
     server: Server,
+    certificates: Option<Certificates>,
 }
 
 impl MariaDb {
@@ -39,8 +43,18 @@ impl MariaDb {
     /// # Errors
     /// When it is not installed or does not start.
     pub fn start(options: &MariaDbOptions) -> Result<Self, Error> {
-        let server = on_a_free_port(|port| plan(port, options))?;
-        Ok(Self { server })
+        let mut certificates = None;
+        let server = on_a_free_port(|port| {
+            let folder = Folder::new("mariadb")?;
+            certificates = options.tls.then(|| Certificates::make(&folder)).transpose()?;
+            plan(port, folder, options, certificates.as_ref())
+        })?;
+        Ok(Self { server, certificates })
+    }
+
+    /// What it shows with [`MariaDbOptions::tls`].
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// `mysql://sessile:sessile@127.0.0.1:PORT/sessile`.
@@ -85,8 +99,12 @@ impl DerefMut for MariaDb {
     }
 }
 
-fn plan(port: u16, options: &MariaDbOptions) -> Result<Plan, Error> {
-    let folder = Folder::new("mariadb")?;
+fn plan(
+    port: u16,
+    folder: Folder,
+    options: &MariaDbOptions,
+    certificates: Option<&Certificates>,
+) -> Result<Plan, Error> {
     let path = folder.path().display().to_string();
     let user = Some(USER).filter(|_| process::is_root());
     let data = format!("--datadir={path}/data");
@@ -129,6 +147,10 @@ fn plan(port: u16, options: &MariaDbOptions) -> Result<Plan, Error> {
     } else {
         "--innodb-flush-log-at-trx-commit=0".to_owned()
     });
+    if let Some(certificates) = certificates {
+        arguments.push(format!("--ssl-cert={}", certificates.certificate.display()));
+        arguments.push(format!("--ssl-key={}", certificates.key.display()));
+    }
     arguments.extend(options.more.iter().cloned());
     Ok(Plan {
         name: "MariaDB".to_owned(),

@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::folder::Folder;
 use crate::process;
 use crate::server::{Plan, Server, client, on_a_free_port};
+use crate::tls::Certificates;
 
 /// The package with the programs, on Debian.
 const PACKAGE: &str = "postgresql";
@@ -22,6 +23,8 @@ pub struct PostgresOptions {
     pub durable: bool,
     /// How many connections it takes; 200 unless given.
     pub max_connections: Option<u32>,
+    /// Speaks TLS to those who ask, with a certificate of an authority made for it.
+    pub tls: bool,
     /// More settings, as on a line of `postgresql.conf`: `statement_timeout=1000`.
     pub more: Vec<String>,
 }
@@ -30,6 +33,7 @@ pub struct PostgresOptions {
 #[derive(Debug)]
 pub struct Postgres {
     server: Server,
+    certificates: Option<Certificates>,
 }
 
 impl Postgres {
@@ -38,8 +42,30 @@ impl Postgres {
     /// # Errors
     /// When it is not installed or does not start.
     pub fn start(options: &PostgresOptions) -> Result<Self, Error> {
-        let server = on_a_free_port(|port| plan(port, options))?;
-        Ok(Self { server })
+        Self::made(options, None)
+    }
+
+    /// A hot standby that follows this one; `SELECT pg_promote()` makes it a primary.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn standby(&self, options: &PostgresOptions) -> Result<Self, Error> {
+        Self::made(options, Some(self.port()))
+    }
+
+    fn made(options: &PostgresOptions, source: Option<u16>) -> Result<Self, Error> {
+        let mut certificates = None;
+        let server = on_a_free_port(|port| {
+            let folder = Folder::new("postgres")?;
+            certificates = options.tls.then(|| Certificates::make(&folder)).transpose()?;
+            plan(port, folder, options, source, certificates.as_ref())
+        })?;
+        Ok(Self { server, certificates })
+    }
+
+    /// What it shows with [`PostgresOptions::tls`].
+    pub fn certificates(&self) -> Option<&Certificates> {
+        self.certificates.as_ref()
     }
 
     /// `postgres://postgres@127.0.0.1:PORT/postgres`.
@@ -82,14 +108,32 @@ impl DerefMut for Postgres {
     }
 }
 
-fn plan(port: u16, options: &PostgresOptions) -> Result<Plan, Error> {
-    let folder = Folder::new("postgres")?;
+fn plan(
+    port: u16,
+    folder: Folder,
+    options: &PostgresOptions,
+    source: Option<u16>,
+    certificates: Option<&Certificates>,
+) -> Result<Plan, Error> {
     let user = Some(USER).filter(|_| process::is_root());
     folder.give_to(user)?;
     let data = folder.path().join("data").display().to_string();
-    let mut initdb = process::guarded(&process::need("initdb", PACKAGE)?, user);
-    initdb.args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]);
-    process::output(initdb.args(["--no-sync", "--no-instructions"]).current_dir(folder.path()))?;
+    let mut make = match source {
+        Some(source) => {
+            let mut copy = process::guarded(&process::need("pg_basebackup", PACKAGE)?, user);
+            let source = source.to_string();
+            copy.args(["-D", &data, "-U", "postgres", "-h", "127.0.0.1", "-p", &source]);
+            copy.args(["-R", "-X", "stream", "-c", "fast", "--no-sync"]);
+            copy
+        }
+        None => {
+            let mut initdb = process::guarded(&process::need("initdb", PACKAGE)?, user);
+            initdb.args(["-D", &data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]);
+            initdb.args(["--locale=C.UTF-8", "--no-sync", "--no-instructions"]);
+            initdb
+        }
+    };
+    process::output(make.current_dir(folder.path()))?;
     let durable = if options.durable { "on" } else { "off" };
     let connections = options.max_connections.unwrap_or(200);
     let mut settings = vec![
@@ -102,6 +146,11 @@ fn plan(port: u16, options: &PostgresOptions) -> Result<Plan, Error> {
         format!("synchronous_commit={durable}"),
         format!("full_page_writes={durable}"),
     ];
+    if let Some(certificates) = certificates {
+        settings.push("ssl=on".to_owned());
+        settings.push(format!("ssl_cert_file={}", certificates.certificate.display()));
+        settings.push(format!("ssl_key_file={}", certificates.key.display()));
+    }
     settings.extend(options.more.iter().cloned());
     let mut arguments = vec!["-D".to_owned(), data];
     arguments.extend(settings.into_iter().flat_map(|it| ["-c".to_owned(), it]));
@@ -125,7 +174,7 @@ fn plan(port: u16, options: &PostgresOptions) -> Result<Plan, Error> {
 }
 
 /// The first message of the frontend/backend protocol, version 3.0.
-fn startup() -> Vec<u8> {
+pub(crate) fn startup() -> Vec<u8> {
     let mut body = vec![0, 3, 0, 0];
     body.extend_from_slice(b"user\0postgres\0database\0postgres\0\0");
     let length = u32::try_from(body.len()).unwrap_or(0).saturating_add(4);

@@ -118,6 +118,7 @@ fn postgres_keeps_what_it_committed() {
         durable: true,
         max_connections: Some(17),
         more: vec!["statement_timeout=5000".into()],
+        ..Default::default()
     };
     let mut postgres = Postgres::start(&options).unwrap();
     postgres.query("create table t (a int); insert into t values (7)").unwrap();

@@ -181,7 +181,7 @@ fn environment(keys_only: bool) -> Result<Settings, Failure> {
 /// A store in a few words, without what may be secret.
 pub(crate) fn name(choice: &StoreChoice) -> String {
     match choice {
-        StoreChoice::Sql { url, table, schema } => match schema {
+        StoreChoice::Sql { url, table, schema, .. } => match schema {
             Some(schema) => format!("{url}, table {schema}.{table}"),
             None => format!("{url}, table {table}"),
         },

@@ -55,7 +55,7 @@ async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectE
     match choice {
         StoreChoice::Cookie => Ok(AnyStore::new(NoStore)),
         StoreChoice::Memory => Ok(AnyStore::new(MemoryStore::default())),
-        StoreChoice::Sql { url, table, schema } => sql::open(&url, table, schema, config).await,
+        StoreChoice::Sql { .. } => sql::open(choice, config).await,
         StoreChoice::File { .. } => file::open(choice, config).await,
         StoreChoice::Redis { url, replicas, near } => {
             redis::open(&url, replicas, near, config).await

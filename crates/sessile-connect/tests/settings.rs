@@ -80,6 +80,9 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         | "SESSION_SQLALCHEMY_SCHEMA" => {
             ("other", &[("SESSION_TYPE", "sql"), ("SESSION_URL", "mysql://host/db")])
         }
+        "SESSION_CREATE_TABLES" => ("flip", SERVER),
+        "SESSION_SQL_CONNECTIONS" => ("3", SERVER),
+        "SESSION_SQL_CA" => ("/etc/ssl/ours.pem", SERVER),
         "SESSION_FILE_THRESHOLD" => ("7", &[("SESSION_TYPE", "filesystem")]),
         "SESSION_CACHELIB_NAMES" => ("md5", &[("SESSION_TYPE", "cachelib")]),
         "SESSION_REDIS_REPLICAS" => ("1", &[("SESSION_TYPE", ""), ("SESSION_URL", "redis://host")]),
@@ -124,6 +127,9 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         _ => ("flip", &[]),
     }
 }
+
+/// Sessions in a SQL server, whatever the profile.
+const SERVER: &[(&str, &str)] = &[("SESSION_TYPE", ""), ("SESSION_URL", "mysql://host/db")];
 
 /// Native sessions that are kept in the cookie.
 const HELD: &[(&str, &str)] = &[

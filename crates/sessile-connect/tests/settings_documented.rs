@@ -35,6 +35,7 @@ const NOT_SET: &[&str] = &[
     "SESSION_SQLALCHEMY",
     "SESSION_SQLALCHEMY_SCHEMA",
     "SESSION_SCHEMA",
+    "SESSION_SQL_CA",
     "SESSION_CACHELIB",
     "SESSION_MIGRATE_FROM",
     "SESSION_FILE_DIR",
@@ -60,9 +61,10 @@ fn least(profile: Profile, spelt: &str, name: &str) -> Settings {
             settings.with("SESSION_TYPE", "filesystem").with("SESSION_FILE_DIR", "d")
         }
         "SESSION_FILE_DIR" => settings.with("SESSION_TYPE", "filesystem"),
-        "SESSION_TABLE" | "SESSION_SQLALCHEMY_TABLE" => {
-            settings.with("SESSION_URL", "postgres://host/db")
-        }
+        "SESSION_TABLE"
+        | "SESSION_SQLALCHEMY_TABLE"
+        | "SESSION_CREATE_TABLES"
+        | "SESSION_SQL_CONNECTIONS" => settings.with("SESSION_URL", "postgres://host/db"),
         "SESSION_MEMCACHED_CLIENT" => settings.with("SESSION_URL", "memcached://host"),
         "SESSION_REDIS_REPLICAS" | "SESSION_REDIS_NEAR_CACHE" => {
             settings.with("SESSION_URL", "redis://host")

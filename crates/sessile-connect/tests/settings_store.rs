@@ -33,7 +33,7 @@ fn kind(kind: &str) -> (&str, &str) {
 /// A choice in one line: its kind, the address and the rest.
 fn said(choice: &StoreChoice) -> String {
     match choice {
-        StoreChoice::Sql { url, table, schema } => {
+        StoreChoice::Sql { url, table, schema, .. } => {
             let schema = schema.as_ref().map(|schema| format!("{schema}.")).unwrap_or_default();
             format!("sql {} {schema}{table}", url.expose())
         }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use sessile_core::store::{Finding, Layout, Level};
 use sessile_core::{StoreError, Timestamp};
 
+mod deployment;
+
 use crate::Options;
 use crate::server::{Database, Dialect, Kind, Param, Row, Statement};
 
@@ -57,6 +59,7 @@ pub(crate) async fn diagnose<D: Database>(
         findings.extend(asking.sqlite().await);
     }
     findings.extend(asking.indexes(dialect).await);
+    findings.extend(asking.deployment().await);
     Ok(findings)
 }
 

@@ -24,7 +24,7 @@ use self::tables::Sql;
 pub(crate) use self::tables::ddl;
 use crate::pages::rows_after;
 use crate::server::{
-    Database, Making, Param, Refused, Row, Swapped, is_in_doubt, or_absent, unreadable,
+    Database, Making, Param, Refused, Row, Swapped, is_in_doubt, or_absent, ready, unreadable,
 };
 use crate::{ConnectError, Options};
 
@@ -57,8 +57,9 @@ impl<D: Database> Foreign<D> {
         let dialect = database.dialect();
         let table = options.quoted_table(dialect);
         let ddl = ddl(dialect, options);
-        let making = Making { lock: format!("sessile:{table}"), ddl, versioned: None };
-        database.make(making, options.create).await.map_err(ConnectError::Store)?;
+        let lock = format!("sessile:{table}");
+        let making = Making { table: table.clone(), lock, ddl, versioned: None };
+        ready(&database, &making, options.create).await.map_err(ConnectError::Store)?;
         let sql = Arc::new(Sql::new(dialect, options.layout, &table));
         let store =
             Self { database, layout: options.layout, sql, walked: Arc::new(AtomicI64::new(START)) };

@@ -19,6 +19,8 @@
 // Without a database there is nothing to offer.
 #![cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod address;
 mod diagnose;
 mod foreign;
 #[cfg(any(feature = "mysql", feature = "postgres"))]
@@ -30,7 +32,7 @@ mod server;
 mod sqlite;
 mod store;
 mod times;
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 mod tls;
 
 pub use options::{ConnectError, Durability, Options};

@@ -20,7 +20,7 @@ use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
 use crate::pages::rows_after;
-use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt, unreadable};
+use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt, ready, unreadable};
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.
@@ -46,15 +46,10 @@ impl<D: Database> Native<D> {
     pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
         let dialect = database.dialect();
         let table = options.quoted_table(dialect);
-        let found = database.make(making(dialect, options), options.create).await;
-        match found.map_err(ConnectError::Store)? {
-            Some(version) if version > KNOWN => {
-                Err(ConnectError::Newer { found: version, known: KNOWN })
-            }
-            Some(_) => Ok(Self { database, sql: Arc::new(Sql::new(dialect, &table)) }),
-            None => Err(ConnectError::Store(
-                dialect.error(StoreErrorKind::Unavailable, "it has no session table"),
-            )),
+        let making = making(dialect, options);
+        match ready(&database, &making, options.create).await.map_err(ConnectError::Store)? {
+            version if version > KNOWN => Err(ConnectError::Newer { found: version, known: KNOWN }),
+            _ => Ok(Self { database, sql: Arc::new(Sql::new(dialect, &table)) }),
         }
     }
 

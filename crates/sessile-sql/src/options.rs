@@ -29,7 +29,8 @@ pub struct Options {
     /// The schema the table is in (PostgreSQL), or the database (MySQL); the
     /// connection's own by default. SQLite has none.
     pub schema: Option<String>,
-    /// Whether to make the database and the table where they are missing. True by default.
+    /// Whether to make the database and the table where they are missing. True by default. Where
+    /// they are there, nothing is written and no right to make anything is needed.
     pub create: bool,
     /// How long to wait for another process's lock before
     /// [`Locked`](sessile_core::StoreErrorKind::Locked); with a server how long
@@ -38,8 +39,9 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// Connections to a server at most. 8 by default.
     pub connections: usize,
-    /// Certificates in PEM that a server's must come from; the system's by
-    /// default. PostgreSQL only: MySQL's are in the address.
+    /// Certificates in PEM that a server's must come from, and be for the address's host; with
+    /// it TLS is asked for unless the address says otherwise. None by default: then the address
+    /// says what is checked, as libpq or PyMySQL reads it.
     pub root_certificates: Option<PathBuf>,
     /// Connections for reading, besides the one that writes. 2 by default, 64 at most. SQLite
     /// only.
@@ -147,6 +149,13 @@ pub enum ConnectError {
         /// The newest this release knows.
         known: i64,
     },
+    /// A parameter of the address is not known, or asks for what cannot be had.
+    Parameter {
+        /// Its name; the value may be secret.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The database failed.
     Store(StoreError),
 }
@@ -165,6 +174,9 @@ impl fmt::Display for ConnectError {
                 f,
                 "the session table has version {found}, this release knows {known}; upgrade sessile"
             ),
+            Self::Parameter { name, why } => {
+                write!(f, "`{name}` in the database's address {why}")
+            }
             Self::Store(error) => error.fmt(f),
         }
     }

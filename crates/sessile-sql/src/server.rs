@@ -225,6 +225,17 @@ pub(crate) enum Refused {
     Failed(StoreError),
 }
 
+#[cfg(feature = "mysql")]
+impl Refused {
+    /// Of a statement that meets no unique key.
+    fn failed(self) -> StoreError {
+        match self {
+            Self::Failed(error) => error,
+            Self::Taken => Dialect::MySql.error(StoreErrorKind::Corrupt, "a key that is taken"),
+        }
+    }
+}
+
 impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         Self::Failed(error)
@@ -266,8 +277,17 @@ pub(crate) fn or_absent<T>(answer: Result<T, StoreError>, absent: T) -> Result<T
     }
 }
 
+/// The pauses between tries to get what others have all of.
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+fn waits() -> impl Iterator<Item = std::time::Duration> {
+    let longer = |wait: &u64| Some((wait * 2).min(100));
+    std::iter::successors(Some(5), longer).map(std::time::Duration::from_millis)
+}
+
 /// How a table comes about.
 pub(crate) struct Making {
+    /// Its name, quoted.
+    pub(crate) table: String,
     /// One process at a time makes tables of this name.
     pub(crate) lock: String,
     /// Run in this order, each harmless where it was run before.
@@ -346,11 +366,46 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
         second: Vec<Param>,
     ) -> impl Future<Output = Result<Swapped, StoreError>> + Send;
 
-    /// Makes a table, unless it is there; the version found or made. With
-    /// `create` false it only looks.
-    fn make(
-        &self,
-        making: Making,
-        create: bool,
-    ) -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
+    /// The version of a table that is there, 0 for one of others. It only looks, so that a role
+    /// without rights to make anything will do, and nobody waits for a lock.
+    fn look(&self, making: &Making)
+    -> impl Future<Output = Result<Option<i64>, StoreError>> + Send;
+
+    /// Makes a table that was not there; another process may have made it meanwhile.
+    fn make(&self, making: &Making) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether something between us and the server has shown itself.
+    fn met_a_pooler(&self) -> bool {
+        false
+    }
+}
+
+/// Looks for a table and makes it only where it is missing and `create` says so; the version
+/// found or made.
+pub(crate) async fn ready<D: Database>(
+    database: &D,
+    making: &Making,
+    create: bool,
+) -> Result<i64, StoreError> {
+    if let Some(found) = database.look(making).await? {
+        return Ok(found);
+    }
+    let dialect = database.dialect();
+    let table = &making.table;
+    let missing = |why: String| {
+        dialect.error(StoreErrorKind::Unavailable, format!("it has no session table {table}{why}"))
+    };
+    if !create {
+        return Err(missing(", and this is not to make it".into()));
+    }
+    if let Err(error) = database.make(making).await {
+        return Err(match error.kind() {
+            StoreErrorKind::ReadOnly => missing(format!(
+                ", and we may not make it ({error}); have it made once, as \
+                 docs/guides/sql-roles.md shows"
+            )),
+            _ => error,
+        });
+    }
+    database.look(making).await?.ok_or_else(|| missing(String::new()))
 }

@@ -73,10 +73,12 @@ impl SqlStore {
     /// - SQLite: `sqlite:PATH`, and SQLAlchemy's `sqlite:///relative` and
     ///   `sqlite:////absolute`. A database in memory is refused: that is
     ///   [`MemoryStore`](sessile_core::MemoryStore)'s work.
-    /// - PostgreSQL: `postgres://user:password@host:port/database?sslmode=require`,
-    ///   with libpq's other parameters.
-    /// - MySQL and MariaDB: `mysql://user:password@host:port/database?require_ssl=true`,
-    ///   or `mariadb://…`.
+    /// - PostgreSQL: `postgres://user:password@host:port/database?sslmode=verify-full`,
+    ///   with libpq's other parameters and those of psycopg, asyncpg and SQLAlchemy.
+    /// - MySQL and MariaDB: `mysql://user:password@host:port/database?ssl_ca=FILE`,
+    ///   or `mariadb://…`, with the parameters of PyMySQL, mysqlclient and SQLAlchemy.
+    ///
+    /// A parameter that is not known is refused by its name ([`ConnectError::Parameter`]).
     ///
     /// # Errors
     ///
@@ -88,6 +90,8 @@ impl SqlStore {
         options.checked_table()?;
         let foreign = options.layout != Layout::Native;
         let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        // SQLAlchemy names its driver, too: `postgresql+psycopg2`.
+        let (scheme, _) = scheme.split_once('+').unwrap_or((scheme, ""));
         let table = Table::of(&options);
         let backend = match scheme {
             #[cfg(feature = "sqlite")]
@@ -100,7 +104,7 @@ impl SqlStore {
             }
             #[cfg(feature = "postgres")]
             "postgres" | "postgresql" => {
-                let postgres = Postgres::new(url, &options)?;
+                let postgres = Postgres::new(rest, &options)?;
                 match foreign {
                     true => Backend::ForeignPostgres(Foreign::open(postgres, &options).await?),
                     false => Backend::Postgres(Native::open(postgres, &options).await?),
@@ -108,7 +112,7 @@ impl SqlStore {
             }
             #[cfg(feature = "mysql")]
             "mysql" | "mariadb" => {
-                let mysql = MySql::new(url, &options)?;
+                let mysql = MySql::new(rest, &options)?;
                 match foreign {
                     true => Backend::ForeignMySql(Foreign::open(mysql, &options).await?),
                     false => Backend::MySql(Native::open(mysql, &options).await?),

@@ -1,32 +1,188 @@
 //! TLS towards database servers: rustls, the system's certificates or one's own.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
-use crate::{ConnectError, Options};
+use crate::ConnectError;
+
+/// What of a server's certificate is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Check {
+    /// Nothing: what is sent is encrypted, to whoever answers.
+    Nothing,
+    /// That an authority we trust has made it, for whatever name.
+    Authority,
+    /// That, and that it is for the host of the address.
+    Host,
+}
+
+/// What an address asks of TLS.
+#[cfg(feature = "postgres")]
+pub(crate) struct Wanted {
+    pub(crate) check: Check,
+    /// The authorities' certificates; the system's where there is none.
+    pub(crate) roots: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    pub(crate) no_sni: bool,
+    pub(crate) newest_only: bool,
+    pub(crate) older_only: bool,
+}
 
 /// How a server's certificate is checked. Whether TLS is asked for at all is in the address.
-pub(crate) fn client(options: &Options) -> Result<ClientConfig, ConnectError> {
+#[cfg(feature = "postgres")]
+pub(crate) fn client(wanted: &Wanted) -> Result<ClientConfig, ConnectError> {
     let mut roots = RootCertStore::empty();
-    match &options.root_certificates {
-        Some(path) => {
-            let unreadable = |_| ConnectError::Certificates(path.clone());
-            for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
-                let certificate = certificate.map_err(unreadable)?;
-                roots.add(certificate).map_err(|_| ConnectError::Certificates(path.clone()))?;
+    let certificates = match &wanted.roots {
+        Some(path) => authorities(path)?,
+        None if wanted.check == Check::Nothing => Vec::new(),
+        None => of_the_system(),
+    };
+    // Those that cannot be read are not trusted.
+    roots.add_parsable_certificates(certificates);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions: &[_] = match (wanted.newest_only, wanted.older_only) {
+        (true, _) => &[&rustls::version::TLS13],
+        (_, true) => &[&rustls::version::TLS12],
+        _ => rustls::DEFAULT_VERSIONS,
+    };
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .map_err(|_| ConnectError::Url("TLS is not available in this build"))?;
+    let builder = if wanted.check == Check::Host {
+        builder.with_root_certificates(roots)
+    } else {
+        let chain = match wanted.check {
+            Check::Nothing => None,
+            _ => {
+                let built = WebPkiServerVerifier::builder_with_provider(
+                    Arc::new(roots),
+                    Arc::clone(&provider),
+                );
+                let none = wanted.roots.clone().unwrap_or_else(|| "the system".into());
+                Some(built.build().map_err(|_| ConnectError::Certificates(none))?)
             }
+        };
+        let lenient = Lenient { chain, provider };
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(lenient))
+    };
+    let mut config = match &wanted.identity {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let wrong = || ConnectError::Certificates(key.clone());
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|_| wrong())?;
+            builder.with_client_auth_cert(authorities(certificate)?, key).map_err(|_| wrong())?
         }
-        // Those that cannot be read are not trusted.
-        None => {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    };
+    config.enable_sni = !wanted.no_sni;
+    Ok(config)
+}
+
+/// The certificates in a file; there is at least one.
+pub(crate) fn authorities(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    let unreadable = || ConnectError::Certificates(path.to_owned());
+    let read = CertificateDer::pem_file_iter(path).map_err(|_| unreadable())?;
+    let read: Vec<_> = read.collect::<Result<_, _>>().map_err(|_| unreadable())?;
+    let mut roots = RootCertStore::empty();
+    for certificate in &read {
+        roots.add(certificate.clone()).map_err(|_| unreadable())?;
+    }
+    if read.is_empty() { Err(unreadable()) } else { Ok(read) }
+}
+
+/// Those of the system's authorities that can be read.
+pub(crate) fn of_the_system() -> Vec<CertificateDer<'static>> {
+    let found = rustls_native_certs::load_native_certs().certs;
+    let is_readable = |it: &CertificateDer<'static>| RootCertStore::empty().add(it.clone()).is_ok();
+    found.into_iter().filter(is_readable).collect()
+}
+
+/// Lets certificates pass that are for another host, or made by anybody.
+#[cfg(feature = "postgres")]
+#[derive(Debug)]
+struct Lenient {
+    /// Checks who made it, where that is asked for.
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<rustls::crypto::CryptoProvider>,
+}
+
+#[cfg(feature = "postgres")]
+impl ServerCertVerifier for Lenient {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        match chain.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // It looks at the name last.
+            Err(Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            checked => checked,
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|_| ConnectError::Url("TLS is not available in this build"))?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls12_signature(message, certificate, signed, known)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let known = &self.provider.signature_verification_algorithms;
+        rustls::crypto::verify_tls13_signature(message, certificate, signed, known)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What of TLS is behind an error, and what to do; `setting` is the address's parameter that
+/// names the authorities.
+pub(crate) fn trouble(error: &(dyn std::error::Error + 'static), setting: &str) -> Option<String> {
+    let mut causes = std::iter::successors(Some(error), |error| error.source());
+    let of_tls = causes.find_map(|error| match error.downcast_ref::<Error>() {
+        Some(found) => Some(found),
+        // What an input or output error holds is none of its causes.
+        None => error.downcast_ref::<std::io::Error>()?.get_ref()?.downcast_ref::<Error>(),
+    })?;
+    Some(match of_tls {
+        Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => format!(
+            "its certificate is of no authority we trust: give the authority's certificate by \
+             {setting}=FILE in the address or by SESSION_SQL_CA"
+        ),
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate is for another host: use the name it is for in the address, or \
+              check the authority alone"
+            .to_owned(),
+        Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => "its certificate has expired".to_owned(),
+        other => format!("TLS: {other}"),
+    })
 }

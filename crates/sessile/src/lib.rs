@@ -135,6 +135,8 @@ mod documents {
         RotateAKey: "guides/rotate-a-key.md",
         ShareWithFlask: "guides/share-with-flask.md",
         ShareWithDjango: "guides/share-with-django.md",
+        PostgresqlBehindPgbouncer: "guides/postgresql-behind-pgbouncer.md",
+        SqlRoles: "guides/sql-roles.md",
         Seed000: "seeds/000.md",
         Seed001: "seeds/001.md",
         Seed002: "seeds/002.md",

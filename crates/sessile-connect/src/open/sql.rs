@@ -1,22 +1,26 @@
 //! SQL databases.
 
-use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
-use crate::ConnectError;
+use crate::{ConnectError, StoreChoice, StoreUrl};
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-pub(super) async fn open(
-    url: &StoreUrl,
-    table: String,
-    schema: Option<String>,
-    config: &Config,
-) -> Result<AnyStore, ConnectError> {
+pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
     use sessile_core::store::Layout;
     use sessile_sql::{Options, SqlStore};
 
-    in_this_build(url)?;
-    let options = Options { table, schema, ..Options::of(Layout::of(config.profile)) };
+    let StoreChoice::Sql { url, table, schema, create, connections, authorities } = choice else {
+        return Err(ConnectError::NoDriver { scheme: "sql".to_owned() });
+    };
+    in_this_build(&url)?;
+    let options = Options {
+        table,
+        schema,
+        create,
+        connections,
+        root_certificates: authorities,
+        ..Options::of(Layout::of(config.profile))
+    };
     match SqlStore::connect(url.expose(), options).await {
         Ok(store) => Ok(AnyStore::new(store)),
         Err(error) => Err(ConnectError::Store(Box::new(error))),
@@ -24,13 +28,11 @@ pub(super) async fn open(
 }
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
-pub(super) async fn open(
-    url: &StoreUrl,
-    _: String,
-    _: Option<String>,
-    _: &Config,
-) -> Result<AnyStore, ConnectError> {
-    in_this_build(url)?;
+pub(super) async fn open(choice: StoreChoice, _: &Config) -> Result<AnyStore, ConnectError> {
+    let StoreChoice::Sql { url, .. } = choice else {
+        return Err(ConnectError::NoDriver { scheme: "sql".to_owned() });
+    };
+    in_this_build(&url)?;
     Err(ConnectError::NoDriver { scheme: url.scheme().to_owned() })
 }
 

@@ -115,6 +115,20 @@ settings! {
         /// The table's schema. Not set: the database's default.
         "SESSION_SCHEMA" schema: String = table_name,
             TABLE, [N => NOT_SET], "sessile";
+        /// Makes a table, and SQLite's file, where they are missing. `false`: that is an error at
+        /// the start. Where they are there, nothing is written at the start, and no right to make
+        /// anything is needed.
+        "SESSION_CREATE_TABLES" create_tables: bool = flag,
+            BOOL, [N | S | D => "true"], "sessile";
+        /// How many connections to a server each process has at most. Where the server has fewer
+        /// to give, requests wait for one.
+        "SESSION_SQL_CONNECTIONS" sql_connections: usize = some_count,
+            "1 or more", [N | S | D => "8"], "sessile";
+        /// The certificates, in PEM, of the authorities that a server's certificate must come
+        /// from, and be for the host of the address. TLS is then asked for unless the address
+        /// says otherwise. Not set: what the [address](addresses.md) says.
+        "SESSION_SQL_CA" sql_ca: String = directory,
+            "a file of certificates", [N | S | D => NOT_SET], "sessile";
     }
     "Redis and Valkey" {
         /// The server's address. Flask-Session has its client object here.

@@ -223,5 +223,5 @@ pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
         version: KNOWN,
     };
     // One lock for all tables: they share the table of versions.
-    Making { lock: "sessile tables".into(), ddl, versioned: Some(versioned) }
+    Making { table, lock: "sessile tables".into(), ddl, versioned: Some(versioned) }
 }

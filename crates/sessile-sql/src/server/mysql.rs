@@ -5,47 +5,66 @@
 //! end in a task of its own, whoever waits for it, and one that takes too long
 //! closes its connection.
 
+mod fault;
+mod values;
+
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{
-    Conn, Error, Opts, OptsBuilder, Params, Pool, PoolConstraints, PoolOpts, TxOpts, Value,
-};
+use mysql_async::{Conn, Error, Opts, Params, Pool, PoolConstraints, PoolOpts, TxOpts};
 use sessile_core::store::BoxFuture;
-use sessile_core::{StoreError, StoreErrorKind, Timestamp};
-use tokio::time::{Instant, timeout, timeout_at};
+use sessile_core::{StoreError, StoreErrorKind};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use super::moment;
+use self::fault::{DUPLICATE, failed, is_full, is_going, said, takes_no_writes};
+use self::values::{places, read};
 use super::{
-    Cell, Database, Dialect, Kind, Making, Param, Refused, Row, Statement, Swap, Swapped,
-    Versioned, io_kind,
+    Database, Dialect, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned, waits,
 };
-use crate::{ConnectError, Options};
+use crate::{ConnectError, Options, address};
 
 #[derive(Clone)]
 pub(crate) struct MySql {
-    pool: Pool,
+    pools: Arc<Pools>,
     limit: Duration,
+}
+
+/// The pool of today. One whose server takes no writes any more is left: after a failover the
+/// address leads elsewhere, and its connections do not.
+struct Pools {
+    opts: Opts,
+    today: Mutex<(u64, Pool)>,
+}
+
+impl Pools {
+    fn today(&self) -> (u64, Pool) {
+        self.today.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Leaves the pool of that number, unless it has been left before.
+    fn leave(&self, number: u64) {
+        let mut today = self.today.lock().unwrap_or_else(PoisonError::into_inner);
+        if today.0 == number {
+            let old = std::mem::replace(&mut *today, (number + 1, Pool::new(self.opts.clone())));
+            // It ends when those who use its connections have their answers.
+            tokio::spawn(old.1.disconnect());
+        }
+    }
 }
 
 /// A connection that nobody uses is closed after this long.
 const IDLE: Duration = Duration::from_secs(300);
 
-/// A taken unique key (`ER_DUP_ENTRY`).
-const DUPLICATE: u16 = 1062;
-
 impl MySql {
-    /// Reads the address; connects when first asked.
-    pub(crate) fn new(url: &str, options: &Options) -> Result<Self, ConnectError> {
-        let wrong = ConnectError::Url("it is no address of MySQL's: mysql://user:…@host/database");
-        let rest = url.split_once("://").map(|(_, rest)| rest);
-        let Some(rest) = rest else { return Err(wrong) };
-        let Ok(opts) = Opts::from_url(&format!("mysql://{rest}")) else { return Err(wrong) };
+    /// Reads the address after its scheme; connects when first asked.
+    pub(crate) fn new(rest: &str, options: &Options) -> Result<Self, ConnectError> {
+        let (opts, _patience) = address::mysql::read(rest, options)?;
         let limit = options.busy_timeout;
         let (seconds, statement) = (limit.as_secs().max(1), limit.as_secs_f64().max(0.001));
         let most = options.connections.max(1);
-        let Some(constraints) = PoolConstraints::new(0, most) else { return Err(wrong) };
+        let constraints = PoolConstraints::new(0, most)
+            .ok_or(ConnectError::Url("the pool of connections cannot be made"))?;
         // Nothing of a connection's state is changed between calls, so that a
         // trip to reset it is not needed.
         let pool = PoolOpts::default()
@@ -53,7 +72,7 @@ impl MySql {
             .with_reset_connection(false)
             // Else one that comes back would be closed at once.
             .with_inactive_connection_ttl(IDLE);
-        let opts = OptsBuilder::from_opts(opts)
+        let opts = opts
             .pool_opts(pool)
             // Rows that were found, not only those whose values differ.
             .client_found_rows(true)
@@ -71,44 +90,75 @@ impl MySql {
                 ),
                 "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED".to_owned(),
             ]);
-        Ok(Self { pool: Pool::new(opts), limit })
+        let opts = Opts::from(opts);
+        let today = Mutex::new((0, Pool::new(opts.clone())));
+        Ok(Self { pools: Arc::new(Pools { opts, today }), limit })
     }
 
     /// Runs a call to its end, whoever waits for it, within one limit of time.
     async fn call<T: Send + 'static>(
         &self,
-        work: impl for<'c> FnOnce(&'c mut Conn) -> BoxFuture<'c, Result<T, Error>> + Send + 'static,
+        work: impl for<'c> Fn(&'c mut Conn) -> BoxFuture<'c, Result<T, Error>> + Send + Sync + 'static,
     ) -> Result<T, Refused> {
-        let (pool, limit) = (self.pool.clone(), self.limit);
+        let (pools, limit) = (Arc::clone(&self.pools), self.limit);
         let until = Instant::now() + limit;
         let done = tokio::spawn(async move {
-            let mut connection = match timeout_at(until, pool.get_conn()).await {
-                Ok(Ok(connection)) => connection,
-                Ok(Err(error)) => return Err(said(&error)),
-                Err(_) => {
-                    let late = "no connection was free or came about in time".into();
-                    return Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)));
+            let mut tries = 0;
+            loop {
+                let (number, pool) = pools.today();
+                let mut connection = connection(&pool, until).await?;
+                let done = timeout_at(until, work(&mut connection)).await;
+                let goes_on = match &done {
+                    Ok(Ok(_)) => true,
+                    Ok(Err(Error::Server(server))) => !is_going(server.code),
+                    _ => false,
+                };
+                if goes_on {
+                    drop(connection);
+                } else {
+                    // The pool would hand it on with an answer in it that nobody has
+                    // read. From the first moment of this it no longer does.
+                    let _ = timeout(Duration::from_millis(100), connection.disconnect()).await;
                 }
-            };
-            let done = timeout_at(until, work(&mut connection)).await;
-            if matches!(done, Ok(Ok(_) | Err(Error::Server(_)))) {
-                drop(connection);
-            } else {
-                // The pool would hand it on with an answer in it that nobody has
-                // read. From the first moment of this it no longer does.
-                let _ = timeout(Duration::from_millis(100), connection.disconnect()).await;
-            }
-            match done {
-                Ok(done) => done.map_err(|error| said(&error)),
-                Err(_) => {
-                    let late = format!("no answer after {limit:?}");
-                    Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)))
+                match done {
+                    Ok(Ok(done)) => return Ok(done),
+                    // Nothing was done, and another server may be there by now.
+                    Ok(Err(Error::Server(server))) if takes_no_writes(server.code) => {
+                        pools.leave(number);
+                        tries += 1;
+                        if tries > 1 {
+                            return Err(said(&Error::Server(server)));
+                        }
+                    }
+                    Ok(Err(error)) => return Err(said(&error)),
+                    Err(_) => {
+                        let late = format!("no answer after {limit:?}");
+                        return Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)));
+                    }
                 }
             }
         });
         let gone = |_| Refused::Failed(failed(StoreErrorKind::Unavailable, "it stopped".into()));
         done.await.map_err(gone)?
     }
+}
+
+async fn connection(pool: &Pool, until: Instant) -> Result<Conn, Refused> {
+    for wait in waits() {
+        match timeout_at(until, pool.get_conn()).await {
+            Ok(Ok(connection)) => return Ok(connection),
+            // Others' are given back, or ours: then there is one.
+            Ok(Err(Error::Server(server)))
+                if is_full(server.code) && Instant::now() + wait < until =>
+            {
+                sleep(wait).await;
+            }
+            Ok(Err(error)) => return Err(said(&error)),
+            Err(_) => break,
+        }
+    }
+    let late = "no connection was free or came about in time".into();
+    Err(Refused::Failed(failed(StoreErrorKind::Timeout, late)))
 }
 
 impl Database for MySql {
@@ -124,12 +174,12 @@ impl Database for MySql {
         let (text, columns) = (statement.text.clone(), statement.columns.clone());
         let params = places(statement, params);
         let found = self
-            .call(move |connection| Box::pin(async move { connection.exec(&*text, params).await }))
+            .call(move |connection| {
+                let (text, params) = (text.clone(), params.clone());
+                Box::pin(async move { connection.exec(&*text, params).await })
+            })
             .await;
-        let found: Vec<mysql_async::Row> = found.map_err(|refused| match refused {
-            Refused::Failed(error) => error,
-            Refused::Taken => failed(StoreErrorKind::Corrupt, "a key that is taken".into()),
-        })?;
+        let found: Vec<mysql_async::Row> = found.map_err(Refused::failed)?;
         Ok(found.into_iter().map(|row| read(row, &columns)).collect())
     }
 
@@ -137,6 +187,7 @@ impl Database for MySql {
         let text = statement.text.clone();
         let params = places(statement, params);
         self.call(move |connection| {
+            let (text, params) = (text.clone(), params.clone());
             Box::pin(async move {
                 let mut tries = 0;
                 loop {
@@ -159,6 +210,7 @@ impl Database for MySql {
         let texts = (swap.first.text.clone(), swap.second.text.clone());
         let (first, second) = (places(&swap.first, first), places(&swap.second, second));
         let done = self.call(move |connection| {
+            let (texts, first, second) = (texts.clone(), first.clone(), second.clone());
             Box::pin(async move {
                 let mut tries = 0;
                 loop {
@@ -177,21 +229,57 @@ impl Database for MySql {
         }
     }
 
-    async fn make(&self, making: Making, create: bool) -> Result<Option<i64>, StoreError> {
-        let seconds = self.limit.as_secs().max(1);
-        let done = self.call(move |connection| {
+    async fn look(&self, making: &Making) -> Result<Option<i64>, StoreError> {
+        let (sql, params) = match &making.versioned {
+            Some(versioned) => (
+                format!("SELECT version FROM {} WHERE name = ?", versioned.schema_table),
+                Params::Positional(vec![versioned.name.clone().into()]),
+            ),
+            None => (format!("SELECT 1 FROM {} LIMIT 0", making.table), Params::Empty),
+        };
+        let is_theirs = making.versioned.is_none();
+        let found = self.call(move |connection| {
+            let (sql, params) = (sql.clone(), params.clone());
             Box::pin(async move {
-                let made = make(connection, &making, create, seconds).await;
-                // It would end with the connection; the next process should not wait for that.
-                let name = (lock_name(&making.lock),);
-                let unlocked = connection.exec_drop("DO RELEASE_LOCK(?)", name).await;
-                made.and_then(|found| unlocked.map(|()| found))
+                match connection.exec_first(sql, params).await {
+                    // No such table.
+                    Err(Error::Server(server)) if server.code == 1146 => Ok(None),
+                    Ok(None) if is_theirs => Ok(Some(0)),
+                    other => other,
+                }
             })
         });
-        done.await.map_err(|refused| match refused {
-            Refused::Failed(error) => error,
-            Refused::Taken => failed(StoreErrorKind::Corrupt, "a key that is taken".into()),
-        })
+        found.await.map_err(Refused::failed)
+    }
+
+    async fn make(&self, making: &Making) -> Result<(), StoreError> {
+        let seconds = self.limit.as_secs().max(1);
+        let lock = lock_name(&making.lock);
+        let versions = making.versioned.iter().map(|it| it.schema_ddl.clone());
+        let mut steps: Vec<_> = versions.chain(making.ddl.iter().cloned()).collect();
+        if let Some(Versioned { schema_table, name, version, .. }) = &making.versioned {
+            let sql = "INSERT IGNORE INTO";
+            steps
+                .push(format!("{sql} {schema_table} (name, version) VALUES ('{name}', {version})"));
+        }
+        let done = self.call(move |connection| {
+            let (steps, lock) = (steps.clone(), lock.clone());
+            Box::pin(async move {
+                // One process at a time: every statement about tables commits by itself here.
+                connection.exec_drop("DO GET_LOCK(?, ?)", (&lock, seconds)).await?;
+                let mut made = Ok(());
+                for step in steps {
+                    made = connection.query_drop(step).await;
+                    if made.is_err() {
+                        break;
+                    }
+                }
+                // It would end with the connection; the next process should not wait for that.
+                let unlocked = connection.exec_drop("DO RELEASE_LOCK(?)", (lock,)).await;
+                made.and(unlocked)
+            })
+        });
+        done.await.map_err(Refused::failed)
     }
 }
 
@@ -234,124 +322,4 @@ async fn both(
             }
         }
     }
-}
-
-async fn make(
-    connection: &mut Conn,
-    making: &Making,
-    create: bool,
-    seconds: u64,
-) -> Result<Option<i64>, Error> {
-    // One process at a time: every statement about tables commits by itself here.
-    let lock = (lock_name(&making.lock), seconds);
-    connection.exec_drop("DO GET_LOCK(?, ?)", lock).await?;
-    let mut found = None;
-    if let Some(Versioned { schema_table, schema_ddl, name, .. }) = &making.versioned {
-        if create {
-            connection.query_drop(schema_ddl).await?;
-        }
-        let sql = format!("SELECT version FROM {schema_table} WHERE name = ?");
-        found = match connection.exec_first(sql, (name,)).await {
-            // No such table.
-            Err(Error::Server(server)) if server.code == 1146 => None,
-            other => other?,
-        };
-    }
-    if create && (making.versioned.is_none() || found.is_none()) {
-        for ddl in &making.ddl {
-            connection.query_drop(ddl).await?;
-        }
-        if let Some(Versioned { schema_table, name, version, .. }) = &making.versioned {
-            let sql = format!("INSERT INTO {schema_table} (name, version) VALUES (?, ?)");
-            connection.exec_drop(sql, (name, version)).await?;
-            found = Some(*version);
-        }
-    }
-    Ok(found)
-}
-
-fn places(statement: &Statement, params: Vec<Param>) -> Params {
-    let values = statement.places(params).into_iter().map(|param| match param {
-        Param::Int(number) => number.map_or(Value::NULL, Value::Int),
-        Param::Bool(value) => Value::Int(value.into()),
-        Param::Bytes(bytes) => bytes.map_or(Value::NULL, |bytes| Value::Bytes(bytes.to_vec())),
-        Param::Text(text) => text.map_or(Value::NULL, |text| Value::Bytes(text.into_bytes())),
-        Param::Time(moment) => {
-            moment.map_or(Value::NULL, |moment| Value::Bytes(moment::to_text(moment).into_bytes()))
-        }
-    });
-    match values.collect::<Vec<_>>() {
-        none if none.is_empty() => Params::Empty,
-        values => Params::Positional(values),
-    }
-}
-
-fn read(row: mysql_async::Row, columns: &[Kind]) -> Row {
-    let cells = row.unwrap().into_iter().zip(columns);
-    Row::new(cells.map(|(value, kind)| cell(value, *kind)).collect())
-}
-
-fn cell(value: Value, kind: Kind) -> Cell {
-    let cell = match (kind, value) {
-        (_, Value::NULL) => Some(Cell::Null),
-        (Kind::Int | Kind::Bool, Value::Int(number)) => Some(Cell::Int(number)),
-        (Kind::Int | Kind::Bool, Value::UInt(number)) => i64::try_from(number).ok().map(Cell::Int),
-        (Kind::Bytes, Value::Bytes(bytes)) => Some(Cell::Bytes(Bytes::from(bytes))),
-        (Kind::Text, Value::Bytes(bytes)) => String::from_utf8(bytes).ok().map(Cell::Text),
-        (Kind::Time, Value::Date(year, month, day, hour, minute, second, micros)) => {
-            date([year.into(), month.into(), day.into()], [hour, minute, second], micros)
-                .map(Cell::Time)
-        }
-        _ => None,
-    };
-    cell.unwrap_or(Cell::Strange)
-}
-
-fn date([year, month, day]: [i64; 3], time: [u8; 3], micros: u32) -> Option<Timestamp> {
-    moment::from_parts([year, month, day], time.map(i64::from), i64::from(micros / 1000))
-}
-
-fn failed(kind: StoreErrorKind, what: String) -> StoreError {
-    Dialect::MySql.error(kind, what)
-}
-
-/// What the server said, as what a caller can act on. Its words may quote
-/// values, so only its code is repeated.
-fn said(error: &Error) -> Refused {
-    let Error::Server(server) = error else {
-        let what = match io_kind(error) {
-            Some(kind) => format!("the connection failed: {kind}"),
-            None => "the connection failed".to_owned(),
-        };
-        return Refused::Failed(failed(StoreErrorKind::Unavailable, what));
-    };
-    let kind = match server.code {
-        DUPLICATE => return Refused::Taken,
-        // Too many connections; a deadlock; a lock wait that was too long.
-        1205 | 1213 => StoreErrorKind::Locked,
-        // MariaDB's max_statement_time, MySQL's max_execution_time.
-        1969 | 3024 => StoreErrorKind::Timeout,
-        // Table full, disk full.
-        1021 | 1114 => StoreErrorKind::Full,
-        // Read-only: by option, by transaction; no right to write.
-        1290 | 1792 | 1836 | 1142 | 1044 => StoreErrorKind::ReadOnly,
-        // Too long for its column, for the packet, for InnoDB's log.
-        1406 | 1153 | 1118 | 1301 => StoreErrorKind::TooLarge,
-        // A text in characters that the column's character set lacks: compared, written,
-        // converted (MySQL 8.0.28 and later).
-        1267 | 1366 | 3854 | 3988 => StoreErrorKind::Unrepresentable,
-        // No such table or column.
-        1146 | 1054 => StoreErrorKind::Corrupt,
-        _ => StoreErrorKind::Unavailable,
-    };
-    let meaning = match server.code {
-        1045 | 1698 => ": it does not take this user or password",
-        1044 => ": this user may not use the database",
-        1049 => ": there is no such database",
-        1040 => ": it has no connection left",
-        1146 => ": there is no such table",
-        1267 | 1366 | 3854 | 3988 => ": the column's character set lacks one of the characters",
-        _ => "",
-    };
-    Refused::Failed(failed(kind, format!("error {} ({}){meaning}", server.code, server.state)))
 }

@@ -62,11 +62,10 @@ impl Opener {
             return made.map(|()| opened).map_err(store);
         }
         let mut found = schema::look(&opened.connection, &options.table).map_err(store)?;
-        if options.create {
+        if options.create && matches!(found, Found::Missing) {
+            // A table that is there was made with its journal, and whoever changed that meant it.
             use_wal(&opened.connection, options.busy_timeout).map_err(store)?;
-            if matches!(found, Found::Missing) {
-                found = schema::make(&opened.connection, &options.table).map_err(store)?;
-            }
+            found = schema::make(&opened.connection, &options.table).map_err(store)?;
         }
         match found {
             Found::Current => Ok(opened),

@@ -23,6 +23,12 @@ pub enum StoreChoice {
         table: String,
         /// The schema the table is in; the database's default if none.
         schema: Option<String>,
+        /// Whether to make the table, and SQLite's file, where they are missing.
+        create: bool,
+        /// Connections to a server at most.
+        connections: usize,
+        /// A file of the authorities that a server's certificate must come from.
+        authorities: Option<PathBuf>,
     },
     /// A directory of files. Django's are named by the cookie's name and the key.
     File {

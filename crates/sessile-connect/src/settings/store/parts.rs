@@ -1,5 +1,7 @@
 //! What each kind of store takes besides its address.
 
+use std::path::PathBuf;
+
 use crate::settings::error::SettingsError;
 use crate::settings::table::Table;
 use crate::settings::value::SettingValue;
@@ -169,7 +171,14 @@ fn sql(given: &mut Table, config: &Config, url: StoreUrl) -> StoreChoice {
         Profile::Django => (None, None, "django_session"),
         _ => (given.table.take(), given.schema.take(), "sessile_sessions"),
     };
-    StoreChoice::Sql { url, table: table.unwrap_or_else(|| default.to_owned()), schema }
+    StoreChoice::Sql {
+        url,
+        table: table.unwrap_or_else(|| default.to_owned()),
+        schema,
+        create: given.create_tables.take().unwrap_or(true),
+        connections: given.sql_connections.take().unwrap_or(8),
+        authorities: given.sql_ca.take().map(PathBuf::from),
+    }
 }
 
 fn mongodb(
