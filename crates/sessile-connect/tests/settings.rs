@@ -100,6 +100,8 @@ fn sample(name: &str) -> (&'static str, &'static [(&'static str, &'static str)])
         "SESSION_TRANSPORT_NAME" => ("other", &[("SESSION_TRANSPORT", "header")]),
         "SESSION_COOKIE_NAME" => ("other", &[]),
         "SESSION_COOKIE_DOMAIN" => ("example.com", &[]),
+        "SESSION_COOKIE_FORMER_DOMAIN" => ("example.com", &[("SESSION_COOKIE_NAME", "other")]),
+        "SESSION_COOKIE_FORMER_PATH" => ("/other", &[("SESSION_COOKIE_NAME", "other")]),
         "SESSION_COOKIE_PATH" | "APPLICATION_ROOT" => ("/other", &[]),
         "SESSION_COOKIE_HTTPONLY" => ("off", &[]),
         "SESSION_COOKIE_SAMESITE" => ("sTRICT", &[]),

@@ -83,6 +83,12 @@ pub struct Config {
     pub transport: Transport,
     /// The cookie's name and attributes (`SESSION_COOKIE_*`).
     pub cookie: CookieSettings,
+    /// The cookie's domain before it was changed (`SESSION_COOKIE_FORMER_DOMAIN`); `Some(None)`: it
+    /// had none. Browsers send what they have of the old cookie beside the new one, and it hides
+    /// that. What is named here is removed. A cookie without domain is where there is one now.
+    pub former_domain: Option<Option<String>>,
+    /// The same for its path (`SESSION_COOKIE_FORMER_PATH`).
+    pub former_path: Option<String>,
     /// How long sessions live. Native profile only.
     pub lifetime: Lifetime,
     /// How long they live when the visitor asked to be remembered
@@ -195,6 +201,8 @@ impl Config {
             keys: None,
             transport: Transport::cookie(),
             cookie: CookieSettings::native(),
+            former_domain: None,
+            former_path: None,
             lifetime: Lifetime::AAL2,
             permanent_lifetime: Lifetime::AAL1,
             renew_after: None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::codec::{CookieCodec, IdCodec, StoredCodec};
 use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
-use crate::cookie::{CookieTemplate, Pick};
+use crate::cookie::{CookieError, CookieSettings, CookieTemplate, Pick, SetCookie};
 use crate::dialect::Dialect;
 use crate::policy::Switches;
 use crate::session::LifetimePolicy;
@@ -31,6 +31,8 @@ pub struct Engine {
     pub(crate) cookie: CookieTemplate,
     pub(crate) pick: Pick,
     pub(crate) codec: SessionCodec,
+    /// Removals of the cookie as it was before its domain or path was changed.
+    stale: Vec<SetCookie>,
 }
 
 /// What the cookie carries.
@@ -74,6 +76,7 @@ impl Engine {
             cookie: CookieTemplate::new(config.cookie.clone())?,
             pick,
             codec,
+            stale: stale(&config)?,
             config,
         })
     }
@@ -86,6 +89,23 @@ impl Engine {
     /// The session cookie's name.
     pub fn cookie_name(&self) -> &str {
         &self.config.cookie.name
+    }
+
+    /// What removes the cookie as it was before its domain or path was changed.
+    pub(crate) fn stale_cookies(&self) -> &[SetCookie] {
+        &self.stale
+    }
+
+    /// Where browsers put the cookie of today among several of its name, if its attributes were
+    /// changed: longer paths come first, then what they got first (RFC 6265bis, 5.8.3).
+    pub(crate) fn place_of_cookie(&self) -> Option<Pick> {
+        let former = self.config.former_path.as_ref().unwrap_or(&self.config.cookie.path);
+        let place = match former.len() < self.config.cookie.path.len() {
+            true => Pick::First,
+            false => Pick::Last,
+        };
+        // A session in several cookies has no single one to try.
+        (!self.stale.is_empty() && self.config.cookie_chunks < 2).then_some(place)
     }
 
     /// Where the visitor's credential is.
@@ -168,6 +188,32 @@ impl Engine {
             at_browser_close: self.config.expire_at_browser_close,
         }
     }
+}
+
+/// The removals of what may be left of the cookie: without a domain where it has one now, and with
+/// the attributes that the settings say it had.
+fn stale(config: &Config) -> Result<Vec<SetCookie>, CookieError> {
+    let now = &config.cookie;
+    let bare = |domain: &Option<String>| {
+        domain.as_ref().map(|it| it.trim_start_matches('.').to_ascii_lowercase())
+    };
+    let mut removals = Vec::new();
+    let mut add = |domain: Option<String>, path: String| {
+        if (bare(&domain), &path) != (bare(&now.domain), &now.path) {
+            let old = CookieSettings { domain, path, ..now.clone() };
+            removals.push(CookieTemplate::new(old)?.remove());
+        }
+        Ok(())
+    };
+    if now.domain.is_some() {
+        add(None, now.path.clone())?;
+    }
+    if config.former_domain.is_some() || config.former_path.is_some() {
+        let domain = config.former_domain.clone().unwrap_or_else(|| now.domain.clone());
+        add(domain, config.former_path.clone().unwrap_or_else(|| now.path.clone()))?;
+    }
+    removals.dedup();
+    Ok(removals)
 }
 
 impl fmt::Debug for Engine {

@@ -129,6 +129,7 @@ mod documents {
         Devices: "guides/devices.md",
         TypedSessions: "guides/typed-sessions.md",
         IdsWithoutCookies: "guides/ids-without-cookies.md",
+        MoveTheCookie: "guides/move-the-cookie.md",
         BehindAProxy: "guides/behind-a-proxy.md",
         SeveralProcesses: "guides/several-processes.md",
         AStoreOfYourOwn: "guides/a-store-of-your-own.md",

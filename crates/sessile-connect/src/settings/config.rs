@@ -61,6 +61,8 @@ fn cookie(given: &mut Table, config: &mut Config) {
     set(&mut cookie.same_site, &mut given.cookie_samesite);
     set(&mut cookie.partitioned, &mut given.cookie_partitioned);
     set(&mut cookie.allow_dropped_by_browsers, &mut given.cookie_allow_dropped);
+    config.former_domain = given.former_domain.take();
+    config.former_path = given.former_path.take();
     set(&mut config.cookie_chunks, &mut given.cookie_chunks);
     // Flask warns above it. Here browsers' own limit is an error, so nothing is left to warn of.
     given.max_cookie_size = None;

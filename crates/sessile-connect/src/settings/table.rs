@@ -227,6 +227,13 @@ settings! {
         /// The path below which browsers send the cookie.
         "SESSION_COOKIE_PATH" cookie_path: String = string,
             PATH, [ALL => "/"], "Flask, Django";
+        /// What `SESSION_COOKIE_DOMAIN` was before it was changed: what browsers still have of that
+        /// cookie is removed. `false`: it was the host's alone.
+        "SESSION_COOKIE_FORMER_DOMAIN" former_domain: Option<String> = domain,
+            DOMAIN, [ALL => NOT_SET], "sessile";
+        /// What `SESSION_COOKIE_PATH` was before it was changed.
+        "SESSION_COOKIE_FORMER_PATH" former_path: String = string,
+            PATH, [ALL => NOT_SET], "sessile";
         /// The cookie's path where `SESSION_COOKIE_PATH` is not set.
         "APPLICATION_ROOT" application_root: String = string,
             PATH, [F | S => "/"], "Flask";

@@ -28,6 +28,7 @@ mod request;
 mod runtime;
 mod scope;
 mod sessions;
+mod shadowed;
 mod told;
 mod typed;
 

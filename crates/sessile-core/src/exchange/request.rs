@@ -10,6 +10,7 @@ use super::csrf::CsrfState;
 use super::failure::{Answer, Failure};
 use super::head::{Headers, RequestView, ResponseHeaders, Scheme, no_store};
 use super::scope::Scope;
+use super::shadowed;
 use crate::config::{EndedMeanwhile, StoreFailure};
 use crate::cookie::SetCookie;
 use crate::error::{CommitError, OpenError};
@@ -59,6 +60,8 @@ struct Opened {
     mode: Mode,
     /// It came in the clear, and nobody was told that cookies are lost so.
     plain: bool,
+    /// Of several cookies of its name, the one that led to it.
+    among: Option<Box<[u8]>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,6 +143,7 @@ impl Exchange {
                 session: engine.anonymous(app.now()),
                 mode: Mode::Forget,
                 plain: false,
+                among: None,
             });
         }
         let plain =
@@ -158,6 +162,7 @@ impl Exchange {
                 session: transaction::refused(engine, &mut ambient),
                 mode: Mode::Normal,
                 plain,
+                among: None,
             });
         }
         let chunks = engine.gather(&found, cookies);
@@ -167,12 +172,29 @@ impl Exchange {
         let credential = sent.one().map(str::as_bytes).or(chunks.value(&found));
         // Boxed by itself: the handler's future, which frameworks box, would be over a KiB with
         // it, and one such block takes glibc's allocator longer than two smaller ones.
-        let opening = Box::pin(transaction::open(engine, app.bounded(), credential, &mut ambient));
+        let several = match found.has_duplicates() {
+            true => shadowed::values(engine, cookies()),
+            false => Vec::new(),
+        };
+        let opening = Box::pin(async {
+            if !several.is_empty()
+                && let Some((session, value)) =
+                    shadowed::first_found(app, several, &mut ambient).await?
+            {
+                return Ok((session, Some(value.into_boxed_slice())));
+            }
+            let session =
+                transaction::open(engine, app.bounded(), credential, &mut ambient).await?;
+            Ok((session, None))
+        });
         let opened = spanned!("session_load", opening);
         match opened {
-            Ok(session) => {
+            Ok((session, among)) => {
+                if found.has_duplicates() && !session.was_found() {
+                    app.told().shadowed(engine.cookie_name(), false);
+                }
                 chunks.mark(&session);
-                Ok(Opened { session, mode: Mode::Normal, plain })
+                Ok(Opened { session, mode: Mode::Normal, plain, among })
             }
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
@@ -182,6 +204,7 @@ impl Exchange {
                     session: engine.anonymous(app.now()),
                     mode: Mode::ReadOnly,
                     plain: false,
+                    among: None,
                 })
             }
             Err(error) => {
@@ -312,6 +335,11 @@ impl Exchange {
             };
             let checks_origin = self.0.csrf.get().is_some();
             carried.write(self.0.app.engine(), response, told, found, checks_origin);
+        }
+        if let Some(Opened { mode: Mode::Normal, session, among: Some(value), .. }) =
+            self.0.session.get()
+        {
+            shadowed::mend(&self.0.app, response, session, value);
         }
         if self.0.cookies_read.get().is_some() {
             response.vary_on("cookie");

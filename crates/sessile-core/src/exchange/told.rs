@@ -8,6 +8,7 @@ use super::head::{Headers, RequestView};
 #[derive(Default)]
 pub(super) struct Told {
     plain: AtomicBool,
+    shadowed: AtomicBool,
 }
 
 impl Told {
@@ -15,6 +16,25 @@ impl Told {
     /// clear, and nobody was told of such a one yet.
     pub(super) fn is_plain<H: Headers>(&self, request: &RequestView<'_, H>) -> bool {
         !self.plain.load(Ordering::Relaxed) && came_in_the_clear(request)
+    }
+
+    /// A visitor sent several session cookies; whether what hides the good one is `removed`.
+    pub(super) fn shadowed(&self, name: &str, removed: bool) {
+        if self.shadowed.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let done = match removed {
+            true => "the old one is removed",
+            false => {
+                "if SESSION_COOKIE_DOMAIN or SESSION_COOKIE_PATH was changed, say what it was in \
+                 SESSION_COOKIE_FORMER_DOMAIN or SESSION_COOKIE_FORMER_PATH, and it is removed"
+            }
+        };
+        tracing::warn!(
+            target: "sessile",
+            cookie = name,
+            "visitors send several cookies of the session's name, and one hides the other; {done}"
+        );
     }
 
     /// A `Secure` cookie was the answer to such a request.

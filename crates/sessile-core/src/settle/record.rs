@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::cookie::Keep;
+use crate::cookie::{Keep, SetCookie};
 use crate::engine::Engine;
-use crate::session::{Rotation, State};
+use crate::session::{Rotation, Session, State};
 use crate::store::Record;
 use sessile_formats::Timestamp;
 
@@ -41,6 +41,20 @@ impl Engine {
     pub(super) fn grace(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
         // Who logs in is somebody new: nothing leads from the id before to theirs.
         if rotation == Rotation::LogIn { None } else { self.pointer_until(now) }
+    }
+
+    /// The cookie that a live session came with, with the attributes of today.
+    pub(crate) fn cookie_again(
+        &self,
+        session: &Session,
+        value: &[u8],
+        now: Timestamp,
+    ) -> Option<SetCookie> {
+        let state = session.lock();
+        let mut record = state.origin.record()?.clone();
+        record.see(Some(now));
+        let keep = self.keep(&state, &record, now);
+        self.cookie.set(std::str::from_utf8(value).ok()?, keep, now).ok()
     }
 
     /// How long the browser keeps the cookie.

@@ -27,6 +27,7 @@ struct Later {
 #[derive(Default, Deserialize, Serialize)]
 struct OneWay {
     #[serde(skip_serializing)]
+    #[expect(dead_code, reason = "only its absence counts")]
     needed: u32,
     n: u32,
 }
