@@ -157,13 +157,21 @@ fn secured(info: ConnectionInfo, options: &Options) -> Result<ConnectionInfo, Co
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         let _ = rustls::crypto::ring::default_provider().install_default();
     }
-    let Some(root) = &options.root_certificate else { return Ok(info) };
-    const NO_PEM: ConnectError = ConnectError::Url("its root certificate is no PEM");
+    const NO_PEM: ConnectError = ConnectError::Url("a certificate or key for it is no PEM");
+    let client_tls = options.client_certificate.clone();
+    let client_tls = client_tls
+        .map(|(client_cert, client_key)| redis::ClientTlsConfig { client_cert, client_key });
     // The driver takes none for an authority that vouches for nobody.
-    if CertificateDer::pem_slice_iter(root).next().is_none_or(|first| first.is_err()) {
+    if let Some(root) = &options.root_certificate
+        && CertificateDer::pem_slice_iter(root).next().is_none_or(|first| first.is_err())
+    {
         return Err(NO_PEM);
     }
-    let certificates = redis::TlsCertificates { client_tls: None, root_cert: Some(root.clone()) };
+    let root_cert = options.root_certificate.clone();
+    if root_cert.is_none() && client_tls.is_none() {
+        return Ok(info);
+    }
+    let certificates = redis::TlsCertificates { client_tls, root_cert };
     let client = redis::Client::build_with_tls(info, certificates).map_err(|_| NO_PEM)?;
     Ok(client.get_connection_info().clone())
 }

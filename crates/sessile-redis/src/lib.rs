@@ -27,6 +27,7 @@ mod native;
 mod near;
 mod node;
 mod options;
+mod parameters;
 mod scan;
 mod server;
 mod spread;

@@ -36,6 +36,9 @@ pub struct Options {
     /// system's. For `rediss://`.
     #[cfg(feature = "tls")]
     pub root_certificate: Option<Vec<u8>>,
+    /// A certificate of ours and its key, as PEM, for a server that asks for one.
+    #[cfg(feature = "tls")]
+    pub client_certificate: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What a write waits for.
@@ -124,6 +127,8 @@ impl Default for Options {
             near_cache: None,
             #[cfg(feature = "tls")]
             root_certificate: None,
+            #[cfg(feature = "tls")]
+            client_certificate: None,
         }
     }
 }
@@ -151,6 +156,13 @@ impl Options {
 pub enum ConnectError {
     /// The URL is none of Redis. It may hold a password, so it is not repeated.
     Url(&'static str),
+    /// A parameter of the URL cannot be taken. Its value is not repeated.
+    Parameter {
+        /// What it is called.
+        name: String,
+        /// Why not.
+        why: &'static str,
+    },
     /// The server cannot be reached, refuses us, or fails.
     Store(StoreError),
 }
@@ -159,6 +171,9 @@ impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url(why) => write!(f, "this is no Redis URL for sessions: {why}"),
+            Self::Parameter { name, why } => {
+                write!(f, "the Redis URL's parameter `{name}` {why}")
+            }
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -170,7 +185,7 @@ impl Error for ConnectError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // Its words are among ours: what lies below them is not told yet.
         match self {
-            Self::Url(_) => None,
+            Self::Url(_) | Self::Parameter { .. } => None,
             Self::Store(error) => std::error::Error::source(error),
         }
     }

@@ -61,6 +61,8 @@ impl RedisStore {
     ///   Sentinels' own password as `?sentinel_user=…&sentinel_password=…`
     /// - `redis+cluster://[user:password@]host[:port],…`
     /// - the latter two with TLS: `rediss+sentinel://`, `rediss+cluster://`
+    /// - with the parameters of redis-py's addresses: `?db=3`, `?socket_timeout=0.5`,
+    ///   `?ssl_ca_certs=FILE` and so on; what cannot be taken is refused by its name
     ///
     /// # Errors
     ///
@@ -77,6 +79,8 @@ impl RedisStore {
     ///
     /// [`ConnectError::Url`].
     pub fn at(url: &str, options: Options) -> Result<Self, ConnectError> {
+        let mut options = options;
+        let url = &*crate::parameters::taken(url, &mut options)?;
         let options = options.bounded();
         let names = Arc::new(Names::new(options.prefix()));
         let server = Server::new(url, &options, &names)?;
