@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::debian;
 use crate::process::{quiet, stream};
 use crate::python;
 use crate::report::{Done, Failure, Report};
@@ -27,6 +28,7 @@ const ORIGINALS: &[Original] = &[Original { name: "itsdangerous", version: "2.2.
 /// The tests of the package itself, on the wheel that `pip install .` makes.
 pub(crate) fn tests(workspace: &Workspace, report: &mut Report) {
     report.step("python", || {
+        debian::need(&[("redis-server", "redis-server")], "the tests of the Python package")?;
         let python = installed(workspace)?;
         let folder = workspace.root.join("crates/sessile-py/python/sessile");
         let mut types = Command::new(&python);
@@ -119,7 +121,9 @@ fn installed(workspace: &Workspace) -> Result<PathBuf, Failure> {
     install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]);
     // The development build: its dependencies are compiled already.
     install.args(["--no-build-isolation", "--force-reinstall"]);
-    install.args(["--config-settings", "build-args=--profile=dev", "."]);
+    // And of the stores by address those that the tests use.
+    let build = "build-args=--profile=dev --no-default-features --features=redis,file";
+    install.args(["--config-settings", build, "."]);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let tools = std::iter::once(folder.join("bin")).chain(std::env::split_paths(&path));
     install.env("PATH", std::env::join_paths(tools).unwrap_or(OsString::from(&path)));

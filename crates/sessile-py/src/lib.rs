@@ -7,7 +7,14 @@
 
 mod convert;
 mod counts;
+mod engine;
+mod failure;
+mod flow;
 mod guard;
+mod hand;
+mod head;
+mod runtime;
+mod session;
 mod signed;
 
 use pyo3::prelude::*;
@@ -21,6 +28,13 @@ mod _sessile {
 
     #[pymodule_export]
     use super::signed::Signed;
+
+    #[pymodule_export]
+    use super::engine::{PyEngine, PyExchange, PyMemoryStore, settings_of};
+    #[pymodule_export]
+    use super::flow::Flow;
+    #[pymodule_export]
+    use super::session::PySession;
 
     /// The version of the package.
     #[pymodule_init]

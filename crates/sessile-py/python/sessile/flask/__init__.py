@@ -1,0 +1,5 @@
+"""Flask."""
+
+from .extension import FlaskSession, Sessile, SessileInterface
+
+__all__ = ["FlaskSession", "Sessile", "SessileInterface"]
