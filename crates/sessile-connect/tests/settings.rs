@@ -202,7 +202,13 @@ fn a_wrong_value_is_refused_with_what_was_given_and_what_it_takes() {
         let applying = |setting: &&Setting| setting.applies_to(profile);
         for setting in Settings::known().iter().filter(applying).filter(|s| !takes_any_text(s)) {
             // Free text as far as settings go; the cookie's own rules and the stores check these.
-            let free = ["SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "APPLICATION_ROOT"];
+            let free = [
+                "SESSION_COOKIE_DOMAIN",
+                "SESSION_COOKIE_PATH",
+                "SESSION_COOKIE_FORMER_DOMAIN",
+                "SESSION_COOKIE_FORMER_PATH",
+                "APPLICATION_ROOT",
+            ];
             if free.contains(&setting.name) || setting.name == "SECRET_KEY_FALLBACKS" {
                 continue;
             }

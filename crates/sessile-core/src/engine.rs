@@ -192,7 +192,7 @@ impl Engine {
 
 /// The removals of what may be left of the cookie: without a domain where it has one now, and with
 /// the attributes that the settings say it had.
-fn stale(config: &Config) -> Result<Vec<SetCookie>, CookieError> {
+pub(crate) fn stale(config: &Config) -> Result<Vec<SetCookie>, CookieError> {
     let now = &config.cookie;
     let bare = |domain: &Option<String>| {
         domain.as_ref().map(|it| it.trim_start_matches('.').to_ascii_lowercase())

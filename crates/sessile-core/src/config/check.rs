@@ -78,6 +78,7 @@ impl Config {
             return Err(ConfigError::NoKey);
         }
         CookieTemplate::new(self.cookie.clone())?;
+        crate::engine::stale(self)?;
         Ok(())
     }
 
