@@ -21,6 +21,8 @@ const PROFILES: [(Profile, &str); 5] = [
 
 /// Those that have no default.
 const NOT_SET: &[&str] = &[
+    "SESSION_COOKIE_FORMER_DOMAIN",
+    "SESSION_COOKIE_FORMER_PATH",
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
     "SESSION_TYPE",
