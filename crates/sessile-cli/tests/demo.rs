@@ -163,7 +163,7 @@ fn the_store_is_found_by_its_address_and_shared_by_its_profile() {
 #[test]
 fn r16_an_address_that_will_not_do_is_refused_without_its_password() {
     for (options, says) in [
-        (&["--url", "redis://:hunter2@"][..], "no Redis URL"),
+        (&["--url", "redis://:hunter2@127.0.0.1:port"][..], "no Redis URL"),
         (&["--url", "gopher://:hunter2@127.0.0.1/"], "--store takes the store's address"),
         (&["--profile", "flask", "--url", "redis://:hunter2@127.0.0.1/"], "flask-session"),
         (&["--profile", "django"], "SECRET_KEY"),

@@ -70,5 +70,5 @@ fn is_this_machine(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
     name == "localhost"
         || name.ends_with(".localhost")
-        || name.parse::<std::net::Ipv4Addr>().is_ok_and(|it| it.is_loopback())
+        || name.parse::<core::net::Ipv4Addr>().is_ok_and(|it| it.is_loopback())
 }

@@ -9,7 +9,8 @@ use tokio_postgres::config::{
 };
 
 use super::{Address, UNKNOWN, flag, host_and_port, number, only, refused, seconds};
-use crate::tls::{Check, Wanted};
+use crate::server::postgres::tls::Wanted;
+use crate::tls::Check;
 use crate::{ConnectError, Options};
 
 const NO_KERBEROS: &str = "asks for Kerberos, which this does not speak; remove it";

@@ -9,6 +9,7 @@
 mod cancel;
 mod connector;
 mod fault;
+pub(crate) mod tls;
 mod values;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +31,7 @@ use self::fault::{failed, is_full, is_going, is_overtaken, is_read_only, said};
 use super::{
     Database, Dialect, Making, Param, Refused, Row, Statement, Swap, Swapped, Versioned, waits,
 };
-use crate::{ConnectError, Options, address, tls};
+use crate::{ConnectError, Options, address};
 
 #[derive(Clone)]
 pub(crate) struct Postgres {
