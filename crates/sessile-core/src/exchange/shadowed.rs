@@ -17,19 +17,23 @@ use crate::transaction;
 /// So many different values are tried; more were planted.
 const TRIED: usize = 4;
 
-/// The different values of the session's cookie, in the order to try them; empty if there are not
-/// several, or the cookie was not moved: then one counts, and a bad one does not fall back (R33).
+/// The different values of the session's cookies, in the order to try them; empty if there are not
+/// several cookies, or the cookie was not moved: then one counts, and a bad one does not fall back (R33).
 pub(super) fn values<'h>(
     engine: &Engine,
     headers: impl IntoIterator<Item = &'h [u8]>,
 ) -> Vec<Vec<u8>> {
-    let mut values: Vec<Vec<u8>> = Vec::new();
+    let (mut values, mut cookies): (Vec<Vec<u8>>, _) = (Vec::new(), 0);
     for (name, value) in cookie::pairs(headers) {
-        if name == engine.cookie_name().as_bytes() && !values.iter().any(|it| it == value) {
-            values.push(value.to_vec());
+        if name == engine.cookie_name().as_bytes() {
+            // Two that were signed alike in one second are two: the old one has to go.
+            cookies += 1;
+            if !values.iter().any(|it| it == value) {
+                values.push(value.to_vec());
+            }
         }
     }
-    let Some(place) = engine.place_of_cookie().filter(|_| values.len() > 1) else {
+    let Some(place) = engine.place_of_cookie().filter(|_| cookies > 1) else {
         return Vec::new();
     };
     if place == Pick::Last {
