@@ -4,11 +4,11 @@ use bytes::Bytes;
 
 use crate::codec::{Held, StoredCodec};
 use crate::cookie::{self, Found};
-use crate::dialect::Dialect;
 use crate::engine::{Engine, SessionCodec};
 use crate::error::{OpenError, PayloadError};
 use crate::event::{Event, EventKind};
 use crate::id::Subject;
+use crate::profile::Profile;
 use crate::session::{Credential, Data, Lookup, Session, Source};
 use crate::store::Entry;
 use sessile_formats::Timestamp;
@@ -68,8 +68,8 @@ impl Engine {
         // An empty value is no credential: an empty id is never looked up.
         let Some(value) = cookie.filter(|value| !value.is_empty()) else {
             // Django removes a cookie without a value; the others do not see it.
-            let credential = match (cookie, self.dialect) {
-                (Some(_), Dialect::Django) => Credential::Malformed,
+            let credential = match (cookie, self.profile) {
+                (Some(_), Profile::Django) => Credential::Malformed,
                 _ => Credential::Nothing,
             };
             return Ok(Begun::Ready(self.fresh(credential, None, now)));
@@ -79,14 +79,16 @@ impl Engine {
                 Some(at) => Begun::Load(at),
                 None => Begun::Ready(self.fresh(unknown(value), Some(EventKind::Rejected), now)),
             }),
-            SessionCodec::Data(codec) => Ok(Begun::Ready(match codec.open(value, self, now)? {
-                Held::Session { record, data } => {
-                    let origin = Source::Held { record };
-                    let session = Session::new(self.dialect, self.terms(), now, origin, data);
-                    Opened { session, event: None }
-                }
-                Held::Refused(kind) => self.fresh(unknown(value), Some(kind), now),
-            })),
+            SessionCodec::Data(codec) => {
+                Ok(Begun::Ready(match codec.open(value, self.signature_age(), now)? {
+                    Held::Session { record, data } => {
+                        let origin = Source::Held { record };
+                        let session = Session::new(self.profile, self.terms(), now, origin, data);
+                        Opened { session, event: None }
+                    }
+                    Held::Refused(kind) => self.fresh(unknown(value), Some(kind), now),
+                }))
+            }
         }
     }
 
@@ -97,14 +99,14 @@ impl Engine {
     pub fn loaded(&self, at: Lookup, entry: Option<Entry>, now: Timestamp) -> Loaded {
         match self.reading(at, entry, now) {
             Reading::Live { origin, data } => Loaded::Ready(Opened {
-                session: Session::new(self.dialect, self.terms(), now, origin, data),
+                session: Session::new(self.profile, self.terms(), now, origin, data),
                 event: None,
             }),
             Reading::Follow(to) => Loaded::Follow(to),
             Reading::Nothing(kind) => {
                 // Another program's visitor may be logged in there by what we cannot read.
                 let credential = match kind {
-                    EventKind::Unreadable if self.dialect != Dialect::Native => {
+                    EventKind::Unreadable if self.profile() != Profile::Native => {
                         Credential::Unreadable
                     }
                     _ => Credential::Dead,
@@ -194,7 +196,7 @@ impl Engine {
     /// The user that data name, where the profile keeps the user in the data
     /// (Flask-Login's `_user_id`, Django's `_auth_user_id`).
     pub fn subject_in(&self, data: &Map) -> Option<Subject> {
-        match data.get(self.dialect.subject_key()?)? {
+        match data.get(self.profile.subject_key()?)? {
             Value::Str(text) => Subject::new(text.as_str()),
             Value::Int(number) => Subject::new(number.to_string()),
             _ => None,
@@ -217,12 +219,12 @@ impl Engine {
 
     fn fresh(&self, credential: Credential, kind: Option<EventKind>, now: Timestamp) -> Opened {
         let mut data = Map::new();
-        if self.dialect == Dialect::FlaskSession && self.config.session_permanent {
+        if self.profile == Profile::FlaskSession && self.config.session_permanent {
             // Flask-Session 0.8, `ServerSideSession.__init__`.
             data.insert("_permanent", true);
         }
         let origin = Source::Fresh { credential };
-        let session = Session::new(self.dialect, self.terms(), now, origin, data.into());
+        let session = Session::new(self.profile, self.terms(), now, origin, data.into());
         let event = kind.map(|kind| Event { kind, session: None, subject: None });
         Opened { session, event }
     }

@@ -9,29 +9,13 @@
 //! the next cookie that is sent.
 
 use crate::config::MAX_CHUNKS;
+use crate::cookie::parts::{HEAD, PART, TAIL};
 use crate::cookie::{self, Found, Keep, MAX_NAME_AND_VALUE};
 use crate::engine::Engine;
 use crate::error::CommitError;
 use crate::session::Session;
 use crate::settle::Plan;
 use sessile_formats::Timestamp;
-
-/// Name and value of each part. Some browsers count the attributes towards their 4096, too.
-const PART: usize = 3800;
-/// `~3~` before the first part's value.
-const HEAD: usize = 3;
-/// `.1` after the other parts' names.
-const TAIL: usize = 2;
-
-/// How long the token of a session in so many cookies may be.
-pub(crate) fn capacity(name: &str, chunks: u8) -> usize {
-    if chunks < 2 {
-        return crate::native::MAX_TOKEN_CHARS;
-    }
-    let first = PART.saturating_sub(name.len() + HEAD);
-    let other = PART.saturating_sub(name.len() + TAIL);
-    first + other * (usize::from(chunks) - 1)
-}
 
 /// The parts of a session among a request's cookies.
 #[derive(Default)]

@@ -3,15 +3,15 @@
 use bytes::Bytes;
 
 use crate::Timestamp;
-use crate::chunks;
-use crate::config::{Config, ConfigError, Profile, Storage};
-use crate::engine::Engine;
+use crate::config::{Config, ConfigError, Storage};
+use crate::cookie::parts;
 use crate::error::{CommitError, OpenError, PayloadError};
 use crate::event::EventKind;
 use crate::id::{ID_BYTES, SessionId, StoreKey};
 use crate::native::{self, SealedCookie, SignedCookie};
+use crate::profile::Profile;
+use crate::random::Random;
 use crate::session::{Data, Lookup};
-use crate::settle::Random;
 use crate::store::Record;
 use sessile_formats::django;
 use sessile_formats::django_redis;
@@ -268,7 +268,7 @@ impl CookieCodec {
     pub(crate) fn new(config: &Config) -> Result<Self, ConfigError> {
         let keys = config.keys.as_ref().ok_or(ConfigError::NoKey)?;
         let (name, audience) = (config.cookie.name.as_str(), config.audience.as_str());
-        let chars = chunks::capacity(name, config.cookie_chunks);
+        let chars = parts::capacity(name, config.cookie_chunks);
         Ok(match (config.profile, config.storage) {
             (Profile::Flask, _) => {
                 Self::Flask(Box::new(FlaskCookie::new(keys, FlaskCookieOptions::default())))
@@ -282,16 +282,18 @@ impl CookieCodec {
         })
     }
 
+    /// What a cookie's value holds. `max_age` is how many seconds a foreign signature holds, where
+    /// anything limits it.
     pub(crate) fn open(
         &self,
         value: &[u8],
-        engine: &Engine,
+        max_age: Option<i64>,
         now: Timestamp,
     ) -> Result<Held, OpenError> {
         let record = match self {
             Self::Signed(codec) => codec.decode(value),
             Self::Sealed(codec) => codec.decode(value),
-            _ => return self.open_foreign(value, engine, now),
+            _ => return self.open_foreign(value, max_age, now),
         };
         let Ok(record) = record else { return Ok(Held::Refused(EventKind::Rejected)) };
         if record.has_ended(now) {
@@ -311,15 +313,14 @@ impl CookieCodec {
     fn open_foreign(
         &self,
         value: &[u8],
-        engine: &Engine,
+        max_age: Option<i64>,
         now: Timestamp,
     ) -> Result<Held, OpenError> {
-        let max_age = i64::try_from(engine.foreign_age().as_secs()).unwrap_or(i64::MAX);
         let Ok(text) = std::str::from_utf8(value) else {
             return Ok(Held::Refused(EventKind::Rejected));
         };
         let data = match self {
-            Self::Flask(codec) => match codec.loads(text, Some(max_age), now) {
+            Self::Flask(codec) => match codec.loads(text, max_age, now) {
                 Ok(data) => Some(data),
                 Err(error) if error.is_bad_signature() => None,
                 Err(error) => {
@@ -327,21 +328,17 @@ impl CookieCodec {
                     return Err(OpenError::Payload(PayloadError::new(error).like_python(class)));
                 }
             },
-            Self::Starlette(codec) => {
-                let max_age = engine.starlette_limits_age().then_some(max_age);
-                match codec.loads(text, max_age, now) {
-                    Ok(data) => Some(data),
-                    Err(error) if error.is_bad_signature() => None,
-                    Err(error) => {
-                        let class = error.python_class();
-                        return Err(OpenError::Payload(
-                            PayloadError::new(error).like_python(class),
-                        ));
-                    }
+            Self::Starlette(codec) => match codec.loads(text, max_age, now) {
+                Ok(data) => Some(data),
+                Err(error) if error.is_bad_signature() => None,
+                Err(error) => {
+                    let class = error.python_class();
+                    return Err(OpenError::Payload(PayloadError::new(error).like_python(class)));
                 }
-            }
+            },
             Self::Django(codec) => {
-                let decoded = codec.decode_within(text, max_age as f64, now);
+                let max_age = max_age.unwrap_or(i64::MAX) as f64;
+                let decoded = codec.decode_within(text, max_age, now);
                 decoded.fault.is_none().then_some(decoded.data)
             }
             Self::Signed(_) | Self::Sealed(_) => None,
@@ -358,7 +355,6 @@ impl CookieCodec {
         &self,
         record: Record,
         data: &Map,
-        _engine: &Engine,
         now: Timestamp,
         random: &mut Random<'_>,
     ) -> Result<String, CommitError> {

@@ -8,25 +8,11 @@ use std::time::Duration;
 
 use crate::Lifetime;
 use crate::cookie::{CookieError, CookieSettings};
+use crate::profile::Profile;
 use crate::transport::Transport;
 use sessile_formats::KeyRing;
 use sessile_formats::django_redis;
 use sessile_formats::flask_session::Format;
-
-/// A complete set of rules a deployment follows: formats, names, when cookies are sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Profile {
-    /// Ours, with secure defaults.
-    Native,
-    /// Flask 3.1: the session travels in a signed cookie.
-    Flask,
-    /// Flask-Session 0.8: the cookie holds an id, a store the data.
-    FlaskSession,
-    /// Django 5.2 and 6.1.
-    Django,
-    /// Starlette 1.x `SessionMiddleware`.
-    Starlette,
-}
 
 /// Where a session's data live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,10 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::codec::{CookieCodec, IdCodec, StoredCodec};
-use crate::config::{Config, ConfigError, EndedMeanwhile, Profile, Storage, StoreFailure};
+use crate::config::{Config, ConfigError, EndedMeanwhile, Storage, StoreFailure};
 use crate::cookie::{CookieError, CookieSettings, CookieTemplate, Pick, SetCookie};
-use crate::dialect::Dialect;
 use crate::policy::Switches;
+use crate::profile::Profile;
 use crate::session::LifetimePolicy;
 use crate::transport::Transport;
 use sessile_formats::Timestamp;
@@ -26,7 +26,7 @@ const POINTER_KEPT: Duration = Duration::from_secs(120);
 /// [`Plan`](crate::Plan)'s headers.
 pub struct Engine {
     pub(crate) config: Config,
-    pub(crate) dialect: Dialect,
+    pub(crate) profile: Profile,
     pub(crate) switches: Switches,
     pub(crate) cookie: CookieTemplate,
     pub(crate) pick: Pick,
@@ -51,12 +51,9 @@ impl Engine {
     /// [`ConfigError`] names the setting and what it takes.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         config.check()?;
-        let (dialect, pick) = match config.profile {
-            Profile::Native => (Dialect::Native, Pick::First),
-            Profile::Flask => (Dialect::Flask, Pick::First),
-            Profile::FlaskSession => (Dialect::FlaskSession, Pick::First),
-            Profile::Django => (Dialect::Django, Pick::Last),
-            Profile::Starlette => (Dialect::Starlette, Pick::Last),
+        let pick = match config.profile {
+            Profile::Native | Profile::Flask | Profile::FlaskSession => Pick::First,
+            Profile::Django | Profile::Starlette => Pick::Last,
         };
         let codec = match config.storage {
             Storage::Store => {
@@ -67,7 +64,7 @@ impl Engine {
             }
         };
         Ok(Self {
-            dialect,
+            profile: config.profile,
             switches: Switches {
                 refresh: config.refresh_each_request,
                 save_on_server_error: config.save_on_server_error,
@@ -115,7 +112,7 @@ impl Engine {
 
     /// The rules it follows.
     pub fn profile(&self) -> Profile {
-        self.config.profile
+        self.profile
     }
 
     /// Whether responses that set a cookie are kept out of caches.
@@ -135,7 +132,7 @@ impl Engine {
 
     /// Whether other programs sign with this profile's clock: whole seconds, exactly.
     pub(crate) fn shares_seconds(&self) -> bool {
-        self.dialect != Dialect::Native
+        self.profile != Profile::Native
     }
 
     /// How many sessions a user may have at once.
@@ -162,7 +159,7 @@ impl Engine {
     /// layouts have no form for one.
     pub(crate) fn pointer_until(&self, now: Timestamp) -> Option<Timestamp> {
         let kept = self.config.grace.max(POINTER_KEPT);
-        (self.dialect == Dialect::Native).then(|| now + kept)
+        (self.profile == Profile::Native).then(|| now + kept)
     }
 
     /// Whether a pointer that is kept until then still leads requests to the session.
@@ -170,9 +167,11 @@ impl Engine {
         now + POINTER_KEPT.saturating_sub(self.config.grace) < until
     }
 
-    /// Starlette's `max_age=None`: neither the browser nor the signature ends it.
-    pub(crate) fn starlette_limits_age(&self) -> bool {
-        !self.config.expire_at_browser_close
+    /// How many seconds a foreign signature holds; `None` for Starlette's `max_age=None`, where
+    /// neither the browser nor the signature ends a session.
+    pub(crate) fn signature_age(&self) -> Option<i64> {
+        let limited = self.profile != Profile::Starlette || !self.config.expire_at_browser_close;
+        limited.then(|| i64::try_from(self.foreign_age().as_secs()).unwrap_or(i64::MAX))
     }
 
     /// How long the foreign profiles let a session live.
@@ -219,7 +218,7 @@ pub(crate) fn stale(config: &Config) -> Result<Vec<SetCookie>, CookieError> {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")
-            .field("profile", &self.config.profile)
+            .field("profile", &self.profile)
             .field("storage", &self.config.storage)
             .field("cookie_name", &self.config.cookie.name)
             .finish_non_exhaustive()

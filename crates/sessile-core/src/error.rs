@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::cookie::CookieError;
+use crate::random::RandomError;
 use crate::session::SessionError;
 use crate::store::StoreError;
 
@@ -65,17 +66,6 @@ impl PayloadError {
     }
 }
 
-/// The source of random bytes failed. There is no fallback: a guessable id is worse than none.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RandomError(String);
-
-impl RandomError {
-    /// A failure, with what the source said.
-    pub fn new(reason: impl fmt::Display) -> Self {
-        Self(reason.to_string())
-    }
-}
-
 impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -116,13 +106,7 @@ impl fmt::Display for PayloadError {
     }
 }
 
-impl fmt::Display for RandomError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no random bytes for a session id: {}", self.0)
-    }
-}
-
-sessile_formats::debug_reads_like_display!(OpenError, CommitError, PayloadError, RandomError);
+sessile_formats::debug_reads_like_display!(OpenError, CommitError, PayloadError);
 
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
@@ -150,7 +134,6 @@ impl Error for PayloadError {
         self.source.source()
     }
 }
-impl Error for RandomError {}
 
 impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {

@@ -27,7 +27,6 @@ mod codec;
 mod config;
 pub mod cookie;
 pub mod csrf;
-mod dialect;
 mod engine;
 mod error;
 mod event;
@@ -38,6 +37,8 @@ mod id;
 pub mod moving;
 pub mod native;
 mod policy;
+mod profile;
+mod random;
 mod session;
 mod settle;
 pub mod store;
@@ -50,17 +51,19 @@ pub use sessile_formats::debug_reads_like_display;
 pub use crate::begin::{Begun, Loaded, Opened};
 pub use crate::chunks::Chunks;
 pub use crate::config::{
-    Config, ConfigError, DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX, EndedMeanwhile, Profile,
-    Storage, StoreFailure,
+    Config, ConfigError, DJANGO_CACHE_PREFIX, DJANGO_CACHED_DB_PREFIX, EndedMeanwhile, Storage,
+    StoreFailure,
 };
 pub use crate::cookie::{Cookie, CookieError, CookieSettings, CookieTemplate, SameSite, SetCookie};
 pub use crate::engine::Engine;
-pub use crate::error::{CommitError, OpenError, PayloadError, RandomError};
+pub use crate::error::{CommitError, OpenError, PayloadError};
 pub use crate::event::{Event, EventKind};
 pub use crate::expiry::{Deadlines, Lifetime};
 pub use crate::id::{BadHandle, Handle, ID_BYTES, SUBJECT_MAX_BYTES, SessionId, StoreKey, Subject};
+pub use crate::profile::Profile;
+pub use crate::random::{Random, RandomError};
 pub use crate::session::{Expiry, FlashedMessage, Lookup, Session, SessionError};
-pub use crate::settle::{Plan, Random, ResponsePlan, StoreOp};
+pub use crate::settle::{Plan, ResponsePlan, StoreOp};
 pub use crate::store::{AnyStore, MemoryStore, SessionStore, StoreError, StoreErrorKind};
 pub use crate::transport::Transport;
 pub use sessile_formats::{

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::config::{Config, ConfigError, Profile};
-use crate::dialect::{DJANGO_EXPIRY, Dialect};
+use crate::config::{Config, ConfigError};
 use crate::engine::Engine;
 use crate::id::{SessionId, StoreKey};
+use crate::profile::Profile;
 use crate::store::Record;
 use sessile_formats::Timestamp;
+use sessile_formats::django::expiry::EXPIRY_KEY as DJANGO_EXPIRY;
 use sessile_formats::{Map, Value};
 
 /// Turns one deployment's stored sessions into another's.
@@ -92,7 +93,7 @@ impl Mover {
         if !from.needs_store() || !to.needs_store() {
             return Err(MoveError::InCookies);
         }
-        if from.dialect == Dialect::Native && to.dialect != Dialect::Native {
+        if from.profile == Profile::Native && to.profile != Profile::Native {
             return Err(MoveError::Hashed);
         }
         Ok(Self { from, to, keep_payload })
@@ -104,7 +105,7 @@ impl Mover {
             return Moved::Expired;
         }
         let Some(key) = self.key(key) else { return Moved::OtherKey };
-        if self.keep_payload && self.from.dialect == self.to.dialect {
+        if self.keep_payload && self.from.profile == self.to.profile {
             return Moved::To(key, record.clone());
         }
         let Some(mut data) = self.from.decode_strictly(&record.payload) else {
@@ -120,7 +121,7 @@ impl Mover {
     /// Whether `old` was last written after `new`, as far as they say. A foreign
     /// layout says so by its deadline, to a second.
     pub fn is_newer(&self, old: &Record, new: &Record) -> bool {
-        let exact = self.from.dialect == Dialect::Native && self.to.dialect == Dialect::Native;
+        let exact = self.from.profile == Profile::Native && self.to.profile == Profile::Native;
         let slack = if exact { Duration::ZERO } else { Duration::from_secs(1) };
         match (self.from.last_written(old), self.to.last_written(new)) {
             (Some(old), Some(new)) => old > new + slack,
@@ -131,7 +132,7 @@ impl Mover {
     /// Whether the new side has written `new` after `moment`, as far as it says:
     /// where nothing tells, it may have.
     pub fn written_since(&self, new: &Record, moment: Timestamp) -> bool {
-        let slack = if self.to.dialect == Dialect::Native {
+        let slack = if self.to.profile == Profile::Native {
             Duration::ZERO
         } else {
             Duration::from_secs(1)
@@ -141,13 +142,13 @@ impl Mover {
 
     /// The key on the new side; `None` when it is not one of the old side's.
     pub fn key(&self, key: &StoreKey) -> Option<StoreKey> {
-        if self.from.dialect == Dialect::Native {
+        if self.from.profile == Profile::Native {
             return key.hash().is_some().then(|| key.clone());
         }
         let text = std::str::from_utf8(key.as_bytes()).ok().filter(|_| key.hash().is_none())?;
         let id = text.strip_prefix(self.from.config.key_prefix.as_str())?;
-        Some(match self.to.dialect {
-            Dialect::Native => SessionId::foreign(id).store_key(),
+        Some(match self.to.profile {
+            Profile::Native => SessionId::foreign(id).store_key(),
             _ => StoreKey::from_text(format!("{}{id}", self.to.config.key_prefix)),
         })
     }
@@ -156,18 +157,18 @@ impl Mover {
     fn record(&self, record: &Record, data: &mut Map, now: Timestamp) -> Record {
         let mut moved = record.clone();
         moved.payload = Bytes::new();
-        if self.from.dialect == self.to.dialect {
+        if self.from.profile == self.to.profile {
             return moved;
         }
-        if let Some(key) = self.from.dialect.permanent_key() {
+        if let Some(key) = self.from.profile.permanent_key() {
             moved.permanent = data.remove(key).is_some_and(|value| value == Value::Bool(true));
         }
-        if let Some(key) = self.to.dialect.permanent_key() {
+        if let Some(key) = self.to.profile.permanent_key() {
             data.insert(key, true);
         }
         // How long it lives is the new side's to say, not longer than the old one promised.
         let end = record.ends();
-        if self.to.dialect != Dialect::Native {
+        if self.to.profile != Profile::Native {
             let most = now + self.to.foreign_age();
             let end = end.map_or(most, |end| end.min(most));
             return Record {
@@ -208,10 +209,10 @@ impl Mover {
 impl Engine {
     /// When a record was last written, or its visitor last seen; `None` where it does not say.
     fn last_written(&self, record: &Record) -> Option<Timestamp> {
-        if self.dialect == Dialect::Native {
+        if self.profile == Profile::Native {
             return record.seen;
         }
-        if self.dialect == Dialect::Django
+        if self.profile == Profile::Django
             && self.decode(&record.payload)?.contains_key(DJANGO_EXPIRY)
         {
             // Its own lifetime, of which only the end is known.
@@ -237,6 +238,6 @@ fn same_format(from: &Config, to: &Config) -> bool {
 
 impl fmt::Debug for Mover {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mover({:?} to {:?})", self.from.dialect, self.to.dialect)
+        write!(f, "Mover({:?} to {:?})", self.from.profile, self.to.profile)
     }
 }

@@ -5,7 +5,7 @@
 //! (`SessionMiddleware.process_response`) and Starlette 1.10
 //! (`SessionMiddleware`) are theirs to the letter; the native ones are ours.
 
-use crate::dialect::Dialect;
+use crate::profile::Profile;
 use crate::session::{Credential, Rotation};
 
 /// What a profile's rules may look at.
@@ -74,15 +74,15 @@ pub(crate) enum Cookie {
     Remove,
 }
 
-pub(crate) fn decide(dialect: Dialect, facts: Facts, switches: Switches) -> Verdict {
+pub(crate) fn decide(profile: Profile, facts: Facts, switches: Switches) -> Verdict {
     let kept = facts.credential == Credential::Unreadable && !facts.ended;
-    let (data, cookie) = match dialect {
+    let (data, cookie) = match profile {
         _ if kept => (Data::Keep, Cookie::Keep),
-        Dialect::Native => native(facts, switches),
-        Dialect::Flask => flask(facts, switches),
-        Dialect::FlaskSession => flask_session(facts, switches),
-        Dialect::Django => django(facts, switches),
-        Dialect::Starlette => starlette(facts),
+        Profile::Native => native(facts, switches),
+        Profile::Flask => flask(facts, switches),
+        Profile::FlaskSession => flask_session(facts, switches),
+        Profile::Django => django(facts, switches),
+        Profile::Starlette => starlette(facts),
     };
     Verdict { data, cookie, vary: facts.accessed || cookie != Cookie::Keep }
 }

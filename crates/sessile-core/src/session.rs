@@ -7,6 +7,8 @@
 mod changes;
 mod data;
 mod dict;
+mod django;
+mod expiry;
 mod flash;
 mod lifecycle;
 mod terms;
@@ -16,11 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub(crate) use changes::{Changes, Choice, Rotation};
 pub(crate) use data::Data;
+pub use expiry::Expiry;
 pub use flash::FlashedMessage;
-pub use lifecycle::Expiry;
 pub(crate) use terms::LifetimePolicy;
 
-use crate::dialect::Dialect;
+use crate::profile::Profile;
 use crate::store::{Record, Version};
 use crate::{SessionId, StoreKey};
 use sessile_formats::Timestamp;
@@ -74,7 +76,7 @@ impl Lookup {
 
 /// The session's insides, shared by its clones.
 pub(crate) struct State {
-    pub(crate) dialect: Dialect,
+    pub(crate) profile: Profile,
     pub(crate) terms: LifetimePolicy,
     /// When this request asked for it.
     pub(crate) opened: Timestamp,
@@ -141,7 +143,7 @@ impl Session {
     pub fn anonymous() -> Self {
         let origin = Source::Fresh { credential: Credential::Nothing };
         Self::new(
-            Dialect::Native,
+            Profile::Native,
             LifetimePolicy::NATIVE,
             Timestamp::from_secs(0),
             origin,
@@ -150,14 +152,14 @@ impl Session {
     }
 
     pub(crate) fn new(
-        dialect: Dialect,
+        profile: Profile,
         terms: LifetimePolicy,
         opened: Timestamp,
         origin: Source,
         data: Data,
     ) -> Self {
         let state = State {
-            dialect,
+            profile,
             terms,
             opened,
             origin,
@@ -215,7 +217,7 @@ impl Session {
         let mut guard = self.lock();
         let state = &mut *guard;
         if let Some(base) = base {
-            state.changes.compare(base, state.data.map_mut(), state.dialect);
+            state.changes.compare(base, state.data.map_mut(), state.profile);
         }
         let ours = std::mem::take(&mut state.data).into_map();
         state.origin = origin;
@@ -224,7 +226,7 @@ impl Session {
             Some((Some(ours), theirs)) if *ours != theirs => Map::new(),
             _ => theirs.into_map(),
         };
-        state.data = state.changes.apply(ours, base, state.dialect).into();
+        state.data = state.changes.apply(ours, base, state.profile).into();
     }
 }
 

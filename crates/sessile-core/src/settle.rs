@@ -11,12 +11,13 @@ use bytes::Bytes;
 
 use crate::codec::{IdCodec, StoredCodec};
 use crate::cookie::{Keep, SetCookie};
-use crate::dialect::Dialect;
 use crate::engine::{Engine, SessionCodec};
-use crate::error::{CommitError, RandomError};
+use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::id::{SessionId, StoreKey};
 use crate::policy::{self, Cookie, Data, Facts, FoundIn, Verdict};
+use crate::profile::Profile;
+use crate::random::Random;
 use crate::session::{Credential, Lookup, Rotation, Session, Source, State};
 use crate::store::{Record, Version};
 use crate::transport::CredentialUpdate;
@@ -100,9 +101,6 @@ pub enum StoreOp {
     },
 }
 
-/// Fills a buffer with random bytes fit for secrets.
-pub type Random<'r> = dyn FnMut(&mut [u8]) -> Result<(), RandomError> + Send + 'r;
-
 impl Engine {
     /// Step four. `server_error` says that the response is a 5xx.
     ///
@@ -160,8 +158,8 @@ impl Engine {
             plan.response.told = Some(CredentialUpdate::Ended);
             plan.response.no_store = true;
         } else if verdict.cookie == Cookie::Remove {
-            plan.response.cookie = Some(match self.dialect {
-                Dialect::FlaskSession => self.cookie.remove_bare().clone(),
+            plan.response.cookie = Some(match self.profile {
+                Profile::FlaskSession => self.cookie.remove_bare().clone(),
                 _ => self.cookie.remove().clone(),
             });
             self.expire_parts(&mut plan, state.chunks, 1);
@@ -194,7 +192,7 @@ impl Engine {
         now: Timestamp,
     ) -> (Facts, Verdict) {
         let facts = self.facts(state, server_error, now);
-        let mut verdict = policy::decide(self.dialect, facts, self.switches);
+        let mut verdict = policy::decide(self.profile, facts, self.switches);
         if verdict.data == Data::Renew && has_expired(state, now) {
             // While the handler ran: others have found it expired, so it stays so.
             (verdict.data, verdict.cookie) = (Data::Keep, Cookie::Keep);
@@ -273,7 +271,7 @@ impl Engine {
         } else if matches!(state.origin, Source::Fresh { .. }) {
             plan.events.push(event(EventKind::Created, state, None));
         }
-        let value = codec.seal(record, &state.data.map(), self, now, random)?;
+        let value = codec.seal(record, &state.data.map(), now, random)?;
         self.send(plan, &value, state.chunks, keep, now)
     }
 
@@ -289,9 +287,9 @@ impl Engine {
         if verdict.data == Data::Renew
             && let Source::Stored { at, record, .. } = &state.origin
         {
-            let idle = self.terms().renewal(self.dialect, record);
-            let every = match self.dialect {
-                Dialect::Native => self.renewed_every(record).unwrap_or_default(),
+            let idle = self.terms().renewal(self.profile, record);
+            let every = match self.profile {
+                Profile::Native => self.renewed_every(record).unwrap_or_default(),
                 _ => Duration::ZERO,
             };
             plan.store = StoreOp::Touch { key: at.key.clone(), seen: now, idle, every };

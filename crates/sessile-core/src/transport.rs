@@ -8,8 +8,6 @@ mod address;
 mod links;
 mod read;
 
-use crate::config::{Config, ConfigError, Storage};
-
 pub use address::{is_within, with_id, without_id, without_this_id};
 pub use links::Link;
 pub(crate) use read::is_bearer;
@@ -146,25 +144,27 @@ impl Transport {
         self.0 == Kind::Cookie
     }
 
-    /// Refuses names that cannot be one and settings that do not go with it.
-    pub(crate) fn check(&self, config: &Config) -> Result<(), ConfigError> {
-        let refuse = |setting, takes| Err(ConfigError::OutOfRange { setting, takes });
-        if self.is_cookie() {
-            return Ok(());
-        }
-        if config.storage != Storage::Store {
-            return refuse("SESSION_TRANSPORT", "cookie where a cookie holds the whole session");
-        }
+    /// The setting that cannot go with this transport, and what it takes. `stored` says that the
+    /// sessions live in a store, `rotates` that ids change by age.
+    pub(crate) fn misfit(
+        &self,
+        stored: bool,
+        rotates: bool,
+    ) -> Option<(&'static str, &'static str)> {
         match &self.0 {
-            Kind::Header(name) if !is_field_name(name) => refuse(NAME, FIELD_NAME),
-            Kind::Url(name) | Kind::Form { name, .. } if !is_parameter(name) => {
-                refuse(NAME, PARAMETER)
+            Kind::Cookie => None,
+            _ if !stored => {
+                Some(("SESSION_TRANSPORT", "cookie where a cookie holds the whole session"))
             }
-            Kind::Url(_) | Kind::Form { .. } if config.rotate_after.is_some() => refuse(
+            Kind::Header(name) if !is_field_name(name) => Some((NAME, FIELD_NAME)),
+            Kind::Url(name) | Kind::Form { name, .. } if !is_parameter(name) => {
+                Some((NAME, PARAMETER))
+            }
+            Kind::Url(_) | Kind::Form { .. } if rotates => Some((
                 "SESSION_ROTATE_AFTER",
                 "none with ids in the URL or in forms: only pages made for it could tell a new id",
-            ),
-            _ => Ok(()),
+            )),
+            _ => None,
         }
     }
 }

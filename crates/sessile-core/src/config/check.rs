@@ -12,7 +12,10 @@ impl Config {
         use Profile::*;
         use Storage::*;
         self.check_storage()?;
-        self.transport.check(self)?;
+        let (stored, rotates) = (self.storage == Store, self.rotate_after.is_some());
+        if let Some((setting, takes)) = self.transport.misfit(stored, rotates) {
+            return Err(ConfigError::OutOfRange { setting, takes });
+        }
         if let Some(setting) = self.without_effect() {
             let (profile, storage) = (self.profile, self.storage);
             return Err(ConfigError::NoEffect { setting, profile, storage });

@@ -9,6 +9,7 @@
 mod attributes;
 mod error;
 mod general;
+pub(crate) mod parts;
 mod read;
 mod settings;
 mod write;

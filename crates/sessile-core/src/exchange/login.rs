@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::failure::{Answer, Failure, PLAIN};
 use super::head::{Headers, RequestView};
 use super::request::Exchange;
-use crate::config::Profile;
 use crate::id::Subject;
 use crate::native::CLOCK_LEEWAY;
+use crate::profile::Profile;
 
 /// Whether a visitor may see a page for logged-in visitors.
 #[derive(Clone, Debug)]

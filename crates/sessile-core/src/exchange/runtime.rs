@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::renewals::Renewals;
 use crate::Timestamp;
-use crate::error::RandomError;
 use crate::event::Event;
 use crate::id::StoreKey;
+use crate::random::RandomError;
 use crate::store::BoxFuture;
 use crate::transaction::World;
 

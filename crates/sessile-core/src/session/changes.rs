@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::flash::FlashEdit;
-use crate::dialect::Dialect;
 use crate::id::Subject;
+use crate::profile::Profile;
 use crate::{Lifetime, Timestamp};
 use sessile_formats::{Map, Value};
 
@@ -101,11 +101,11 @@ impl Changes {
     }
 
     /// Adds the keys in which `ours` differs from `base`: edits inside values leave no other trace.
-    pub(crate) fn compare(&mut self, base: &Map, ours: &Map, dialect: Dialect) {
+    pub(crate) fn compare(&mut self, base: &Map, ours: &Map, profile: Profile) {
         let changed = ours.iter().filter(|(key, value)| base.get_key(key) != Some(value));
         let removed = base.iter().filter(|(key, _)| ours.get_key(key).is_none());
         // Messages are put together one by one.
-        let flashes = self.flashes.is_some().then(|| dialect.flash_key());
+        let flashes = self.flashes.is_some().then(|| profile.flash_key());
         for (key, _) in changed.chain(removed) {
             if flashes.is_none() || key.as_str() != flashes {
                 self.keys.add(key);
@@ -114,10 +114,10 @@ impl Changes {
     }
 
     /// `theirs` with our changes on top, taking the values from `ours`.
-    pub(crate) fn apply(&self, ours: Map, theirs: Map, dialect: Dialect) -> Map {
-        let mut merged = if self.cleared { dialect.kept_by_clear(&ours) } else { theirs };
+    pub(crate) fn apply(&self, ours: Map, theirs: Map, profile: Profile) -> Map {
+        let mut merged = if self.cleared { profile.kept_by_clear(&ours) } else { theirs };
         if let Some(flashes) = &self.flashes {
-            flashes.apply(dialect, &mut merged);
+            flashes.apply(profile, &mut merged);
         }
         let mut ours = ours;
         for key in self.keys.iter() {

@@ -209,7 +209,7 @@ impl State {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.data = self.dialect.kept_by_clear(&self.data.map()).into();
+        self.data = self.profile.kept_by_clear(&self.data.map()).into();
         self.changes.cleared = true;
         self.changes.keys.clear();
         self.changes.flashes = None;

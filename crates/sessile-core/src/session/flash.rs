@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 
 use super::{Session, State};
-use crate::dialect::Dialect;
+use crate::profile::Profile;
 use sessile_formats::json::{self, Style};
 use sessile_formats::{Map, Value};
 
@@ -40,13 +40,13 @@ pub(crate) struct FlashEdit {
 
 impl FlashEdit {
     /// Does to `data` what was done to the session.
-    pub(super) fn apply(&self, dialect: Dialect, data: &mut Map) {
-        let mut items = stored(dialect, data);
+    pub(super) fn apply(&self, profile: Profile, data: &mut Map) {
+        let mut items = stored(profile, data);
         // What another request took out meanwhile is not there to be taken again.
         let shown = items.iter().zip(&self.taken).take_while(|(one, other)| one == other).count();
         items.drain(..shown);
         items.extend_from_slice(&self.added);
-        store(dialect, data, items);
+        store(profile, data, items);
     }
 }
 
@@ -102,22 +102,22 @@ impl Session {
 
 impl State {
     fn flash(&mut self, category: String, message: String) {
-        let dialect = self.dialect;
-        let mut items = stored(dialect, &self.data.map());
-        let item = item(dialect, category, message);
+        let profile = self.profile;
+        let mut items = stored(profile, &self.data.map());
+        let item = item(profile, category, message);
         items.push(item.clone());
-        store(dialect, self.data.map_mut(), items);
+        store(profile, self.data.map_mut(), items);
         self.changes.flashes.get_or_insert_default().added.push(item);
     }
 
     fn take_flashes(&mut self) -> Vec<FlashedMessage> {
-        let dialect = self.dialect;
-        if !self.data.contains_key(dialect.flash_key()) {
+        let profile = self.profile;
+        if !self.data.contains_key(profile.flash_key()) {
             return Vec::new();
         }
-        let items = stored(dialect, &self.data.map());
-        self.data.map_mut().remove(dialect.flash_key());
-        let messages = items.iter().filter_map(|item| read(dialect, item)).collect();
+        let items = stored(profile, &self.data.map());
+        self.data.map_mut().remove(profile.flash_key());
+        let messages = items.iter().filter_map(|item| read(profile, item)).collect();
         let edit = self.changes.flashes.get_or_insert_default();
         // What this request added itself was never stored.
         let stored = items.len().saturating_sub(edit.added.len());
@@ -128,31 +128,31 @@ impl State {
 }
 
 /// The messages as they lie in the session; none where something else lies there.
-fn stored(dialect: Dialect, data: &Map) -> Vec<Value> {
-    let Some(value) = data.get(dialect.flash_key()) else { return Vec::new() };
-    let parsed = match (dialect, value) {
-        (Dialect::Django, Value::Str(text)) => json::read(text.as_bytes()).map(Cow::Owned).ok(),
+fn stored(profile: Profile, data: &Map) -> Vec<Value> {
+    let Some(value) = data.get(profile.flash_key()) else { return Vec::new() };
+    let parsed = match (profile, value) {
+        (Profile::Django, Value::Str(text)) => json::read(text.as_bytes()).map(Cow::Owned).ok(),
         _ => Some(Cow::Borrowed(value)),
     };
     match parsed.map(Cow::into_owned) {
         Some(Value::List(items) | Value::Tuple(items)) => items,
         _ => {
-            tracing::warn!(key = dialect.flash_key(), "what should be flashed messages is none");
+            tracing::warn!(key = profile.flash_key(), "what should be flashed messages is none");
             Vec::new()
         }
     }
 }
 
-fn store(dialect: Dialect, data: &mut Map, items: Vec<Value>) {
-    let key = dialect.flash_key();
+fn store(profile: Profile, data: &mut Map, items: Vec<Value>) {
+    let key = profile.flash_key();
     if items.is_empty() {
         data.remove(key);
         return;
     }
     let list = Value::List(items);
-    let value = match dialect {
+    let value = match profile {
         // Only what JSON gave and what `item` makes is in there, so it can be written.
-        Dialect::Django => match Style::DEFAULT.write(&list).map(String::from_utf8) {
+        Profile::Django => match Style::DEFAULT.write(&list).map(String::from_utf8) {
             Ok(Ok(text)) => Value::Str(text),
             _ => return,
         },
@@ -170,9 +170,9 @@ const DJANGO_LEVELS: &[(i64, &str)] =
 const DJANGO_INFO: i64 = 20;
 
 /// A message as it lies in the session.
-fn item(dialect: Dialect, category: String, message: String) -> Value {
-    match dialect {
-        Dialect::Django => {
+fn item(profile: Profile, category: String, message: String) -> Value {
+    match profile {
+        Profile::Django => {
             let level = DJANGO_LEVELS.iter().find(|(_, tag)| *tag == category);
             let (level, tags) = match level {
                 Some((level, _)) => (*level, String::new()),
@@ -187,9 +187,9 @@ fn item(dialect: Dialect, category: String, message: String) -> Value {
 }
 
 /// `None` for what is no message.
-fn read(dialect: Dialect, item: &Value) -> Option<FlashedMessage> {
+fn read(profile: Profile, item: &Value) -> Option<FlashedMessage> {
     let (Value::List(parts) | Value::Tuple(parts)) = item else { return None };
-    if dialect == Dialect::Django {
+    if profile == Profile::Django {
         let [mark, safe, Value::Int(level), Value::Str(message), extra @ ..] = &**parts else {
             return None;
         };

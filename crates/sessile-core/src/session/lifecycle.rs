@@ -1,25 +1,12 @@
 //! The session as a thing with a life: whose it is, how long it lasts, its id, its end.
 
-use std::time::Duration;
-
-use super::{Changes, Choice, Data, Rotation, Session, SessionError, Source, State};
-use crate::dialect::{self, Dialect};
+use super::expiry::Expiry;
+use super::{Changes, Choice, Data, Rotation, Session, SessionError, Source, State, django};
 use crate::id::{Handle, StoreKey, Subject};
+use crate::profile::Profile;
 use crate::{Lifetime, Timestamp};
 use sessile_formats::Value;
-
-/// How long a session lives, in Django's meanings (`set_expiry`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// As configured (Django's `None`).
-    Default,
-    /// Until the browser closes, and no longer than configured (Django's `0`).
-    BrowserClose,
-    /// After this long without activity.
-    After(Duration),
-    /// At a moment, active or not.
-    At(Timestamp),
-}
+use sessile_formats::django::expiry::EXPIRY_KEY;
 
 const LIFETIME_NOT_IN_PROFILE: SessionError = SessionError::NotInProfile {
     what: "a lifetime of its own",
@@ -54,7 +41,7 @@ impl Session {
     pub fn try_log_in(&self, subject: impl Into<String>) -> Result<(), SessionError> {
         let subject = Subject::new(subject.into()).ok_or(SessionError::BadSubject)?;
         let mut state = self.change()?;
-        if state.dialect == Dialect::Starlette {
+        if state.profile == Profile::Starlette {
             return Err(SessionError::NotInProfile {
                 what: "whose session it is",
                 instead: "keep the user under a key of your own and call cycle_id()",
@@ -67,7 +54,7 @@ impl Session {
             // Nor does the one's wish to be remembered hold for the other.
             state.changes.lifetime.get_or_insert(Choice::Default);
         }
-        if let Some(key) = state.dialect.subject_key() {
+        if let Some(key) = state.profile.subject_key() {
             state.set(key.into(), subject.as_str().into());
         }
         state.changes.subject = Some(Some(subject));
@@ -120,9 +107,9 @@ impl Session {
     /// `PERMANENT_SESSION_LIFETIME` from now, or no longer (Flask's `session.permanent`).
     pub fn set_permanent(&self, permanent: bool) {
         match self.change() {
-            Ok(mut state) => match (state.dialect.permanent_key(), state.dialect) {
+            Ok(mut state) => match (state.profile.permanent_key(), state.profile) {
                 (Some(key), _) => state.set(key.into(), permanent.into()),
-                (None, Dialect::Native) => {
+                (None, Profile::Native) => {
                     let choice = if permanent { Choice::Permanent } else { Choice::Default };
                     state.changes.lifetime = Some(choice);
                 }
@@ -145,16 +132,16 @@ impl Session {
             Ok(state) => state,
             Err(error) => return self.remember(error),
         };
-        if state.dialect == Dialect::Django {
-            match dialect::django_expiry(expiry) {
-                Some(value) => state.set(dialect::DJANGO_EXPIRY.into(), value),
+        if state.profile == Profile::Django {
+            match django::stored(expiry) {
+                Some(value) => state.set(EXPIRY_KEY.into(), value),
                 None => {
-                    state.unset(dialect::DJANGO_EXPIRY);
+                    state.unset(EXPIRY_KEY);
                 }
             }
             return;
         }
-        if state.dialect != Dialect::Native {
+        if state.profile != Profile::Native {
             drop(state);
             return self.remember(LIFETIME_NOT_IN_PROFILE);
         }
@@ -168,7 +155,7 @@ impl Session {
     /// Chooses both limits for this session, counted from now; it outlives the browser's.
     pub fn set_lifetime(&self, lifetime: Lifetime) {
         match self.change() {
-            Ok(mut state) if state.dialect == Dialect::Native => {
+            Ok(mut state) if state.profile == Profile::Native => {
                 state.changes.lifetime = Some(Choice::Custom(lifetime));
             }
             Ok(state) => {
@@ -211,15 +198,15 @@ impl Session {
 impl State {
     pub(crate) fn subject(&self) -> Option<Subject> {
         match &self.changes.subject {
-            Some(subject) if self.dialect.subject_key().is_none() => subject.clone(),
-            _ if self.changes.ended && self.dialect.subject_key().is_none() => None,
+            Some(subject) if self.profile.subject_key().is_none() => subject.clone(),
+            _ if self.changes.ended && self.profile.subject_key().is_none() => None,
             _ => self.subject_of(&self.data),
         }
     }
 
     /// Whose session it is as stored: `data` say so in foreign profiles, the record in ours.
     pub(crate) fn subject_of(&self, data: &Data) -> Option<Subject> {
-        match self.dialect.subject_key() {
+        match self.profile.subject_key() {
             None => self.origin.record().and_then(|record| record.subject.clone()),
             Some(key) => match &*data.get(key)? {
                 Value::Str(name) => Subject::new(name.as_str()),
@@ -231,14 +218,14 @@ impl State {
 
     /// Whether there is nothing worth keeping.
     pub(crate) fn is_empty(&self) -> bool {
-        match self.dialect {
-            Dialect::Native => self.data.is_empty() && self.subject().is_none(),
-            _ => self.dialect.is_empty(&self.data.map()),
+        match self.profile {
+            Profile::Native => self.data.is_empty() && self.subject().is_none(),
+            _ => self.profile.is_empty(&self.data.map()),
         }
     }
 
     pub(crate) fn permanent(&self) -> bool {
-        if let Some(key) = self.dialect.permanent_key() {
+        if let Some(key) = self.profile.permanent_key() {
             return self.data.get(key).as_deref() == Some(&Value::Bool(true));
         }
         match self.changes.lifetime {

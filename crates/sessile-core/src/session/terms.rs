@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Choice, Rotation, Session, State};
+use super::{Choice, Rotation, Session, State, django};
 use crate::cookie::Keep;
-use crate::dialect::{self, Dialect};
 use crate::expiry::{Deadlines, Lifetime};
+use crate::profile::Profile;
 use crate::store::Record;
 use sessile_formats::Timestamp;
 use sessile_formats::Value;
@@ -34,8 +34,8 @@ impl LifetimePolicy {
 
     /// How long a session that is saved now lives; `base` is its record until now.
     pub(crate) fn limits(&self, state: &State, base: Option<&Record>, now: Timestamp) -> Limits {
-        if state.dialect != Dialect::Native {
-            return match dialect::django_age(state.dialect, &state.data.map(), now) {
+        if state.profile != Profile::Native {
+            return match django::age(state.profile, &state.data.map(), now) {
                 None => Limits { idle: Some(self.foreign_age()), absolute: None },
                 moment => Limits { idle: None, absolute: moment },
             };
@@ -62,29 +62,26 @@ impl LifetimePolicy {
     }
 
     /// How long activity now lets the session live, where the layout keeps no span.
-    pub(crate) fn renewal(&self, dialect: Dialect, record: &Record) -> Option<Duration> {
-        if dialect == Dialect::Native { record.idle } else { Some(self.foreign_age()) }
+    pub(crate) fn renewal(&self, profile: Profile, record: &Record) -> Option<Duration> {
+        if profile == Profile::Native { record.idle } else { Some(self.foreign_age()) }
     }
 
     /// How long the browser keeps the cookie of a session.
     pub(crate) fn keep(&self, state: &State, record: &Record, now: Timestamp) -> Keep {
         let secs =
             |span: Duration| Keep::Seconds(i64::try_from(span.as_secs()).unwrap_or(i64::MAX));
-        match state.dialect {
-            Dialect::Native => match record.ends() {
+        match state.profile {
+            Profile::Native => match record.ends() {
                 Some(end) if record.permanent => secs(end.saturating_since(now)),
                 _ => Keep::Session,
             },
-            Dialect::Flask | Dialect::FlaskSession if state.permanent() => secs(self.foreign_age()),
-            Dialect::Flask | Dialect::FlaskSession => Keep::Session,
-            Dialect::Django => dialect::django_keep(
-                &state.data.map(),
-                self.foreign_age(),
-                self.at_browser_close,
-                now,
-            ),
-            Dialect::Starlette if self.at_browser_close => Keep::Session,
-            Dialect::Starlette => secs(self.foreign_age()),
+            Profile::Flask | Profile::FlaskSession if state.permanent() => secs(self.foreign_age()),
+            Profile::Flask | Profile::FlaskSession => Keep::Session,
+            Profile::Django => {
+                django::keep(&state.data.map(), self.foreign_age(), self.at_browser_close, now)
+            }
+            Profile::Starlette if self.at_browser_close => Keep::Session,
+            Profile::Starlette => secs(self.foreign_age()),
         }
     }
 }
@@ -149,7 +146,7 @@ impl Session {
     /// ```
     pub fn get_expiry_age(&self) -> Option<i64> {
         let state = self.access();
-        if state.dialect == Dialect::Django {
+        if state.profile == Profile::Django {
             return state.django_age();
         }
         let millis = state.end()?.as_millis().saturating_sub(state.opened.as_millis());
@@ -171,7 +168,7 @@ impl Session {
     /// ```
     pub fn get_expiry_date(&self) -> Option<Timestamp> {
         let state = self.access();
-        if state.dialect == Dialect::Django { state.django_date() } else { state.end() }
+        if state.profile == Profile::Django { state.django_date() } else { state.end() }
     }
 
     /// Whether the browser is to forget the session when it closes (Django's
@@ -190,13 +187,13 @@ impl Session {
     /// ```
     pub fn get_expire_at_browser_close(&self) -> bool {
         let state = self.access();
-        match state.dialect {
-            Dialect::Django => {
+        match state.profile {
+            Profile::Django => {
                 let stored = state.data.get(expiry::EXPIRY_KEY);
                 expiry::at_browser_close(stored.as_deref(), state.terms.at_browser_close)
             }
-            Dialect::Starlette => state.terms.at_browser_close,
-            Dialect::Native | Dialect::Flask | Dialect::FlaskSession => !state.permanent(),
+            Profile::Starlette => state.terms.at_browser_close,
+            Profile::Native | Profile::Flask | Profile::FlaskSession => !state.permanent(),
         }
     }
 }
@@ -204,13 +201,13 @@ impl Session {
 impl State {
     /// When it ends: as stored, or as it will be by what this request did.
     fn end(&self) -> Option<Timestamp> {
-        if self.dialect == Dialect::Starlette && self.terms.at_browser_close {
+        if self.profile == Profile::Starlette && self.terms.at_browser_close {
             return None;
         }
         let record = self.origin.record().filter(|_| !self.changes.ended);
         let stored = record.filter(|_| !self.changes.any()).map(Record::ends);
         // The foreign formats that live in cookies have no room for an end.
-        let said = stored.filter(|end| self.dialect == Dialect::Native || end.is_some());
+        let said = stored.filter(|end| self.profile == Profile::Native || end.is_some());
         said.unwrap_or_else(|| self.terms.limits(self, record, self.opened).end(self.opened))
     }
 

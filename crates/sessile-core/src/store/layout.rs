@@ -1,6 +1,7 @@
 //! Whose tables, keys and values a store uses.
 
-use crate::config::{DJANGO_CACHE_PREFIX, Profile};
+use crate::config::DJANGO_CACHE_PREFIX;
+use crate::profile::Profile;
 
 /// Whose tables, keys and values a store uses.
 ///

@@ -4,8 +4,8 @@ use crate::engine::{Engine, SessionCodec};
 use crate::error::CommitError;
 use crate::id::SessionId;
 use crate::policy::{Data, FoundIn};
+use crate::random::Random;
 use crate::session::{Lookup, Session, Source};
-use crate::settle::Random;
 use sessile_formats::Timestamp;
 
 /// What links and forms of a response carry.

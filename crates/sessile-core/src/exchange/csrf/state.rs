@@ -7,9 +7,9 @@ use crate::Value;
 use crate::cookie::{self, Cookie, CookieError, Pick};
 use crate::csrf::django::DjangoCookie;
 use crate::csrf::{django, flask_wtf, native};
-use crate::error::RandomError;
 use crate::exchange::head::Headers;
 use crate::exchange::request::Exchange;
+use crate::random::RandomError;
 use crate::session::Session;
 use sessile_formats::django::csrf as masked;
 
