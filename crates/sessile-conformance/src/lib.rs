@@ -37,8 +37,8 @@ pub mod http;
 mod not_run;
 pub mod outages;
 pub mod processes;
+mod server;
 mod suite;
-mod world;
 
 pub use capabilities::{Capabilities, Keys};
 pub use check::{CaseResult, Failure, Verdict};

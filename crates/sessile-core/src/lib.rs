@@ -39,6 +39,7 @@ pub mod native;
 mod policy;
 mod profile;
 mod random;
+mod runtime;
 mod session;
 mod settle;
 pub mod store;

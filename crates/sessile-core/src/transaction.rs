@@ -4,12 +4,13 @@
 //! so that they all merge, retry and give up alike. No runtime is needed: the waiting is the store's,
 //! and the pause between tries is the caller's.
 
+mod context;
 mod ending;
+mod renewals;
 
-use std::future::Future;
-use std::time::Duration;
-
+pub use self::context::Context;
 use self::ending::enforce_limit;
+pub(crate) use self::renewals::Renewals;
 use crate::begin::{Begun, Loaded, Opened, Reading};
 use crate::engine::Engine;
 use crate::error::{CommitError, OpenError};
@@ -25,38 +26,6 @@ use sessile_formats::Timestamp;
 /// A conditional write is tried at most this often before the request is answered 503.
 pub const MAX_TRIES: u32 = 200;
 
-/// The caller's clock, randomness and patience.
-pub trait World: Send {
-    /// The time now.
-    fn now(&self) -> Timestamp;
-    /// The time to within some milliseconds, if that is cheaper. Enough for
-    /// our own deadlines; not for seconds that another program's clock counted.
-    fn about_now(&self) -> Timestamp {
-        self.now()
-    }
-    /// Random bytes fit for secrets.
-    ///
-    /// # Errors
-    ///
-    /// When there are none: nothing takes their place.
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), crate::RandomError>;
-    /// Whether a renewal at `now` is to be written: not if another request of this program has
-    /// begun one of the same session, or made one less than `every` ago.
-    fn begins_renewal(&mut self, key: &StoreKey, now: Timestamp, every: Duration) -> bool {
-        let _ = (key, now, every);
-        true
-    }
-    /// The renewal that was begun at `now` is written down.
-    fn renewed(&mut self, key: &StoreKey, now: Timestamp, every: Duration) {
-        let _ = (key, now, every);
-    }
-    /// Waits before the try after `tries` lost ones: longer each time, and
-    /// never as long as somebody else who waits.
-    fn pause(&mut self, tries: u32) -> impl Future<Output = ()> + Send;
-    /// Takes note of what happened.
-    fn report(&mut self, event: Event);
-}
-
 /// Opens the session that a cookie's value leads to: at most one load, two in
 /// the grace period after a change of id.
 ///
@@ -67,11 +36,11 @@ pub async fn open<S: SessionStore>(
     engine: &Engine,
     store: &S,
     cookie: Option<&[u8]>,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<Session, OpenError> {
-    let now = time(engine, world);
+    let now = time(engine, context);
     let mut at = match engine.begin(cookie, now)? {
-        Begun::Ready(opened) => return Ok(ready(opened, world)),
+        Begun::Ready(opened) => return Ok(ready(opened, context)),
         Begun::Load(at) => at,
     };
     loop {
@@ -80,26 +49,26 @@ pub async fn open<S: SessionStore>(
             tracing::warn!(%why, "a stored session cannot be read; its visitor starts anew");
         }
         match engine.loaded(at, found, now) {
-            Loaded::Ready(opened) => return Ok(ready(opened, world)),
+            Loaded::Ready(opened) => return Ok(ready(opened, context)),
             Loaded::Follow(to) => at = to,
         }
     }
 }
 
 /// A session for a visitor who sent what cannot be a credential, such as two of them.
-pub fn refused(engine: &Engine, world: &mut impl World) -> Session {
-    let now = time(engine, world);
-    ready(engine.refused(now), world)
+pub fn refused(engine: &Engine, context: &Context<'_>) -> Session {
+    let now = time(engine, context);
+    ready(engine.refused(now), context)
 }
 
 /// As exact as the profile needs. A foreign cookie signed in this very second
 /// would seem to come from the future to a clock that lags behind.
-fn time(engine: &Engine, world: &impl World) -> Timestamp {
-    if engine.shares_seconds() { world.now() } else { world.about_now() }
+fn time(engine: &Engine, context: &Context<'_>) -> Timestamp {
+    if engine.shares_seconds() { context.now() } else { context.about_now() }
 }
 
-fn ready(opened: Opened, world: &mut impl World) -> Session {
-    opened.event.into_iter().for_each(|event| world.report(event));
+fn ready(opened: Opened, context: &Context<'_>) -> Session {
+    opened.event.into_iter().for_each(|event| context.report(&event));
     opened.session
 }
 
@@ -117,11 +86,13 @@ pub async fn commit<S: SessionStore>(
     store: &S,
     session: &Session,
     server_error: bool,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<ResponsePlan, CommitError> {
-    match prepare(engine, session, server_error, world)? {
+    match prepare(engine, session, server_error, context)? {
         Prepared::Done(committed) => Ok(committed),
-        Prepared::Planned(plan) => execute(engine, store, session, plan, server_error, world).await,
+        Prepared::Planned(plan) => {
+            execute(engine, store, session, plan, server_error, context).await
+        }
     }
 }
 
@@ -144,15 +115,15 @@ pub fn prepare(
     engine: &Engine,
     session: &Session,
     server_error: bool,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<Prepared, CommitError> {
     // What most requests come to, without the making of a plan.
-    if let Some(vary) = engine.seal_unchanged(session, server_error, world.about_now()) {
+    if let Some(vary) = engine.seal_unchanged(session, server_error, context.about_now()) {
         return Ok(Prepared::Done(ResponsePlan { vary, ..ResponsePlan::default() }));
     }
-    let plan = settle(engine, session, server_error, world)?;
+    let plan = settle(engine, session, server_error, context)?;
     Ok(match (&plan.store, &plan.delete) {
-        (StoreOp::Nothing, None) => Prepared::Done(conclude(plan, world)),
+        (StoreOp::Nothing, None) => Prepared::Done(conclude(plan, context)),
         _ => Prepared::Planned(Box::new(plan)),
     })
 }
@@ -169,23 +140,23 @@ pub async fn execute<S: SessionStore>(
     session: &Session,
     mut plan: Box<Plan>,
     server_error: bool,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<ResponsePlan, CommitError> {
     for tries in 1..=MAX_TRIES {
-        match write(store, &plan, world).await? {
-            Outcome::Done => return finish(engine, store, session, plan, world).await,
+        match write(store, &plan, context).await? {
+            Outcome::Done => return finish(engine, store, session, plan, context).await,
             Outcome::NotRenewed => {
                 (plan.response.cookie, plan.response.told) = (None, None);
-                return finish(engine, store, session, plan, world).await;
+                return finish(engine, store, session, plan, context).await;
             }
             Outcome::Taken => {}
             Outcome::Lost => {
-                world.pause(tries).await;
+                context.pause(tries).await;
                 // Boxed, as all that is rare: it would make every future larger.
-                Box::pin(rebase(engine, store, session, world)).await?;
+                Box::pin(rebase(engine, store, session, context)).await?;
             }
         }
-        *plan = settle(engine, session, server_error, world)?;
+        *plan = settle(engine, session, server_error, context)?;
     }
     Err(CommitError::Contended)
 }
@@ -194,10 +165,10 @@ fn settle(
     engine: &Engine,
     session: &Session,
     server_error: bool,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<Plan, CommitError> {
-    let now = time(engine, world);
-    let mut settle = || engine.settle(session, server_error, now, &mut |bytes| world.random(bytes));
+    let now = time(engine, context);
+    let settle = || engine.settle(session, server_error, now, &mut |bytes| context.random(bytes));
     match settle() {
         // It expired while the handler ran; who logs in does not need it.
         Err(CommitError::Ended) if session.is_logging_in() => {
@@ -222,17 +193,17 @@ enum Outcome {
 async fn write<S: SessionStore>(
     store: &S,
     plan: &Plan,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<Outcome, CommitError> {
     let written = match &plan.store {
         StoreOp::Nothing => return Ok(Outcome::Done),
         StoreOp::Touch { key, seen, idle, every } => {
-            if !world.begins_renewal(key, *seen, *every) {
+            if !context.begins_renewal(key, *seen, *every) {
                 return Ok(Outcome::NotRenewed);
             }
             return Ok(match store.touch(key, *seen, *idle).await {
                 Ok(TouchOutcome::Touched) => {
-                    world.renewed(key, *seen, *every);
+                    context.renewed(key, *seen, *every);
                     Outcome::Done
                 }
                 Ok(TouchOutcome::Gone) => Outcome::NotRenewed,
@@ -240,7 +211,7 @@ async fn write<S: SessionStore>(
                 Err(error) => {
                     tracing::error!(%error, "a session that was read could not be renewed");
                     let (kind, session) = (EventKind::StoreFailed, Some(key.handle()));
-                    world.report(Event { kind, session, subject: None });
+                    context.report(&Event { kind, session, subject: None });
                     Outcome::NotRenewed
                 }
             });
@@ -293,7 +264,7 @@ async fn finish<S: SessionStore>(
     store: &S,
     session: &Session,
     plan: Box<Plan>,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<ResponsePlan, CommitError> {
     if let Some(key) = &plan.delete {
         store.end(key).await?;
@@ -303,33 +274,33 @@ async fn finish<S: SessionStore>(
     {
         // The new id must reach the browser, or the login would cost the visitor
         // their session; the next login ends what is too many now.
-        if let Err(error) = Box::pin(enforce_limit(store, limit, key, record, world)).await {
+        if let Err(error) = Box::pin(enforce_limit(store, limit, key, record, context)).await {
             tracing::error!(%error, "a user may have more sessions than allowed");
-            world.report(Event { kind: EventKind::StoreFailed, session: None, subject: None });
+            context.report(&Event { kind: EventKind::StoreFailed, session: None, subject: None });
         }
     }
-    Ok(conclude(*plan, world))
+    Ok(conclude(*plan, context))
 }
 
-fn conclude(plan: Plan, world: &mut impl World) -> ResponsePlan {
-    plan.events.into_iter().for_each(|event| world.report(event));
+fn conclude(plan: Plan, context: &Context<'_>) -> ResponsePlan {
+    plan.events.into_iter().for_each(|event| context.report(&event));
     plan.response
 }
 
 /// Loads what is there now and puts the changes on top of it.
-async fn rebase<S: SessionStore, W: World>(
+async fn rebase<S: SessionStore>(
     engine: &Engine,
     store: &S,
     session: &Session,
-    world: &mut W,
+    context: &Context<'_>,
 ) -> Result<(), CommitError> {
     let Some(mut at) = session.lookup() else { return Ok(()) };
-    let report = |world: &mut W, kind, at: &Lookup| {
-        world.report(Event { kind, session: Some(at.key.handle()), subject: None });
+    let report = |kind, at: &Lookup| {
+        context.report(&Event { kind, session: Some(at.key.handle()), subject: None });
     };
     loop {
         let entry = store.load(&at.key).await?;
-        match engine.reading(at.clone(), entry, world.now()) {
+        match engine.reading(at.clone(), entry, context.now()) {
             Reading::Follow(to) => {
                 // Somebody else changed the id; theirs is the one that lives.
                 session.forget_rotation();
@@ -338,7 +309,7 @@ async fn rebase<S: SessionStore, W: World>(
             Reading::Live { origin, data } => {
                 let base = session.base(engine);
                 session.rebase(base.as_ref(), origin, data);
-                report(world, EventKind::Conflicted, &at);
+                report(EventKind::Conflicted, &at);
                 return Ok(());
             }
             Reading::Nothing(_) if session.is_logging_in() => {
@@ -347,7 +318,7 @@ async fn rebase<S: SessionStore, W: World>(
                 return Ok(());
             }
             Reading::Nothing(_) => {
-                report(world, EventKind::Late, &at);
+                report(EventKind::Late, &at);
                 return Err(CommitError::Ended);
             }
         }

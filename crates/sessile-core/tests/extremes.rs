@@ -88,23 +88,30 @@ fn r30_the_ends_of_time_never_panic() {
                 for change in uses {
                     let store = MemoryStore::new();
                     let mut world = Fake::at(begin);
-                    let first = done(transaction::open(&engine, &store, None, &mut world)).unwrap();
+                    let first =
+                        done(transaction::open(&engine, &store, None, &world.context())).unwrap();
                     first.insert("a", 1);
                     change(&first);
                     let sent =
-                        done(transaction::commit(&engine, &store, &first, false, &mut world));
+                        done(transaction::commit(&engine, &store, &first, false, &world.context()));
                     let Some(cookie) = sent.ok().and_then(|sent| sent.cookie) else { continue };
                     let text = String::from_utf8(cookie.as_bytes().to_vec()).unwrap();
                     let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
                     world.0 = later;
                     for _ in 0..2 {
+                        let context = world.context();
                         let opened =
-                            transaction::open(&engine, &store, Some(value.as_bytes()), &mut world);
+                            transaction::open(&engine, &store, Some(value.as_bytes()), &context);
                         let Ok(session) = done(opened) else { continue };
                         let _: Option<i64> = session.get("a");
                         change(&session);
-                        let _ =
-                            done(transaction::commit(&engine, &store, &session, false, &mut world));
+                        let _ = done(transaction::commit(
+                            &engine,
+                            &store,
+                            &session,
+                            false,
+                            &world.context(),
+                        ));
                     }
                 }
             }
@@ -146,14 +153,16 @@ fn s14_a_record_with_any_moments_is_a_session_or_none() {
             for change in uses {
                 let store = MemoryStore::new();
                 let _ = done(store.create(key, &record)).unwrap();
-                let mut world = Fake::at(START);
+                let world = Fake::at(START);
                 let cookie = visit.cookie.as_deref();
                 let opened =
-                    done(transaction::open(&visit.engine, &store, cookie, &mut world)).unwrap();
+                    done(transaction::open(&visit.engine, &store, cookie, &world.context()))
+                        .unwrap();
                 let found = opened.get::<i64>("a");
                 assert!(found.is_none() || !record.has_ended(START), "{record:?}");
                 change(&opened);
-                let saved = transaction::commit(&visit.engine, &store, &opened, false, &mut world);
+                let context = world.context();
+                let saved = transaction::commit(&visit.engine, &store, &opened, false, &context);
                 // It may be too late for a session that ends in this moment.
                 let saved = done(saved);
                 assert!(matches!(saved, Ok(_) | Err(CommitError::Ended)), "{saved:?}, {record:?}");
@@ -170,14 +179,15 @@ fn what_could_not_be_read_again_is_not_written() {
         let engine = Engine::new(config).unwrap();
         for size in [1 << 10, 1 << 20, 3 << 20] {
             let store = MemoryStore::new();
-            let mut world = Fake::at(START);
-            let first = done(transaction::open(&engine, &store, None, &mut world)).unwrap();
+            let world = Fake::at(START);
+            let first = done(transaction::open(&engine, &store, None, &world.context())).unwrap();
             first.insert("a", "a".repeat(size));
-            let sent = done(transaction::commit(&engine, &store, &first, false, &mut world));
+            let sent = done(transaction::commit(&engine, &store, &first, false, &world.context()));
             let Ok(sent) = sent else { continue };
             let text = String::from_utf8(sent.cookie.unwrap().as_bytes().to_vec()).unwrap();
             let value = text.split(';').next().unwrap().split_once('=').unwrap().1;
-            let opened = transaction::open(&engine, &store, Some(value.as_bytes()), &mut world);
+            let context = world.context();
+            let opened = transaction::open(&engine, &store, Some(value.as_bytes()), &context);
             let found: Option<String> = done(opened).unwrap().get("a");
             assert_eq!(found.unwrap().len(), size, "{engine:?}");
         }

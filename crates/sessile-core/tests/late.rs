@@ -42,11 +42,11 @@ impl Site<MemoryStore> {
 
 impl<S: SessionStore> Site<S> {
     fn open(&mut self, cookie: Option<&[u8]>) -> Session {
-        done(transaction::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
+        done(transaction::open(&self.engine, &self.store, cookie, &self.world.context())).unwrap()
     }
 
     fn commit(&mut self, session: &Session) -> Result<ResponsePlan, CommitError> {
-        done(transaction::commit(&self.engine, &self.store, session, false, &mut self.world))
+        done(transaction::commit(&self.engine, &self.store, session, false, &self.world.context()))
     }
 
     /// One request without a cookie; the cookie it gets.
@@ -170,8 +170,9 @@ fn an_end_that_fails_half_way_can_be_tried_again_by_the_old_id() {
     rotate.cycle_id();
     let new = value(&site.commit(&rotate).unwrap());
     // Loses against the rotation, finds the pointer, and then the store fails.
-    let mut world = Fake::at(START);
-    let failed = done(transaction::commit(&site.engine, &failing, &logout, false, &mut world));
+    let world = Fake::at(START);
+    let failed =
+        done(transaction::commit(&site.engine, &failing, &logout, false, &world.context()));
     assert!(matches!(failed, Err(CommitError::Store(_))));
     let again = site.open(Some(&old));
     assert!(!again.is_new(), "the way to the session is gone");

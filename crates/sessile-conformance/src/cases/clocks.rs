@@ -8,8 +8,8 @@ use sessile_core::transaction::{commit, open};
 use sessile_core::{Config, Engine, Lifetime, SessionId, SessionStore as _, Timestamp};
 
 use crate::check::{ensure, ensure_eq, live, needs};
+use crate::server::{Server, id_in};
 use crate::suite::now;
-use crate::world::{Server, id_in};
 use crate::{CaseResult, Failure, Open, Suite, Verdict};
 
 /// How far apart clocks are tried.
@@ -81,17 +81,17 @@ pub async fn s01_two_clocks_in_turn_stretch_no_idle_limit<O: Open>(suite: &Suite
     for apart in APART {
         let start = now();
         let (mut one, mut two) = (Server::at(start), Server::at(start + apart));
-        let session = open(&engine, &store, None, &mut one).await?;
+        let session = open(&engine, &store, None, &one.context()).await?;
         session.insert("user", "alice");
-        let sent = commit(&engine, &store, &session, false, &mut one).await?;
+        let sent = commit(&engine, &store, &session, false, &one.context()).await?;
         let id = id_in(&sent)?;
         for turn in 1..=100_u32 {
             let server = if turn % 2 == 0 { &mut one } else { &mut two };
             server.pass(Duration::from_secs(u64::from(turn) - server.passed().as_secs()));
-            let session = open(&engine, &store, Some(id.as_bytes()), server).await?;
+            let session = open(&engine, &store, Some(id.as_bytes()), &server.context()).await?;
             ensure!(session.contains_key("user"), "{apart:?} apart: lost in turn {turn}");
             session.insert("turn", turn);
-            commit(&engine, &store, &session, false, server).await?;
+            commit(&engine, &store, &session, false, &server.context()).await?;
         }
         let Some(key) = SessionId::parse(id.as_bytes()).map(|id| id.store_key()) else {
             return Err(Failure(format!("{id:?} is no id")));
@@ -103,7 +103,7 @@ pub async fn s01_two_clocks_in_turn_stretch_no_idle_limit<O: Open>(suite: &Suite
         ensure!(record.seen <= Some(last + apart), "{apart:?} apart: seen {:?}", record.seen);
         // The server that is behind gives it the most time.
         one.pass(idle + apart);
-        let session = open(&engine, &store, Some(id.as_bytes()), &mut one).await?;
+        let session = open(&engine, &store, Some(id.as_bytes()), &one.context()).await?;
         ensure!(!session.contains_key("user"), "{apart:?} apart: alive after its idle limit");
     }
     Ok(Verdict::Passed)

@@ -7,15 +7,14 @@ use super::Exchange;
 use super::bounded::Bounded;
 use super::credential::{Carried, FormCredential, HeaderField};
 use super::head::{Headers, RequestView, Scheme};
-use super::renewals::Renewals;
-use super::runtime::{self, Ambient, Runtime, WithClock, WithListener};
-use super::sessions::Sessions;
 use super::told::Told;
 use crate::Timestamp;
 use crate::config::ConfigError;
 use crate::engine::Engine;
 use crate::event::{Event, EventKind};
+use crate::runtime::{Runtime, WithClock, WithListener};
 use crate::store::{AnyStore, NoStore, SessionStore, StoreError};
+use crate::transaction::{Context, Renewals};
 
 /// The rules, the store and the runtime that all requests of one application share. Clones are
 /// the same.
@@ -139,11 +138,6 @@ impl App {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Lists and ends sessions from outside of requests, such as an operator's page.
-    pub fn sessions(&self) -> Sessions {
-        Sessions::new(self.clone())
-    }
-
     /// The rules that requests follow.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
@@ -172,8 +166,8 @@ impl App {
         self.0.header.as_ref()
     }
 
-    pub(super) fn ambient(&self) -> Ambient<'_> {
-        Ambient(&*self.0.runtime, &self.0.renewals)
+    pub(super) fn context(&self) -> Context<'_> {
+        Context::with_renewals(&*self.0.runtime, &self.0.renewals)
     }
 
     pub(super) fn told(&self) -> &Told {
@@ -181,7 +175,7 @@ impl App {
     }
 
     pub(super) fn report(&self, event: &Event) {
-        runtime::report(&*self.0.runtime, event);
+        self.context().report(event);
     }
 
     pub(super) fn store_failed(&self, error: &StoreError) {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use super::runtime::Runtime;
 use crate::Timestamp;
 use crate::id::{StoreKey, Subject};
+use crate::runtime::Runtime;
 use crate::store::{
     AnyStore, BoxFuture, Capabilities, CreateOutcome, Directory, Entry, Listing, Record,
     SessionStore, StoreError, StoreErrorKind, TouchOutcome, Version, WriteOutcome,

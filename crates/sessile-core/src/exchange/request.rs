@@ -148,7 +148,7 @@ impl Exchange {
         }
         let plain =
             engine.is_secure() && app.scheme(request).is_none() && app.told().is_plain(request);
-        let mut ambient = app.ambient();
+        let context = app.context();
         let cookies = || request.headers.values("cookie");
         // One transport for all visitors: what else a request brings is not looked at.
         let (found, sent) = match (app.header(), self.carried()) {
@@ -159,7 +159,7 @@ impl Exchange {
         };
         if sent == Sent::Refused {
             return Ok(Opened {
-                session: transaction::refused(engine, &mut ambient),
+                session: transaction::refused(engine, &context),
                 mode: Mode::Normal,
                 plain,
                 among: None,
@@ -179,12 +179,11 @@ impl Exchange {
         let opening = Box::pin(async {
             if !several.is_empty()
                 && let Some((session, value)) =
-                    shadowed::first_found(app, several, &mut ambient).await?
+                    shadowed::first_found(app, several, &context).await?
             {
                 return Ok((session, Some(value.into_boxed_slice())));
             }
-            let session =
-                transaction::open(engine, app.bounded(), credential, &mut ambient).await?;
+            let session = transaction::open(engine, app.bounded(), credential, &context).await?;
             Ok((session, None))
         });
         let opened = spanned!("session_load", opening);
@@ -295,12 +294,8 @@ impl Exchange {
                     if let Some(csrf) = self.0.csrf.get() {
                         csrf.before_saving(self, session);
                     }
-                    match transaction::prepare(
-                        app.engine(),
-                        session,
-                        server_error,
-                        &mut app.ambient(),
-                    ) {
+                    match transaction::prepare(app.engine(), session, server_error, &app.context())
+                    {
                         Ok(Prepared::Done(committed)) => {
                             told = self.write(response, committed);
                         }
@@ -461,7 +456,7 @@ impl Save {
         let Self { exchange, plan, server_error } = self;
         let app = &exchange.0.app;
         let Some(Opened { session, .. }) = exchange.0.session.get() else { return Ok(()) };
-        let mut ambient = app.ambient();
+        let context = app.context();
         let saved = spanned!(
             "session_save",
             transaction::execute(
@@ -470,7 +465,7 @@ impl Save {
                 session,
                 plan,
                 server_error,
-                &mut ambient
+                &context
             )
         );
         let mut told = None;

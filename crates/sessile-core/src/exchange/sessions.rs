@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::app::App;
 use super::bounded::no_directory;
-use super::runtime::Runtime;
 use crate::Map;
 use crate::Timestamp;
 use crate::event::{Event, EventKind};
 use crate::expiry::Deadlines;
 use crate::id::{Handle, StoreKey, Subject};
+use crate::runtime::Runtime;
 use crate::session::Session;
 use crate::store::{AnyStore, Directory, Record, SessionStore as _, StoreError};
 
@@ -48,6 +48,13 @@ pub struct SessionInfo {
     /// What it holds. Not serialized: secrets may be among it.
     #[serde(skip)]
     pub data: Map,
+}
+
+impl App {
+    /// Lists and ends sessions from outside of requests, such as an operator's page.
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.clone())
+    }
 }
 
 impl Sessions {

@@ -7,12 +7,11 @@
 
 use super::app::App;
 use super::head::{ResponseHeaders, no_store};
-use super::runtime::Ambient;
 use crate::cookie::{self, Pick};
 use crate::engine::Engine;
 use crate::error::OpenError;
 use crate::session::Session;
-use crate::transaction;
+use crate::transaction::{self, Context};
 
 /// So many different values are tried; more were planted.
 const TRIED: usize = 4;
@@ -47,10 +46,10 @@ pub(super) fn values<'h>(
 pub(super) async fn first_found(
     app: &App,
     values: Vec<Vec<u8>>,
-    ambient: &mut Ambient<'_>,
+    context: &Context<'_>,
 ) -> Result<Option<(Session, Vec<u8>)>, OpenError> {
     for value in values {
-        let session = transaction::open(app.engine(), app.bounded(), Some(&value), ambient).await?;
+        let session = transaction::open(app.engine(), app.bounded(), Some(&value), context).await?;
         if session.was_found() {
             return Ok(Some((session, value)));
         }

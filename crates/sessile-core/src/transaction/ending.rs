@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{MAX_TRIES, World};
+use super::{Context, MAX_TRIES};
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
@@ -25,23 +25,23 @@ pub(super) async fn enforce_limit<S: SessionStore>(
     limit: usize,
     own: &StoreKey,
     record: &Record,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<(), CommitError> {
     let (Some(directory), Some(subject)) = (store.capabilities().directory, &record.subject) else {
         return Ok(());
     };
     let mut has_waited = false;
     for tries in 1..=MAX_TRIES {
-        let sessions = newest_first(directory, subject, world.now()).await?;
+        let sessions = newest_first(directory, subject, context.now()).await?;
         // A later login may have ended it already.
         let Some(place) = sessions.iter().position(|(key, _)| key == own) else { return Ok(()) };
         if place < limit {
-            if end_all_of(store, &sessions[limit.min(sessions.len())..], world).await? {
+            if end_all_of(store, &sessions[limit.min(sessions.len())..], context).await? {
                 return Ok(());
             }
-            world.pause(tries).await;
+            context.pause(tries).await;
         } else if !has_waited {
-            if is_ended_soon(store, own, world).await? {
+            if is_ended_soon(store, own, context).await? {
                 return Ok(());
             }
             has_waited = true;
@@ -57,12 +57,12 @@ pub(super) async fn enforce_limit<S: SessionStore>(
 async fn is_ended_soon<S: SessionStore>(
     store: &S,
     own: &StoreKey,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<bool, StoreError> {
     for tries in 1..=8 {
-        world.pause(tries).await;
+        context.pause(tries).await;
         match store.load(own).await? {
-            Some(Entry::Live(record, _)) if !record.has_ended(world.now()) => {}
+            Some(Entry::Live(record, _)) if !record.has_ended(context.now()) => {}
             _ => return Ok(true),
         }
     }
@@ -95,7 +95,7 @@ fn began(record: &Record) -> Option<Timestamp> {
 async fn end_all_of<S: SessionStore>(
     store: &S,
     sessions: &[(StoreKey, Record)],
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> Result<bool, StoreError> {
     let mut all = true;
     for (key, listed) in sessions {
@@ -109,7 +109,7 @@ async fn end_all_of<S: SessionStore>(
                 continue;
             }
         };
-        let (payload, absolute) = (Bytes::new(), Some(world.now()));
+        let (payload, absolute) = (Bytes::new(), Some(context.now()));
         let ended = Record { payload, absolute, subject: None, ..record };
         match store.update(key, &ended, &version).await? {
             WriteOutcome::Written(_) => store.end(key).await?,
@@ -119,7 +119,7 @@ async fn end_all_of<S: SessionStore>(
             }
         }
         let (session, subject) = (Some(key.handle()), listed.subject.clone());
-        world.report(Event { kind: EventKind::Evicted, session, subject });
+        context.report(&Event { kind: EventKind::Evicted, session, subject });
     }
     Ok(all)
 }

@@ -1,39 +1,47 @@
-//! The world as tests want it.
+//! The program as tests want it.
 #![allow(dead_code, reason = "each test file uses some")]
 
 use std::future::Future;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{self, Poll, Waker};
+use std::time::Duration;
 
-use sessile_core::transaction::{self, World};
-use sessile_core::{Config, Engine, Event, MemoryStore, RandomError, Session, Timestamp};
+use sessile_core::exchange::Runtime;
+use sessile_core::store::BoxFuture;
+use sessile_core::transaction::{self, Context};
+use sessile_core::{Config, Engine, MemoryStore, RandomError, Session, Timestamp};
 
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_767_323_045);
 
 /// A clock that is set by hand; random bytes that count.
-pub(crate) struct Fake(pub(crate) Timestamp, u8);
+pub(crate) struct Fake(pub(crate) Timestamp, AtomicU8);
 
 impl Fake {
     pub(crate) fn at(now: Timestamp) -> Self {
-        Self(now, 0)
+        Self(now, AtomicU8::new(0))
+    }
+
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::new(self)
     }
 }
 
-impl World for Fake {
+impl Runtime for Fake {
     fn now(&self) -> Timestamp {
         self.0
     }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        self.1 = self.1.wrapping_add(1);
-        bytes.fill(self.1);
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        bytes.fill(self.1.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
         Ok(())
     }
-    async fn pause(&mut self, _tries: u32) {}
-    fn report(&mut self, _event: Event) {}
+    fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// What a future comes to that never waits, as with memory stores.
 pub(crate) fn done<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+    match std::pin::pin!(future).poll(&mut task::Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => done,
         Poll::Pending => panic!("it waits"),
     }
@@ -55,11 +63,12 @@ impl Visit {
 
     pub(crate) fn open(&mut self) -> Session {
         let cookie = self.cookie.as_deref();
-        done(transaction::open(&self.engine, &self.store, cookie, &mut self.world)).unwrap()
+        done(transaction::open(&self.engine, &self.store, cookie, &self.world.context())).unwrap()
     }
 
     pub(crate) fn close(&mut self, session: &Session) {
-        let saved = transaction::commit(&self.engine, &self.store, session, false, &mut self.world);
+        let context = self.world.context();
+        let saved = transaction::commit(&self.engine, &self.store, session, false, &context);
         if let Some(cookie) = &done(saved).unwrap().cookie {
             let cookie = std::str::from_utf8(cookie.as_bytes()).unwrap();
             let (_, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();

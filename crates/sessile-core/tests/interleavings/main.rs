@@ -11,13 +11,13 @@ mod store;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{self, Poll, Waker};
 use std::time::Duration;
 
-use sessile_core::transaction::{self, World};
-use sessile_core::{
-    Config, Engine, Event, Expiry, Lifetime, RandomError, Session, SessionId, Timestamp,
-};
+use sessile_core::exchange::Runtime;
+use sessile_core::store::BoxFuture;
+use sessile_core::transaction::{self, Context};
+use sessile_core::{Config, Engine, Expiry, Lifetime, RandomError, Session, SessionId, Timestamp};
 
 use ledger::{Effect, Ledger};
 use store::{Faults, Watched};
@@ -59,21 +59,20 @@ pub(crate) async fn step() {
 
 struct Here(Shared, usize);
 
-impl World for Here {
+impl Runtime for Here {
     fn now(&self) -> Timestamp {
         let scene = &mut *self.0.lock().unwrap();
         scene.ledger.decides(self.1, scene.now);
         scene.now
     }
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         let mut scene = self.0.lock().unwrap();
         bytes.iter_mut().for_each(|byte| *byte = scene.dice.roll(256) as u8);
         Ok(())
     }
-    async fn pause(&mut self, _tries: u32) {
-        step().await;
+    fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(step())
     }
-    fn report(&mut self, _event: Event) {}
 }
 
 /// What the handler does, one step at a time.
@@ -134,7 +133,8 @@ async fn handle(session: &Session, request: usize, scene: &Shared) {
 }
 
 async fn serve(engine: Arc<Engine>, store: Watched, request: usize, scene: Shared) {
-    let mut world = Here(scene.clone(), request);
+    let here = Here(scene.clone(), request);
+    let context = Context::new(&here);
     let cookie = {
         let mut scene = scene.lock().unwrap();
         let count = scene.cookies.len() as u64;
@@ -144,8 +144,7 @@ async fn serve(engine: Arc<Engine>, store: Watched, request: usize, scene: Share
         scene.cookies.get(pick as usize).cloned()
     };
     step().await;
-    let Ok(session) = transaction::open(&engine, &store, cookie.as_deref(), &mut world).await
-    else {
+    let Ok(session) = transaction::open(&engine, &store, cookie.as_deref(), &context).await else {
         return;
     };
     let presented = cookie.and_then(|value| SessionId::parse(&value)).map(|id| id.store_key());
@@ -157,7 +156,7 @@ async fn serve(engine: Arc<Engine>, store: Watched, request: usize, scene: Share
     let server_error = scene.lock().unwrap().dice.roll(12) == 0;
     step().await;
     let Ok(committed) =
-        transaction::commit(&engine, &store, &session, server_error, &mut world).await
+        transaction::commit(&engine, &store, &session, server_error, &context).await
     else {
         return;
     };
@@ -201,7 +200,7 @@ fn play(seed: u64) {
     let mut requests = 0;
     let wanted = 4 + dice.roll(6) as usize;
     let at_once = 2 + dice.roll(3) as usize;
-    let mut context = Context::from_waker(Waker::noop());
+    let mut context = task::Context::from_waker(Waker::noop());
     loop {
         while running.len() < at_once && requests < wanted {
             let (engine, scene) = (engine.clone(), scene.clone());

@@ -1,27 +1,31 @@
 //! New ids: random, unique, and none without randomness.
 
 use std::collections::HashSet;
+use std::sync::Mutex;
+use std::time::Duration;
 
 use sessile::store::{CreateOutcome, Entry};
-use sessile::{Config, Engine, Event, MemoryStore, SessionStore, Timestamp};
-use sessile_core::transaction::{self, World};
+use sessile::{Config, Engine, MemoryStore, SessionStore, Timestamp};
+use sessile_core::exchange::Runtime;
+use sessile_core::store::BoxFuture;
+use sessile_core::transaction::{self, Context};
 use sessile_core::{CommitError, RandomError, SessionId};
 
-/// A world whose random bytes are the test's.
-struct Dice<F>(F);
+/// A program whose random bytes are the test's.
+struct Dice<F>(Mutex<F>);
 
-impl<F: FnMut(&mut [u8]) -> Result<(), RandomError> + Send> World for Dice<F> {
+impl<F: FnMut(&mut [u8]) -> Result<(), RandomError> + Send + 'static> Runtime for Dice<F> {
     fn now(&self) -> Timestamp {
         Timestamp::from_secs(1_767_323_045)
     }
 
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
-        (self.0)(bytes)
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
+        (self.0.lock().unwrap())(bytes)
     }
 
-    async fn pause(&mut self, _tries: u32) {}
-
-    fn report(&mut self, _event: Event) {}
+    fn sleep(&self, _span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(async {})
+    }
 }
 
 fn value_of(cookie: &str) -> &str {
@@ -33,9 +37,9 @@ fn value_of(cookie: &str) -> &str {
 async fn written(
     engine: &Engine,
     store: &MemoryStore,
-    world: &mut impl World,
+    context: &Context<'_>,
 ) -> sessile_core::Session {
-    let session = transaction::open(engine, store, None, world).await.unwrap();
+    let session = transaction::open(engine, store, None, context).await.unwrap();
     session.insert("a", 1);
     session
 }
@@ -69,10 +73,10 @@ fn r01_a_million_ids_are_all_different() {
 #[tokio::test]
 async fn r01_without_random_bytes_there_is_no_id() {
     let (engine, store) = (Engine::new(Config::native()).unwrap(), MemoryStore::new());
-    let mut world = Dice(|_: &mut [u8]| Err(RandomError::new("the source is closed")));
-    let session = written(&engine, &store, &mut world).await;
-    let error =
-        transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap_err();
+    let dice = Dice(Mutex::new(|_: &mut [u8]| Err(RandomError::new("the source is closed"))));
+    let context = Context::new(&dice);
+    let session = written(&engine, &store, &context).await;
+    let error = transaction::commit(&engine, &store, &session, false, &context).await.unwrap_err();
     assert!(matches!(error, CommitError::Random(_)), "{error}");
     assert!(store.is_empty());
     let failure = sessile::Failure::from(sessile_core::exchange::Failure::Commit(error.into()));
@@ -85,20 +89,21 @@ async fn r01_a_new_id_that_is_taken_overwrites_nothing() {
     let (engine, store) = (Engine::new(Config::native()).unwrap(), MemoryStore::new());
     let mut draws = 0_u8;
     // The first ten ids are all the same one.
-    let mut world = Dice(move |bytes: &mut [u8]| {
+    let dice = Dice(Mutex::new(move |bytes: &mut [u8]| {
         bytes.fill(if draws < 10 { 7 } else { draws });
         draws += 1;
         Ok(())
-    });
-    let first = written(&engine, &store, &mut world).await;
+    }));
+    let context = Context::new(&dice);
+    let first = written(&engine, &store, &context).await;
     first.insert("whose", "first");
-    transaction::commit(&engine, &store, &first, false, &mut world).await.unwrap();
-    let second = written(&engine, &store, &mut world).await;
-    let sent = transaction::commit(&engine, &store, &second, false, &mut world).await.unwrap();
+    transaction::commit(&engine, &store, &first, false, &context).await.unwrap();
+    let second = written(&engine, &store, &context).await;
+    let sent = transaction::commit(&engine, &store, &second, false, &context).await.unwrap();
     assert_eq!(store.len(), 2);
     let taken = SessionId::from_random(&[7; 24]);
     assert_ne!(value_of(sent.cookie.unwrap().as_str()), taken.expose());
-    let session = transaction::open(&engine, &store, Some(taken.expose().as_bytes()), &mut world)
+    let session = transaction::open(&engine, &store, Some(taken.expose().as_bytes()), &context)
         .await
         .unwrap();
     assert_eq!(session.get::<String>("whose").as_deref(), Some("first"));
@@ -109,28 +114,29 @@ async fn r01_a_new_id_that_is_taken_overwrites_nothing() {
 async fn r01_a_change_to_an_id_that_is_taken_overwrites_nothing() {
     let (engine, store) = (Engine::new(Config::native()).unwrap(), MemoryStore::new());
     let mut draws = 0_u8;
-    let mut world = Dice(move |bytes: &mut [u8]| {
+    let dice = Dice(Mutex::new(move |bytes: &mut [u8]| {
         // First 1, second 2, then twice the first one's, then something new.
         let drawn = [1, 2, 1, 1].get(usize::from(draws)).copied().unwrap_or(draws);
         bytes.fill(drawn);
         draws += 1;
         Ok(())
-    });
+    }));
+    let context = Context::new(&dice);
     for whose in ["first", "second"] {
-        let session = written(&engine, &store, &mut world).await;
+        let session = written(&engine, &store, &context).await;
         session.insert("whose", whose);
-        transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap();
+        transaction::commit(&engine, &store, &session, false, &context).await.unwrap();
     }
-    let read = async |byte: u8, world: &mut _| {
+    let read = async |byte: u8| {
         let id = SessionId::from_random(&[byte; 24]);
-        transaction::open(&engine, &store, Some(id.expose().as_bytes()), world).await.unwrap()
+        transaction::open(&engine, &store, Some(id.expose().as_bytes()), &context).await.unwrap()
     };
-    let moving = read(2, &mut world).await;
+    let moving = read(2).await;
     moving.cycle_id();
-    transaction::commit(&engine, &store, &moving, false, &mut world).await.unwrap();
-    let first = read(1, &mut world).await;
+    transaction::commit(&engine, &store, &moving, false, &context).await.unwrap();
+    let first = read(1).await;
     assert_eq!(first.get::<String>("whose").as_deref(), Some("first"));
-    let second = read(2, &mut world).await;
+    let second = read(2).await;
     assert_eq!(second.get::<String>("whose").as_deref(), Some("second"));
 }
 
@@ -138,12 +144,13 @@ async fn r01_a_change_to_an_id_that_is_taken_overwrites_nothing() {
 #[tokio::test]
 async fn inv11_the_store_never_sees_an_id() {
     let (engine, store) = (Engine::new(Config::native()).unwrap(), MemoryStore::new());
-    let mut world = Dice(|bytes: &mut [u8]| {
+    let dice = Dice(Mutex::new(|bytes: &mut [u8]| {
         bytes.fill(9);
         Ok(())
-    });
-    let session = written(&engine, &store, &mut world).await;
-    transaction::commit(&engine, &store, &session, false, &mut world).await.unwrap();
+    }));
+    let context = Context::new(&dice);
+    let session = written(&engine, &store, &context).await;
+    transaction::commit(&engine, &store, &session, false, &context).await.unwrap();
     let id = SessionId::from_random(&[9; 24]);
     let (key, record) =
         store.capabilities().scan.unwrap().scan(None, 10).await.unwrap().entries.pop().unwrap();

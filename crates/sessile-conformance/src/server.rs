@@ -1,13 +1,13 @@
 //! A server with a clock of its own, for cases that go through the engine.
 
-use std::future::Future;
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use sessile_core::ResponsePlan;
-use sessile_core::transaction::World;
-
-use sessile_core::{Event, RandomError, Timestamp};
+use sessile_core::exchange::Runtime;
+use sessile_core::store::BoxFuture;
+use sessile_core::transaction::Context;
+use sessile_core::{RandomError, ResponsePlan, Timestamp};
 
 use crate::Failure;
 
@@ -23,16 +23,19 @@ pub(crate) struct Server {
     start: Timestamp,
     passed: Duration,
     random: RandomState,
-    drawn: u64,
-    /// What was reported.
-    pub(crate) events: Vec<Event>,
+    drawn: AtomicU64,
 }
 
 impl Server {
     /// One whose clock says `start`.
     pub(crate) fn at(start: Timestamp) -> Self {
-        let random = RandomState::new();
-        Self { start, passed: Duration::ZERO, random, drawn: 0, events: Vec::new() }
+        let (random, drawn) = (RandomState::new(), AtomicU64::new(0));
+        Self { start, passed: Duration::ZERO, random, drawn }
+    }
+
+    /// Its transactions' context.
+    pub(crate) fn context(&self) -> Context<'_> {
+        Context::new(self)
     }
 
     /// Time goes by.
@@ -46,24 +49,20 @@ impl Server {
     }
 }
 
-impl World for Server {
+impl Runtime for Server {
     fn now(&self) -> Timestamp {
         self.start + self.passed
     }
 
-    fn random(&mut self, bytes: &mut [u8]) -> Result<(), RandomError> {
+    fn random(&self, bytes: &mut [u8]) -> Result<(), RandomError> {
         for byte in bytes {
-            self.drawn += 1;
-            *byte = self.random.hash_one(self.drawn).to_le_bytes()[0];
+            let drawn = self.drawn.fetch_add(1, Ordering::Relaxed);
+            *byte = self.random.hash_one(drawn).to_le_bytes()[0];
         }
         Ok(())
     }
 
-    fn pause(&mut self, tries: u32) -> impl Future<Output = ()> + Send {
-        tokio::time::sleep(Duration::from_millis(u64::from(tries.min(20))))
-    }
-
-    fn report(&mut self, event: Event) {
-        self.events.push(event);
+    fn sleep(&self, span: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(span))
     }
 }

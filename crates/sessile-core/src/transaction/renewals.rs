@@ -4,8 +4,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::Timestamp;
 use crate::id::StoreKey;
+use sessile_formats::Timestamp;
 
 /// Sessions that are remembered. One that takes another's place costs that one a renewal more.
 const SLOTS: usize = 1024;
@@ -14,7 +14,7 @@ const SLOTS: usize = 1024;
 const BEGUN_FOR: Duration = Duration::from_secs(1);
 
 /// What was renewed of late, in bounded room.
-pub(super) struct Renewals {
+pub(crate) struct Renewals {
     slots: Mutex<Vec<Option<Renewal>>>,
     keyed: RandomState,
 }
