@@ -37,8 +37,8 @@ usage: cargo xtask COMMAND
                       Redis (one, Sentinel, Cluster), memcached, PostgreSQL, MariaDB and MongoDB
                       on free ports, their URLs printed, until stdin ends or Ctrl-C; or for as
                       long as COMMAND runs, which finds the URLs in its environment
-  tools               what tests need besides: strace, curl, openssl; nginx and Caddy, unpacked
-                      into .cache/debian
+  tools               what tests need besides: strace, curl, openssl; nginx, Caddy and systemd-tmpfiles,
+                      unpacked into .cache/debian
   unit                cargo test --workspace, the fuzz corpora included, without servers
   stores              the crates of stores with the tests that need servers, which it starts
   faults              kills, stops, full disks and failing networks; what was lost, how long
@@ -93,7 +93,10 @@ fn main() -> ExitCode {
 /// Programs that tests watch by, ask with and stand behind.
 fn tools() -> Result<(), Failure> {
     debian::need(&[("strace", "strace"), ("curl", "curl"), ("openssl", "openssl")], "tests")?;
-    debian::unpack(&[("nginx", "nginx"), ("caddy", "caddy")], "tests behind a proxy")
+    debian::unpack(&[("nginx", "nginx"), ("caddy", "caddy")], "tests behind a proxy")?;
+    // Alone, it needs nothing of systemd.
+    let tmpfiles = ("systemd-tmpfiles", "systemd-standalone-tmpfiles");
+    debian::unpack(&[tmpfiles], "tests beside what removes old files")
 }
 
 /// Runs the steps of a command. Their failures are in the report; an error is one of ours.

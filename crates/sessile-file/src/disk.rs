@@ -316,10 +316,16 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 /// Opens a file to lock, making it where it is missing. Nothing is in it. Another user who owns
 /// it could hold it for ever.
 pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
-    let opened = match options().write(true).open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            options().write(true).create(true).truncate(false).open(path)
-        }
+    let make = || options().write(true).create(true).truncate(false).open(path);
+    let is_missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+    let opened = match open_empty(path) {
+        Err(error) if is_missing(&error) => match (make(), path.parent()) {
+            // Removed by its age with all that was in it.
+            (Err(error), Some(folder)) if is_missing(&error) => {
+                make_folder(folder).and_then(|()| make())
+            }
+            (made, _) => made,
+        },
         other => other,
     };
     let file = opened?;
@@ -328,6 +334,11 @@ pub(crate) fn open_lock(path: &Path) -> io::Result<File> {
     }
     let why = "a lock's file belongs to another user, who could hold it for ever; remove it";
     Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+/// Opens a file in which nothing is, to lock it or to change its times.
+pub(crate) fn open_empty(path: &Path) -> io::Result<File> {
+    options().write(true).open(path)
 }
 
 /// Makes an empty file; whether it is new.

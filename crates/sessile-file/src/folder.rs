@@ -1,7 +1,7 @@
 //! The folder: what lies where, and whether it is ours.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject};
 use sha2::{Digest as _, Sha256};
 
+use crate::ageing;
 use crate::disk::{self, make_empty, make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
 use crate::owner;
@@ -83,6 +84,8 @@ pub(crate) struct Folder {
     pub(crate) sessions: PathBuf,
     pub(crate) subjects: PathBuf,
     written: AtomicU64,
+    /// Only held.
+    held: Vec<File>,
 }
 
 impl Folder {
@@ -93,7 +96,10 @@ impl Folder {
         }
         check(&root)?;
         let (sessions, subjects) = (root.join("sessions"), root.join("subjects"));
-        Ok(Self { sessions, subjects, root, written: AtomicU64::new(0) })
+        let mut folder =
+            Self { sessions, subjects, root, written: AtomicU64::new(0), held: Vec::new() };
+        folder.held = folder.in_use().iter().filter_map(|it| ageing::hold(it)).collect();
+        Ok(folder)
     }
 
     pub(crate) fn root(&self) -> &Path {
@@ -123,12 +129,38 @@ impl Folder {
         self.subject(subject).join(&name.text)
     }
 
+    /// What is used all the time and hardly ever written.
+    fn in_use(&self) -> [PathBuf; 4] {
+        let locks = self.root.join("locks");
+        [self.root.clone(), self.subjects.clone(), locks, self.root.join(MARK)]
+    }
+
+    /// Has them look new.
+    pub(crate) fn freshen(&self) {
+        for path in self.in_use() {
+            if path.is_dir() {
+                ageing::freshen_folder(&path);
+            } else {
+                ageing::freshen_at(&path);
+            }
+        }
+        ageing::freshen_folder(&self.sessions);
+    }
+
     /// That a session is not there says something only while the folder is.
     pub(crate) fn is_there(&self) -> Result<(), StoreError> {
-        if self.root.join(MARK).exists() && self.sessions.exists() {
+        let mark = self.root.join(MARK);
+        if self.sessions.exists() && (mark.exists() || self.mark_again()) {
             return Ok(());
         }
         Err(failed(StoreErrorKind::Unavailable, "its folder was removed"))
+    }
+
+    /// Makes the mark again where it alone was removed, by its age. Whether it is there.
+    fn mark_again(&self) -> bool {
+        let is_other = |name: &String| name.starts_with(MARK_START);
+        disk::names(&self.root).is_ok_and(|names| !names.iter().any(is_other))
+            && make_empty(&self.root.join(MARK)).is_ok()
     }
 
     pub(crate) fn session_names(&self) -> Result<Vec<Name>, StoreError> {
@@ -143,7 +175,7 @@ fn lock_path(root: &Path, number: usize) -> PathBuf {
 
 /// Any number of processes may make it at once. The mark comes last.
 fn make(root: &Path) -> Result<(), StoreError> {
-    if root.join(MARK).exists() {
+    if [MARK, "sessions", "subjects", "locks"].iter().all(|part| root.join(part).exists()) {
         return Ok(());
     }
     let mut missing: Vec<_> = missing(root).collect();
@@ -153,7 +185,7 @@ fn make(root: &Path) -> Result<(), StoreError> {
     // Nothing is put into a folder of somebody else's.
     owner::check(&fs::metadata(root).map_err(on_read)?)?;
     for name in disk::names(root)? {
-        if name.starts_with(MARK_START) {
+        if name.starts_with(MARK_START) && name != MARK {
             return Err(other_layout());
         }
     }

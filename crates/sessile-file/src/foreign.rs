@@ -344,6 +344,7 @@ impl Foreign {
     /// over. What has ended is used by nobody, so it goes without its lock.
     pub(crate) fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.folder.is_there()?;
+        self.folder.freshen();
         let mut removed = 0;
         for name in disk::names(&self.folder.root)? {
             if removed == limit {

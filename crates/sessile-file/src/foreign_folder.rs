@@ -1,12 +1,13 @@
 //! A folder that belongs to another program, with our locks in it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sessile_core::{StoreError, StoreErrorKind};
 
+use crate::ageing;
 use crate::cachelib::NOT_AN_ENTRY;
 use crate::disk::{make_folder, missing, open_lock};
 use crate::error::{failed, on_read, on_write};
@@ -23,6 +24,8 @@ const COUNT: usize = LOCKS;
 pub(crate) struct ForeignFolder {
     pub(crate) root: PathBuf,
     written: AtomicU64,
+    /// Only held.
+    held: Option<File>,
 }
 
 impl ForeignFolder {
@@ -35,13 +38,15 @@ impl ForeignFolder {
             }
         }
         check(&root)?;
-        let folder = Self { root, written: AtomicU64::new(0) };
+        let mut folder = Self { root, written: AtomicU64::new(0), held: None };
         make_folder(&folder.root.join(OURS)).map_err(on_write)?;
         owner::check(&fs::symlink_metadata(folder.root.join(OURS)).map_err(on_read)?)?;
         for number in 0..=COUNT {
             // All of them now: on a full disk a session must still be deletable.
             open_lock(&folder.lock(number)).map_err(on_write)?;
         }
+        // Only ours: what is old among the rest is the other program's to judge.
+        folder.held = ageing::hold(&folder.root.join(OURS));
         Ok(folder)
     }
 
@@ -66,10 +71,21 @@ impl ForeignFolder {
 
     /// That a session is not there says something only while the folder is.
     pub(crate) fn is_there(&self) -> Result<(), StoreError> {
-        if self.root.join(OURS).exists() {
+        if self.root.join(OURS).exists() || self.lock_again() {
             return Ok(());
         }
         Err(failed(StoreErrorKind::Unavailable, "its folder was removed"))
+    }
+
+    /// Has the folder of our locks look new.
+    pub(crate) fn freshen(&self) {
+        ageing::freshen_folder(&self.root.join(OURS));
+    }
+
+    /// Makes the folder of our locks again where it alone was removed, by its age. Whether it is
+    /// there.
+    fn lock_again(&self) -> bool {
+        self.root.is_dir() && make_folder(&self.root.join(OURS)).is_ok()
     }
 }
 

@@ -31,6 +31,7 @@
 //!
 //! It needs tokio with its timer; the disk is waited for on tokio's blocking threads.
 
+mod ageing;
 pub mod cachelib;
 mod count;
 mod diagnose;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use sessile_core::{StoreError, StoreErrorKind};
 
+use crate::ageing;
 use crate::disk::open_lock;
 use crate::error::{failed, locked, on_write};
 
@@ -21,9 +22,13 @@ pub(crate) fn take(path: &Path, deadline: Instant) -> Result<Lock, StoreError> {
     loop {
         let file = open_lock(path).map_err(on_write)?;
         match file.try_lock() {
-            // Whoever removed the file since we opened it lets others lock another one.
-            Ok(()) if is_at(&file, path) => return Ok(Lock(file)),
-            Ok(()) => {}
+            Ok(()) => {
+                ageing::freshen(&file);
+                // Whoever removed the file since we opened it lets others lock another one.
+                if is_at(&file, path) {
+                    return Ok(Lock(file));
+                }
+            }
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(on_write(error)),
         }

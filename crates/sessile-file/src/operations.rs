@@ -149,6 +149,9 @@ impl Files {
         let before = record.seen;
         record.see(Some(seen));
         if before != record.seen {
+            if let Some(subject) = &record.subject {
+                subjects::add(&self.folder, subject, &name, self.options.durability)?;
+            }
             self.put(&name, &envelope::live(key, &record, version))?;
         }
         Ok(TouchOutcome::Touched)
@@ -234,6 +237,7 @@ impl Files {
     /// Removes what has passed, and files that a process was killed over.
     pub(crate) fn sweep(&self, now: Timestamp, limit: usize) -> Result<usize, StoreError> {
         self.folder.is_there()?;
+        self.folder.freshen();
         let mut removed = 0;
         for found in disk::names(&self.folder.sessions)? {
             if removed == limit {

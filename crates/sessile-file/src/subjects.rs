@@ -10,6 +10,7 @@ use std::io;
 use sessile_core::{StoreError, StoreErrorKind, Subject};
 
 use crate::Durability;
+use crate::ageing;
 use crate::disk::{make_empty, make_folder, remove, sync_folder};
 use crate::error::{failed, on_write};
 use crate::folder::{Folder, Name};
@@ -26,9 +27,13 @@ pub(crate) fn add(
     let (of_user, listing) = (folder.subject(subject), folder.listing(subject, name));
     for _ in 0..TRIES {
         match make_empty(&listing) {
-            Ok(false) => return Ok(()),
+            Ok(false) => {
+                ageing::freshen_at(&listing);
+                return Ok(());
+            }
             Ok(true) => return sync_folder(&of_user, durability),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_folder(&folder.subjects).map_err(on_write)?;
                 make_folder(&of_user).map_err(on_write)?;
                 sync_folder(&folder.subjects, durability)?;
             }
