@@ -35,7 +35,7 @@ pub fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path)
         .chain(usual)
         .chain(postgres.into_iter().rev())
-        .chain(["usr/sbin", "usr/bin"].map(|folder| Path::new(UNPACKED).join(folder)))
+        .chain(["usr/sbin", "usr/bin", "bin"].map(|folder| Path::new(UNPACKED).join(folder)))
         .map(|folder| folder.join(program))
         .find(|it| it.is_file())
 }
