@@ -80,7 +80,7 @@ impl<D: Database> Native<D> {
             Param::Int(record.idle_millis()),
             millis(record.absolute),
             Param::Bool(record.permanent),
-            Param::Text(record.subject.as_ref().map(|subject| subject.as_str().to_owned())),
+            Param::Bytes(record.subject.as_ref().map(name)),
             Param::Bytes(Some(record.payload.clone())),
         ])
     }
@@ -245,7 +245,7 @@ impl<D: Database> Directory for Native<D> {
         subject: &'a Subject,
     ) -> BoxFuture<'a, Result<Listing, StoreError>> {
         Box::pin(async move {
-            let subject = Param::Text(Some(subject.as_str().to_owned()));
+            let subject = Param::Bytes(Some(name(subject)));
             let rows = self.database.rows(&self.sql.by_subject, vec![subject]).await?;
             Ok(rows.into_iter().map(keyed).collect())
         })
@@ -257,7 +257,7 @@ impl<D: Database> Directory for Native<D> {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         Box::pin(async move {
-            let subject = Param::Text(Some(subject.as_str().to_owned()));
+            let subject = Param::Bytes(Some(name(subject)));
             let keep = keep.and_then(Self::key).unwrap_or(BEFORE_ALL);
             let mut removed = 0;
             for _ in 0..MAX_PASSES {
@@ -324,6 +324,11 @@ fn hash_in(key: Option<Bytes>) -> Result<StoreKey, Unreadable> {
     key.map(StoreKey::from_hash).ok_or_else(unreadable)
 }
 
+/// A user's name as it is stored.
+fn name(subject: &Subject) -> Bytes {
+    Bytes::copy_from_slice(subject.as_str().as_bytes())
+}
+
 /// What follows the key.
 fn record(row: &mut Row) -> Result<(u64, Record), Unreadable> {
     let version = row.int()?.and_then(|version| u64::try_from(version).ok());
@@ -336,8 +341,11 @@ fn record(row: &mut Row) -> Result<(u64, Record), Unreadable> {
     };
     let absolute = row.int()?.map(Timestamp::from_millis);
     let permanent = row.int()?.ok_or_else(unreadable)? != 0;
-    let subject = match row.text()? {
-        Some(name) => Some(Subject::new(name).ok_or_else(unreadable)?),
+    let subject = match row.bytes()? {
+        Some(name) => {
+            let name = std::str::from_utf8(&name).ok().and_then(Subject::new);
+            Some(name.ok_or_else(unreadable)?)
+        }
         None => None,
     };
     let payload = row.bytes()?.ok_or_else(unreadable)?;

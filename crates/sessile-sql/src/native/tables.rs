@@ -40,7 +40,7 @@ const KINDS: [Kind; 11] = [
     Kind::Int,
     Kind::Int,
     Kind::Bool,
-    Kind::Text,
+    Kind::Bytes,
     Kind::Bytes,
 ];
 
@@ -159,6 +159,9 @@ fn typed(first: usize) -> String {
     kinds.collect::<Vec<_>>().join(", ")
 }
 
+/// A user's name is its bytes in UTF-8: collations take some names for the same, and a database in
+/// another encoding than Unicode's has no place for most.
+///
 /// Times are milliseconds since 1970, `idle_span` is milliseconds after `seen`. A row with `moved_to` is a pointer, and
 /// `absolute_until` its end.
 pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
@@ -167,7 +170,6 @@ pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
     let name = |suffix: &str| dialect.quoted(&format!("{}_{suffix}", options.table));
     let (expires, subject) = (name("expires"), name("subject"));
     let ddl = if dialect.is_mysql() {
-        // Names are bytes: every collation takes some for the same.
         vec![format!(
             "CREATE TABLE IF NOT EXISTS {table} (
                 id_hash BINARY(32) NOT NULL PRIMARY KEY,
@@ -197,7 +199,7 @@ pub(super) fn making(dialect: Dialect, options: &Options) -> Making {
                     expires_at BIGINT
                         GENERATED ALWAYS AS (LEAST({IDLE_END}, absolute_until)) STORED,
                     permanent BOOLEAN NOT NULL,
-                    subject TEXT,
+                    subject BYTEA,
                     moved_to BYTEA,
                     payload BYTEA NOT NULL
                 )"

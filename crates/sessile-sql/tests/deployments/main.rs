@@ -8,6 +8,7 @@
 
 mod addresses;
 mod authorities;
+mod encodings;
 mod failovers;
 mod limits;
 mod load;
