@@ -58,7 +58,7 @@ impl CsrfMiddleware {
             match &exchange {
                 exchange if self.guard.lets_pass(exchange.as_ref(), &head) => return Ok(()),
                 Some(exchange) => exchange.check_csrf(&self.guard, &head).await?,
-                None => return Err(CsrfStop::Failed(Kind::NoLayer)),
+                None => return Err(CsrfStop::Failed(Kind::CsrfOutside)),
             }
         };
         let (CsrfCheck::Form(wanted), Some(exchange)) = (checked, exchange) else { return Ok(()) };

@@ -3,18 +3,19 @@
 mod stores;
 
 use std::net::IpAddr;
-use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use sessile::Timestamp;
 
-pub(crate) use self::stores::{Doctor, End, List, Migrate, Profile, StoreArgs, Sweep};
+pub(crate) use self::stores::{Doctor, End, List, Migrate, Profile, Stats, StoreArgs, Sweep};
 
 const EXAMPLES: &str = "\
 Examples:
   sessile demo                                      http://127.0.0.1:8000, on SQLite
   sessile doctor --store redis://127.0.0.1:6379     what is wrong with a store, and what to do
+  sessile list --store sqlite:sessions.db           who is logged in
   sessile end --store sqlite:sessions.db --user ann
   SECRET_KEY=… sessile cookie decode --format flask COOKIE
 
@@ -35,6 +36,7 @@ pub(crate) enum Command {
     List(List),
     End(End),
     Sweep(Sweep),
+    Stats(Stats),
     Doctor(Doctor),
     Migrate(Box<Migrate>),
     /// Secret keys
@@ -43,6 +45,23 @@ pub(crate) enum Command {
     /// Read, check and write session cookies
     #[command(subcommand)]
     Cookie(CookieCommand),
+    Completions(Completions),
+    Man(Man),
+}
+
+/// Print completions for a shell, to be put where it looks for them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Completions {
+    /// Which shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// Write the manual pages into a folder, one for each command.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Man {
+    /// The folder; made if missing
+    pub(crate) folder: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]
@@ -115,30 +134,31 @@ pub(crate) struct Encode {
 /// What reading a cookie takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Reading {
-    /// The cookie's value; `-` or nothing: from stdin, where no other user sees it
+    /// The cookie's value, or the whole header as it was copied; `-` or nothing: from stdin, where
+    /// no other user sees it
     pub(crate) value: Option<String>,
     #[command(flatten)]
     pub(crate) how: How,
     /// Judge its age as of then: seconds since 1970, or ISO 8601 [default: the clock's]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) now: Option<Timestamp>,
-    /// Refuse what was signed longer ago than this
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) max_age: Option<u32>,
+    /// Refuse what was signed longer ago than this: seconds, or a time such as 31d or "2 hours"
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) max_age: Option<Duration>,
 }
 
 /// Format and key. A key is never taken from the command line, where every
 /// user of the machine could read it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct How {
-    /// Who writes such cookies
+    /// Who writes such cookies [default when reading: whichever it is]
     #[arg(long, short, value_enum)]
-    pub(crate) format: Format,
+    pub(crate) format: Option<Format>,
     /// A file of keys, one a line, newest first; `-` is stdin [default: SECRET_KEY and
     /// SECRET_KEY_FALLBACKS of the environment]
     #[arg(long, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
-    /// Another salt than the format's own
+    /// Another salt than the format's own; without it those that are known are tried
     #[arg(long)]
     pub(crate) salt: Option<String>,
     /// The cookie's name, which native cookies are bound to [default: __Host-id]
@@ -158,8 +178,7 @@ pub(crate) enum Format {
     Starlette,
     /// django.core.signing.dumps
     Django,
-    /// Django's session data; for the engine signed_cookies with
-    /// `--salt django.contrib.sessions.backends.signed_cookies`
+    /// Django's session data, in its database or in the cookie of its engine signed_cookies
     DjangoSession,
     /// itsdangerous.URLSafeTimedSerializer
     Itsdangerous,
@@ -169,6 +188,18 @@ pub(crate) enum Format {
     Native,
     /// Our encrypted cookie
     NativeEncrypted,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    sessile_connect::parse_duration(text)
+        .ok_or_else(|| "give seconds, or a time such as 90, 31d, 1h30m or \"2 weeks\"".to_owned())
+}
+
+fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|span| match span.is_zero() {
+        true => Err("give more than nothing".to_owned()),
+        false => Ok(span),
+    })
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -217,9 +248,10 @@ pub(crate) struct Demo {
     /// Where stores that use files keep them; made if missing
     #[arg(long, value_name = "DIR", default_value = "sessile-demo")]
     pub(crate) data: PathBuf,
-    /// End sessions after this long without activity [default: an hour]
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) seconds_idle: Option<NonZeroU32>,
+    /// End sessions after this long without activity: seconds, or a time such as 5m
+    /// [default: an hour]
+    #[arg(long, alias = "seconds-idle", value_name = "TIME", value_parser = some_time)]
+    pub(crate) idle: Option<Duration>,
     /// Log what happens to sessions
     #[arg(long, short)]
     pub(crate) verbose: bool,

@@ -4,10 +4,11 @@ use std::future::Future;
 use std::path::PathBuf;
 
 use sessile::{AnyStore, Config, MemoryStore, Settings, SettingsError};
-use sessile_connect::StoreChoice;
+use sessile_connect::{ConnectError, Purpose, StoreChoice};
 
 use crate::args::{Profile, StoreArgs};
 use crate::outcome::Failure;
+use crate::progress::Progress;
 
 /// A store and the rules it is used by.
 pub(crate) struct OpenStore {
@@ -82,35 +83,53 @@ impl Directions<'_> {
         Ok((config, choice))
     }
 
-    /// The store they lead to, opened, where there is one: nothing is made.
+    /// The store they lead to, opened for something to be changed in it; nothing is made.
     pub(crate) async fn open(&self) -> Result<OpenStore, Failure> {
+        self.existing(Purpose::Tend).await
+    }
+
+    /// The store they lead to, opened to look: nothing is made or written.
+    pub(crate) async fn look(&self) -> Result<OpenStore, Failure> {
+        self.existing(Purpose::Look).await
+    }
+
+    async fn existing(&self, purpose: Purpose) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
         if choice == StoreChoice::Memory {
             return Err(Failure::usage(
                 "a store in memory is seen by its own process alone: there is nothing to look at",
             ));
         }
-        match absent(&choice) {
-            Some(path) => Err(Failure::usage(nothing_at(&path))),
-            None => connect(config, choice).await,
+        if let Some(path) = absent(&choice) {
+            return Err(Failure::usage(nothing_at(&path)));
+        }
+        match connect(config, choice, purpose).await {
+            Err(error) => Err(match self.other_layout().await {
+                Some(other) => Failure::usage(format!("{error}.\n{}", other.hint(self.option))),
+                None => Failure::usage(error),
+            }),
+            Ok(place) => Ok(place),
         }
     }
 
     /// The store they lead to, opened, and made if it is new.
     pub(crate) async fn open_or_make(&self) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
-        connect(config, choice).await
+        connect(config, choice, Purpose::Serve).await.map_err(Failure::usage)
     }
 
-    /// The store they lead to, opened; an empty one in memory stands for what would be new.
-    pub(crate) async fn open_unless_new(&self) -> Result<OpenStore, Failure> {
+    /// The store they lead to, opened to look; an empty one in memory stands for what would be
+    /// new.
+    pub(crate) async fn look_unless_new(&self) -> Result<OpenStore, Failure> {
         let (config, choice) = self.read()?;
-        match absent(&choice) {
-            Some(_) => {
-                let store = AnyStore::new(MemoryStore::default());
-                Ok(OpenStore { store, config, name: name(&choice) })
-            }
-            None => connect(config, choice).await,
+        let name = choice.to_string();
+        let new = |config| OpenStore { store: AnyStore::new(MemoryStore::default()), config, name };
+        if absent(&choice).is_some() {
+            return Ok(new(config));
+        }
+        match connect(config.clone(), choice, Purpose::Look).await {
+            Err(ConnectError::NoTable { .. }) => Ok(new(config)),
+            other => other.map_err(Failure::usage),
         }
     }
 }
@@ -129,11 +148,13 @@ pub(crate) fn refused(option: &str, given: bool, error: &SettingsError) -> Failu
     }
 }
 
-async fn connect(config: Config, choice: StoreChoice) -> Result<OpenStore, Failure> {
-    let name = name(&choice);
-    let store = sessile_connect::connect_store(choice, &config)
-        .await
-        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+async fn connect(
+    config: Config,
+    choice: StoreChoice,
+    purpose: Purpose,
+) -> Result<OpenStore, ConnectError> {
+    let name = choice.to_string();
+    let store = sessile_connect::open_store(choice, &config, purpose).await?;
     Ok(OpenStore { store, config, name })
 }
 
@@ -156,7 +177,7 @@ pub(crate) fn absent(choice: &StoreChoice) -> Option<PathBuf> {
 /// What to say of it.
 pub(crate) fn nothing_at(path: &std::path::Path) -> String {
     format!(
-        "there is no {}: the application makes it at its first start; check the path, and the \
+        "there is no {}; the application makes it at its first start. Check the path, and the \
          folder it begins in",
         path.display()
     )
@@ -176,27 +197,6 @@ fn environment(keys_only: bool) -> Result<Settings, Failure> {
         pairs.push((variable, value));
     }
     Ok(Settings::from_pairs(pairs))
-}
-
-/// A store in a few words, without what may be secret.
-pub(crate) fn name(choice: &StoreChoice) -> String {
-    match choice {
-        StoreChoice::Sql { url, table, schema, .. } => match schema {
-            Some(schema) => format!("{url}, table {schema}.{table}"),
-            None => format!("{url}, table {table}"),
-        },
-        StoreChoice::File { dir, .. } => format!("file:{}", dir.display()),
-        StoreChoice::Redis { url, .. } | StoreChoice::Memcached { url, .. } => url.to_string(),
-        StoreChoice::MongoDb { url, database, collection } => {
-            format!("{url}, collection {database}.{collection}")
-        }
-        StoreChoice::Cached { front, back, .. } => {
-            format!("{} behind {}", name(back), name(front))
-        }
-        StoreChoice::Moving { new, old } => format!("{} taking over from {}", name(new), name(old)),
-        StoreChoice::Memory => "this process’s memory".to_owned(),
-        _ => "cookies".to_owned(),
-    }
 }
 
 /// Why the store of that name has no list of its sessions.
@@ -228,8 +228,24 @@ pub(crate) fn wait_for<T>(work: impl Future<Output = Result<T, Failure>>) -> Res
         .enable_all()
         .build()
         .map_err(|error| Failure::usage(format!("cannot start: {error}")))?;
-    let result = runtime.block_on(work);
+    let result = runtime.block_on(async {
+        tokio::select! {
+            // Ctrl-C is listened for before anything is done.
+            biased;
+            () = interrupted() => Err(Failure::interrupted()),
+            result = work => result,
+        }
+    });
     // A store that hangs is not waited for.
     runtime.shutdown_background();
     result
+}
+
+/// Until somebody presses Ctrl-C. What a bar has drawn is wiped.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Nobody can say it, so the system's own way holds.
+        std::future::pending::<()>().await;
+    }
+    Progress::wipe();
 }

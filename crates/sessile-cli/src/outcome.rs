@@ -13,6 +13,9 @@ const REFUSED: u8 = 1;
 /// A cookie is rightly signed, but its payload cannot be read.
 const UNREADABLE: u8 = 3;
 
+/// Ctrl-C, as shells count it: 128 and the signal's number.
+const INTERRUPTED: u8 = 130;
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -39,6 +42,15 @@ impl Failure {
     /// A cookie is rightly signed, but its payload cannot be read.
     pub(crate) fn unreadable(line: impl fmt::Display) -> Self {
         Self { code: UNREADABLE, line: line.to_string() }
+    }
+
+    /// Somebody pressed Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self { code: INTERRUPTED, line: "stopped".to_owned() }
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.code == INTERRUPTED
     }
 
     /// The same, with more to say.

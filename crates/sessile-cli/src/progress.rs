@@ -41,7 +41,18 @@ impl Progress {
         }
     }
 
+    /// Wipes whatever line is there, if somebody watches.
+    pub(crate) fn wipe() {
+        if io::stderr().is_terminal() {
+            Self::draw("");
+        }
+    }
+
     fn write(&self, line: &str) {
+        Self::draw(line);
+    }
+
+    fn draw(line: &str) {
         let mut err = io::stderr().lock();
         let _ = write!(err, "\r\x1b[2K{line}");
         let _ = err.flush();

@@ -271,7 +271,7 @@ async fn the_doctor_looks_at_every_server_and_says_what_to_do() {
         MONGODB,
     ] {
         let url = server(variable);
-        let ran = run_in(dir.path(), &["doctor", "--store", &url]);
+        let ran = run_in(dir.path(), &["doctor", "--create", "--store", &url]);
         assert_eq!(ran.code, 0, "{variable}: {}{}", ran.out, ran.err);
         for check in ["opens", "reads", "writes"] {
             assert!(ran.out.contains(&format!("✓ good    {check}")), "{variable}: {}", ran.out);
@@ -341,7 +341,11 @@ async fn list_end_and_sweep_work_on_every_server() {
         };
         let ann = run(&["list", "--user", "ann", "--json"]);
         assert_eq!(ann.out.lines().count(), 2, "{}: {}{}", place.url, ann.out, ann.err);
-        let ended = run(&["end", "--user", "ann"]);
+        let dry = run(&["end", "--dry-run", "--everyone"]);
+        assert_eq!(dry.out, "3 sessions would end\n", "{}: {}", place.url, dry.err);
+        let stats = json(&run(&["stats", "--json"]));
+        assert_eq!((stats["live"].as_u64(), stats["with_user"].as_u64()), (Some(3), Some(3)));
+        let ended = run(&["end", "--yes", "--user", "ann"]);
         assert_eq!(ended.out, "2 sessions ended\n", "{}: {}", place.url, ended.err);
         assert_eq!(shop.at(&shop.key(1)).await, None);
         assert_eq!(shop.at(&shop.key(3)).await.as_deref(), Some("x"));
@@ -350,10 +354,90 @@ async fn list_end_and_sweep_work_on_every_server() {
                 shop.put(number, "x", "bob", -since).await;
             }
             // For the clocks of other servers: s12.
+            let dry = json(&run(&["sweep", "--json", "--dry-run"]));
+            assert_eq!(dry["would_remove"].as_u64(), Some(1), "{}: {dry}", place.url);
             let swept = json(&run(&["sweep", "--json"]));
             assert_eq!(swept["removed"].as_u64(), Some(1), "{}: {swept}", place.url);
         }
-        assert_eq!(run(&["end", "--everyone"]).code, 0);
+        assert_eq!(run(&["end", "--yes", "--everyone"]).code, 0);
         assert_eq!(run(&["list"]).out, "no live sessions\n", "{}", place.url);
+    }
+}
+
+/// What looks at a store, each with the words that say which.
+const LOOKS: [&[&str]; 5] = [
+    &["list"],
+    &["list", "--user", "ann"],
+    &["sweep", "--dry-run"],
+    &["doctor", "--read-only"],
+    &["stats"],
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u01_looking_makes_no_table_and_suggests_the_profile_on_postgresql() {
+    let dir = tempfile::tempdir().unwrap();
+    let postgres = sessile_testbed::postgres::Postgres::start(&Default::default()).unwrap();
+    let url = postgres.url();
+    let relations = || {
+        let all = "SELECT coalesce(string_agg(relname::text, ' ' ORDER BY relname), '') FROM \
+                   pg_class WHERE relnamespace = 'public'::regnamespace";
+        postgres.query(all).unwrap()
+    };
+    let migrate = ["migrate", "--dry-run", "--to", "sqlite:new.db", "--from", &url];
+    let nothing = relations();
+    for words in LOOKS.iter().map(|words| [words, &["--store", &url][..]].concat()) {
+        let ran = run_in(dir.path(), &words);
+        assert!(ran.code == 1 || ran.code == 2, "{words:?}: {}{}", ran.out, ran.err);
+        assert!(format!("{}{}", ran.out, ran.err).contains("no session table"), "{words:?}");
+    }
+    assert_eq!(run_in(dir.path(), &migrate).code, 2);
+    assert_eq!(relations(), nothing);
+    let django = Place::new(&url, "django").shop().await;
+    django.put(1, "x", "ann", 3600).await;
+    let theirs = relations();
+    for words in LOOKS.iter().map(|words| [words, &["--store", &url][..]].concat()) {
+        let ran = run_in(dir.path(), &words);
+        let said = format!("{}{}", ran.out, ran.err);
+        assert!(said.contains("--profile django"), "{words:?}: {said}");
+    }
+    let ran = run_in(dir.path(), &migrate);
+    assert!(ran.err.contains("--from-profile django"), "{}", ran.err);
+    let listed = run_in(dir.path(), &["list", "--store", &url, "--profile", "django"]);
+    assert!(listed.out.contains("ann"), "{}{}", listed.out, listed.err);
+    assert_eq!(relations(), theirs);
+    assert!(std::fs::read_dir(dir.path()).unwrap().next().is_none());
+}
+
+/// A server that refuses every write.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn u01_looking_at_redis_writes_nothing_and_suggests_the_profile() {
+    let dir = tempfile::tempdir().unwrap();
+    for profile in ["native", "django", "flask_session"] {
+        let redis = Redis::start(RedisOptions::default()).unwrap();
+        let place = Place::new(redis.url(), profile).shop().await;
+        place.put(1, "x", "ann", 3600).await;
+        place.put(2, "x", "ann", 3600).await;
+        // One that the user's index still names, which reading would take out.
+        let ours = "sessile:".to_owned() + &place.key(2).to_text();
+        let _ = redis.command(&["DEL", &ours]);
+        redis.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]).unwrap();
+        let state = || {
+            let info = redis.command(&["INFO", "persistence"]).unwrap();
+            let mut lines = info.text().unwrap().lines();
+            // Every change counts, also one that is taken back.
+            let changes = lines.find(|it| it.starts_with("rdb_changes_since_last_save:"));
+            (redis.command(&["KEYS", "*"]).unwrap(), changes.unwrap().to_owned())
+        };
+        let before = state();
+        let url = redis.url();
+        for words in LOOKS {
+            let words = [words, &["--store", &url, "--profile", profile][..]].concat();
+            let ran = run_in(dir.path(), &words);
+            assert_eq!(ran.code, 0, "{profile} {words:?}: {}{}", ran.out, ran.err);
+        }
+        let other = if profile == "native" { "django" } else { "native" };
+        let ran = run_in(dir.path(), &["list", "--store", &url, "--profile", other]);
+        assert!(ran.err.contains(&format!("--profile {profile}")), "{profile}: {}", ran.err);
+        assert_eq!(state(), before, "{profile}");
     }
 }

@@ -85,12 +85,12 @@ async fn list_and_end_know_users_by_their_sessions() {
         );
 
         let one = lines[0]["session"].as_str().unwrap();
-        let ended = run(&["end", "--user", "ann", "--session", one]);
+        let ended = run(&["end", "--yes", "--user", "ann", "--session", one]);
         assert_eq!((ended.code, ended.out.as_str()), (0, "1 session ended\n"), "{}", ended.err);
-        assert_eq!(run(&["end", "--user", "nobody"]).out, "0 sessions ended\n");
+        assert_eq!(run(&["end", "--yes", "--user", "nobody"]).out, "0 sessions ended\n");
         assert_eq!(run(&["end"]).code, 2);
         assert!(shop.at(&shop.key(3)).await.is_some());
-        assert_eq!(run(&["end", "--everyone"]).code, 0);
+        assert_eq!(run(&["end", "--yes", "--everyone"]).code, 0);
         assert_eq!(run(&["list"]).out, "no live sessions\n");
     }
 }
@@ -105,7 +105,7 @@ async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
         ("file:django", "django"),
         ("memory", "native"),
     ] {
-        let words = ["doctor", "--store", store, "--profile", profile];
+        let words = ["doctor", "--create", "--store", store, "--profile", profile];
         let ran = run_in(dir.path(), &words);
         assert_eq!(ran.code, 0, "{store} {}{}", ran.out, ran.err);
         for check in ["opens", "reads", "writes"] {
@@ -138,7 +138,7 @@ async fn a_mistyped_path_makes_no_store() {
     for words in [
         &["list", "--store", "sqlite:typo.db"][..],
         &["sweep", "--store", "file:typo"],
-        &["end", "--everyone", "--store", "sqlite:///typo.db"],
+        &["end", "--yes", "--everyone", "--store", "sqlite:///typo.db"],
         &[&from[..], &["sqlite:typo.db"]].concat(),
         &dry,
     ] {
@@ -150,6 +150,8 @@ async fn a_mistyped_path_makes_no_store() {
     let ran = run_in(dir.path(), &["doctor", "--read-only", "--store", "sqlite:typo.db"]);
     assert!(ran.code == 1 && ran.out.contains("there is no typo.db") && nothing(), "{}", ran.out);
     let ran = run_in(dir.path(), &["doctor", "--store", "sqlite:typo.db"]);
+    assert!(ran.code == 1 && ran.out.contains("--create") && nothing(), "{}", ran.out);
+    let ran = run_in(dir.path(), &["doctor", "--create", "--store", "sqlite:typo.db"]);
     assert!(ran.out.contains("! warning new") && !ran.out.contains("All is well"), "{}", ran.out);
 }
 
@@ -208,14 +210,14 @@ async fn s05_an_old_store_that_was_emptied_since_fails_the_move_in_words() {
     }
     let migrate = || run_in(dir.path(), &["migrate", "--from", &from, "--to", &to]);
     assert_eq!(migrate().code, 0);
-    let ended = run_in(dir.path(), &["end", "--everyone", "--store", &from]);
+    let ended = run_in(dir.path(), &["end", "--yes", "--everyone", "--store", &from]);
     assert_eq!(ended.code, 0, "{}", ended.err);
     let again = migrate();
     assert_ne!(again.code, 0, "{}", again.out);
     assert!(again.err.contains("3 sessions were moved from it before"), "{}", again.err);
     assert!(again.err.contains("sessile end --everyone"), "{}", again.err);
     // As it says.
-    assert_eq!(run_in(dir.path(), &["end", "--everyone", "--store", &to]).code, 0);
+    assert_eq!(run_in(dir.path(), &["end", "--yes", "--everyone", "--store", &to]).code, 0);
     assert!(run_in(dir.path(), &["list", "--store", &to]).out.starts_with("no live"));
 }
 

@@ -28,6 +28,9 @@ pub struct CachedOptions {
     /// How long the front may take for one answer. 250 milliseconds by default: a front that hangs
     /// costs the requests that ask it so much, once in each [`rest`](Self::rest).
     pub patience: Duration,
+    /// Whether sessions read from the back are put into the front, as they are by default.
+    /// Not where a store is only to be looked at.
+    pub fill: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     pause: Arc<dyn Fn(Duration) -> BoxFuture<'static, ()> + Send + Sync>,
     report: Arc<dyn Fn(&StoreError) + Send + Sync>,
@@ -44,6 +47,7 @@ impl CachedOptions {
             skew: Duration::from_secs(1),
             rest: Duration::from_secs(1),
             patience: Duration::from_millis(250),
+            fill: true,
             clock: Arc::new(clock),
             pause: Arc::new(pause),
             report: Arc::new(|_| {}),

@@ -46,8 +46,34 @@ pub enum ConnectError {
     },
     /// The file store's files are their owner's alone.
     FileMode,
+    /// The database is there and the session table is not, which was not to be made.
+    NoTable {
+        /// Which, as in [`Store`](Self::Store).
+        at: String,
+    },
     /// The store cannot be opened.
-    Store(Box<dyn Error + Send + Sync>),
+    Store {
+        /// Which: its address or folder, without what may be secret. Empty if nobody said.
+        at: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+}
+
+impl ConnectError {
+    pub(crate) fn store(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::Store { at: String::new(), source: Box::new(error) }
+    }
+
+    /// The same, of the store at that place. Of a store made of others the one that failed is
+    /// told, not all of them.
+    pub(crate) fn at(self, place: String) -> Self {
+        match self {
+            Self::Store { at, source } if at.is_empty() => Self::Store { at: place, source },
+            Self::NoTable { at } if at.is_empty() => Self::NoTable { at: place },
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for ConnectError {
@@ -76,8 +102,13 @@ impl fmt::Display for ConnectError {
                 "SESSION_FILE_MODE: this store's files are for their owner alone; remove the \
                  setting, or set 0600",
             ),
-            // It says which store and what of it.
-            Self::Store(error) => error.fmt(f),
+            // It says what kind of store, and what of it.
+            Self::NoTable { at } => write!(
+                f,
+                "{at}: it has no session table; the application makes it at its first start"
+            ),
+            Self::Store { at, source } if at.is_empty() => source.fmt(f),
+            Self::Store { at, source } => write!(f, "{at}: {source}"),
         }
     }
 }
@@ -92,7 +123,7 @@ impl Error for ConnectError {
             Self::Config(error) => std::error::Error::source(error),
             Self::File { source, .. } => std::error::Error::source(source),
             Self::InFile { source, .. } => std::error::Error::source(source),
-            Self::Store(error) => std::error::Error::source(&**error),
+            Self::Store { source, .. } => std::error::Error::source(&**source),
             _ => None,
         }
     }

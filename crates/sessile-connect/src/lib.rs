@@ -26,9 +26,9 @@ pub use crate::error::ConnectError;
 pub use crate::invalidated::InvalidatedCache;
 pub use crate::links::{LinkError, SignedLinks};
 pub use crate::migrating::{MigratingOptions, MigratingStore};
-pub use crate::open::{app, connect, connect_store};
+pub use crate::open::{Purpose, app, connect, connect_store, open_store};
 pub use crate::runtime::{TokioRuntime, system_time};
 pub use crate::settings::{
     CsrfConfig, CsrfProfile, CsrfRules, MemcachedClient, Setting, SettingValue, Settings,
-    SettingsError, StoreChoice, StoreUrl,
+    SettingsError, StoreChoice, StoreUrl, parse_duration,
 };

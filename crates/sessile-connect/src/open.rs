@@ -47,30 +47,62 @@ pub async fn connect(settings: Settings) -> Result<(Engine, AnyStore), ConnectEr
 ///
 /// As for [`connect`].
 pub async fn connect_store(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
-    let store = open(choice, config).await?;
+    let store = open_store(choice, config, Purpose::Serve).await?;
     Ok(swept(store, config))
 }
 
-async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+/// What a store is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To keep an application's sessions there. What it needs is made: a file, a table, indexes.
+    Serve,
+    /// To look after what is there. Nothing is made: a store that is not there is an error.
+    Tend,
+    /// To look. Nothing is made and nothing written, neither to the sessions nor beside them:
+    /// SQLite's file is opened for reading and its journal left alone, no lock files are made.
+    /// Writes are refused by SQLite and files; elsewhere they are for the caller not to make.
+    Look,
+}
+
+/// Opens the store that settings chose, for a purpose, and without sweeping.
+///
+/// # Errors
+///
+/// As for [`connect`].
+pub async fn open_store(
+    choice: StoreChoice,
+    config: &Config,
+    purpose: Purpose,
+) -> Result<AnyStore, ConnectError> {
+    let name = choice.to_string();
+    open(choice, config, purpose).await.map_err(|error| error.at(name))
+}
+
+async fn open(
+    choice: StoreChoice,
+    config: &Config,
+    purpose: Purpose,
+) -> Result<AnyStore, ConnectError> {
     match choice {
         StoreChoice::Cookie => Ok(AnyStore::new(NoStore)),
         StoreChoice::Memory => Ok(AnyStore::new(MemoryStore::default())),
-        StoreChoice::Sql { .. } => sql::open(choice, config).await,
-        StoreChoice::File { .. } => file::open(choice, config).await,
+        StoreChoice::Sql { .. } => sql::open(choice, config, purpose).await,
+        StoreChoice::File { .. } => file::open(choice, config, purpose).await,
         StoreChoice::Redis { url, replicas, near } => {
-            redis::open(&url, replicas, near, config).await
+            redis::open(&url, replicas, near, config, purpose).await
         }
         StoreChoice::MongoDb { url, database, collection } => {
-            mongodb::open(&url, database, collection, config).await
+            mongodb::open(&url, database, collection, config, purpose).await
         }
         StoreChoice::Memcached { url, client } => memcached::open(&url, client, config).await,
         StoreChoice::Cached { front, back, key_prefix } => {
-            let back = Box::pin(open(*back, config)).await?;
-            cached::open(*front, back, key_prefix, config).await
+            let back = Box::pin(open_store(*back, config, purpose)).await?;
+            cached::open(*front, back, key_prefix, config, purpose).await
         }
         StoreChoice::Moving { new, old } => {
-            let new = Box::pin(open(*new, config)).await?;
-            moving::open(new, Box::pin(open(*old, config)).await?, config)
+            let new = Box::pin(open_store(*new, config, purpose)).await?;
+            let old = Box::pin(open_store(*old, config, purpose)).await?;
+            moving::open(new, old, config)
         }
     }
 }

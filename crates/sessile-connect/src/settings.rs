@@ -28,6 +28,7 @@ use std::fmt;
 use self::csrf_table::CsrfTable;
 use self::table::Table;
 pub use csrf::{CsrfConfig, CsrfRules};
+pub use duration::parse_duration;
 pub use error::SettingsError;
 pub use setting::Setting;
 pub use store::address::StoreUrl;

@@ -340,8 +340,9 @@ impl fmt::Display for ConfigError {
         match self {
             Self::Cookie(error) => write!(f, "the session cookie's settings are refused: {error}"),
             Self::NoKey => f.write_str(
-                "SECRET_KEY is not set and this profile signs with it; make one with `sessile key \
-                 generate`",
+                "SECRET_KEY is not set and this profile signs with it: give the application's own \
+                 SECRET_KEY, for with another nothing that it signed can be read; a new site gets \
+                 one from `sessile key generate`",
             ),
             Self::Storage(profile, storage) => {
                 write!(f, "profile {profile:?} cannot keep its sessions in {storage:?}")

@@ -10,7 +10,7 @@ use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::Durability;
-use crate::error::{NotRead, apart, failed, on_open, on_read, on_write};
+use crate::error::{NotRead, apart, failed, on_open, on_read, on_write, refused};
 use crate::owner;
 
 /// The largest file that is read or written: a payload of 64 MiB and what is around it.
@@ -295,11 +295,19 @@ pub(crate) fn remove(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// A folder and those above it that are not there, the innermost first.
-pub(crate) fn missing(folder: &Path) -> impl Iterator<Item = &Path> {
+/// Makes the folder of a store, in one that is there: a mistyped path makes no store.
+pub(crate) fn make_root(path: &Path) -> Result<(), StoreError> {
     // Above a relative path stands an empty one: the working directory.
-    let named = folder.ancestors().filter(|path| !path.as_os_str().is_empty());
-    named.take_while(|path| !path.exists())
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        let what = format!(
+            "there is no folder {} to make its own in; check the path and the folder it begins \
+             in, or make it",
+            above.display()
+        );
+        return Err(refused(StoreErrorKind::Unavailable, what));
+    }
+    if path.exists() { Ok(()) } else { make_folder(path).map_err(on_write) }
 }
 
 /// Makes a folder for its owner only; one that is there is fine.

@@ -10,7 +10,7 @@ use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject};
 use sha2::{Digest as _, Sha256};
 
 use crate::ageing;
-use crate::disk::{self, make_empty, make_folder, missing, open_lock};
+use crate::disk::{self, make_empty, make_folder, make_root, open_lock};
 use crate::error::{failed, on_read, on_write};
 use crate::owner;
 
@@ -178,10 +178,7 @@ fn make(root: &Path) -> Result<(), StoreError> {
     if [MARK, "sessions", "subjects", "locks"].iter().all(|part| root.join(part).exists()) {
         return Ok(());
     }
-    let mut missing: Vec<_> = missing(root).collect();
-    while let Some(path) = missing.pop() {
-        make_folder(path).map_err(on_write)?;
-    }
+    make_root(root)?;
     // Nothing is put into a folder of somebody else's.
     owner::check(&fs::metadata(root).map_err(on_read)?)?;
     for name in disk::names(root)? {
@@ -209,7 +206,11 @@ fn check(root: &Path) -> Result<(), StoreError> {
     let unavailable = |why| failed(StoreErrorKind::Unavailable, why);
     if !root.join(MARK).exists() {
         let other = disk::names(root)?.iter().any(|name| name.starts_with(MARK_START));
-        return Err(if other { other_layout() } else { unavailable("its folder is not there") });
+        let why = match root.is_dir() {
+            true => "its folder is no session store in sessile's own layout",
+            false => "its folder is not there",
+        };
+        return Err(if other { other_layout() } else { unavailable(why) });
     }
     for part in ["sessions", "subjects", "locks", "."] {
         let meta = fs::symlink_metadata(root.join(part)).map_err(on_read)?;

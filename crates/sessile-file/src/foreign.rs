@@ -63,7 +63,9 @@ impl Foreign {
     pub(crate) fn new(folder: ForeignFolder, options: Options) -> Self {
         let count = (options.layout == Layout::FlaskSession).then(|| Count::new(&options));
         let foreign = Self { folder, options, count };
-        if let Some(count) = &foreign.count {
+        if let Some(count) = &foreign.count
+            && !foreign.options.read_only
+        {
             count.begin(&foreign.folder);
         }
         foreign

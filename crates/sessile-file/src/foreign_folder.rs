@@ -9,7 +9,7 @@ use sessile_core::{StoreError, StoreErrorKind};
 
 use crate::ageing;
 use crate::cachelib::NOT_AN_ENTRY;
-use crate::disk::{make_folder, missing, open_lock};
+use crate::disk::{make_folder, make_root, open_lock};
 use crate::error::{failed, on_read, on_write};
 use crate::folder::{LOCKS, NEW};
 use crate::owner;
@@ -23,22 +23,23 @@ const COUNT: usize = LOCKS;
 
 pub(crate) struct ForeignFolder {
     pub(crate) root: PathBuf,
+    read_only: bool,
     written: AtomicU64,
     /// Only held.
     held: Option<File>,
 }
 
 impl ForeignFolder {
-    /// The folder at `root`, made if told to.
-    pub(crate) fn open(root: PathBuf, create: bool) -> Result<Self, StoreError> {
+    /// The folder at `root`, made if told to; with our locks in it, unless it is only looked at.
+    pub(crate) fn open(root: PathBuf, create: bool, read_only: bool) -> Result<Self, StoreError> {
         if create {
-            let mut missing: Vec<_> = missing(&root).collect();
-            while let Some(path) = missing.pop() {
-                make_folder(path).map_err(on_write)?;
-            }
+            make_root(&root)?;
         }
         check(&root)?;
-        let mut folder = Self { root, written: AtomicU64::new(0), held: None };
+        let mut folder = Self { root, read_only, written: AtomicU64::new(0), held: None };
+        if read_only {
+            return Ok(folder);
+        }
         make_folder(&folder.root.join(OURS)).map_err(on_write)?;
         owner::check(&fs::symlink_metadata(folder.root.join(OURS)).map_err(on_read)?)?;
         for number in 0..=COUNT {
@@ -71,7 +72,8 @@ impl ForeignFolder {
 
     /// That a session is not there says something only while the folder is.
     pub(crate) fn is_there(&self) -> Result<(), StoreError> {
-        if self.root.join(OURS).exists() || self.lock_again() {
+        let always = if self.read_only { self.root.clone() } else { self.root.join(OURS) };
+        if always.exists() || !self.read_only && self.lock_again() {
             return Ok(());
         }
         Err(failed(StoreErrorKind::Unavailable, "its folder was removed"))

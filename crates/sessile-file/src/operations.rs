@@ -269,7 +269,7 @@ impl Files {
         Ok(removed)
     }
 
-    /// The user's live sessions; names that lead to none are dropped.
+    /// The user's live sessions; names that lead to none are dropped, unless this only looks.
     pub(crate) fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
         self.folder.is_there()?;
         let mut found = Listing::default();
@@ -283,7 +283,8 @@ impl Files {
                 None => {}
             }
             // A writer that is just making it holds the lock.
-            if let Some(_lock) = lock::try_take(&self.folder.lock(name.lock))?
+            if !self.options.read_only
+                && let Some(_lock) = lock::try_take(&self.folder.lock(name.lock))?
                 && !self.may_belong(&name, subject)?
             {
                 self.unlist(subject, &name);

@@ -14,6 +14,9 @@ pub struct Options {
     pub layout: Layout,
     /// Whether to make the folder where it is missing. True by default.
     pub create: bool,
+    /// Only to look: nothing is made, whatever [`create`](Self::create) says, not even the locks
+    /// that other layouts lack, and writes are refused. False by default.
+    pub read_only: bool,
     /// How long a read waits for the disk to answer those before it, and a write waits for others,
     /// before [`Timeout`](sessile_core::StoreErrorKind::Timeout) and
     /// [`Locked`](sessile_core::StoreErrorKind::Locked). 5 s by default, 24 days at most.
@@ -63,6 +66,7 @@ impl Default for Options {
         Self {
             layout: Layout::Native,
             create: true,
+            read_only: false,
             lock_timeout: Duration::from_secs(5),
             durability: Durability::default(),
             mode: 0o600,
@@ -81,6 +85,7 @@ impl Options {
     /// The same, with times that may be added to any moment.
     pub(crate) fn bounded(mut self) -> Self {
         self.lock_timeout = self.lock_timeout.min(LONGEST_WAIT);
+        self.create &= !self.read_only;
         self
     }
 }

@@ -31,6 +31,7 @@ pub struct FileStore(Arc<Inner>);
 struct Inner {
     files: AnyFiles,
     layout: Layout,
+    read_only: bool,
     lock_timeout: Duration,
     /// Writers of this process wait here, in turn and without a thread each;
     /// the locks in the folder are for other processes.
@@ -61,8 +62,9 @@ impl FileStore {
         let (root, options) = (folder.into(), options.bounded());
         blocking(move || {
             let (layout, lock_timeout) = (options.layout, options.lock_timeout);
+            let read_only = options.read_only;
             let files = if layout.is_foreign() {
-                let folder = ForeignFolder::open(root, options.create)?;
+                let folder = ForeignFolder::open(root, options.create, read_only)?;
                 AnyFiles::Foreign(Foreign::new(folder, options))
             } else {
                 let folder = Folder::open(root, options.create)?;
@@ -70,7 +72,7 @@ impl FileStore {
             };
             let turns = (0..LOCKS).map(|_| Arc::default()).collect();
             let reads = Arc::new(Semaphore::new(READS));
-            Ok(Self(Arc::new(Inner { files, layout, lock_timeout, turns, reads })))
+            Ok(Self(Arc::new(Inner { files, layout, read_only, lock_timeout, turns, reads })))
         })
         .await
     }
@@ -97,6 +99,7 @@ impl FileStore {
         keys: &[&StoreKey],
         work: impl FnOnce(&AnyFiles) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.may_write()?;
         let mut numbers: Vec<_> = keys.iter().map(|key| self.0.files.lock_of(key)).collect();
         // Always in the same order, or two rotations could wait for each other.
         numbers.sort_unstable();
@@ -110,6 +113,11 @@ impl FileStore {
             outcome
         })
         .await
+    }
+
+    fn may_write(&self) -> Result<(), StoreError> {
+        let refused = || failed(StoreErrorKind::ReadOnly, "it was opened to look at it");
+        if self.0.read_only { Err(refused()) } else { Ok(()) }
     }
 
     async fn turns(&self, numbers: &[usize]) -> Vec<OwnedMutexGuard<()>> {
@@ -217,7 +225,10 @@ impl Diagnose for FileStore {
 impl Sweep for FileStore {
     /// Looks at every file's first bytes, so it costs as much as there are sessions.
     fn sweep(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<usize, StoreError>> {
-        Box::pin(self.read(move |files| files.sweep(now, limit)))
+        Box::pin(async move {
+            self.may_write()?;
+            self.read(move |files| files.sweep(now, limit)).await
+        })
     }
 }
 
@@ -236,7 +247,12 @@ impl Directory for FileStore {
         keep: Option<&'a StoreKey>,
     ) -> BoxFuture<'a, Result<usize, StoreError>> {
         let (subject, keep) = (subject.clone(), keep.cloned());
-        Box::pin(self.read(move |files| files.native()?.delete_by_subject(&subject, keep.as_ref())))
+        Box::pin(async move {
+            self.may_write()?;
+            let work =
+                move |files: &AnyFiles| files.native()?.delete_by_subject(&subject, keep.as_ref());
+            self.read(work).await
+        })
     }
 }
 

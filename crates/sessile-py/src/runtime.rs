@@ -84,9 +84,11 @@ impl Live {
         let limit = self.config.store_timeout;
         match tokio::time::timeout(limit, self.app.get_or_try_init(open)).await {
             Ok(opened) => opened.map_err(Problem::connect),
-            Err(_) => Err(Problem::connect(ConnectError::Store(
-                format!("no store was opened after {limit:?} (SESSION_STORE_TIMEOUT)").into(),
-            ))),
+            Err(_) => Err(Problem::connect(ConnectError::Store {
+                at: String::new(),
+                source: format!("no store was opened after {limit:?} (SESSION_STORE_TIMEOUT)")
+                    .into(),
+            })),
         }
     }
 }

@@ -42,6 +42,8 @@ const MAX_VALUE: usize = 512 << 20;
 pub(crate) struct Native<'a> {
     pub(crate) server: &'a Server,
     pub(crate) names: &'a Names,
+    /// Whether reading takes out of an index what has ended.
+    pub(crate) tidies: bool,
 }
 
 /// What a write tells the index of the session's user.
@@ -253,9 +255,10 @@ impl Native<'_> {
 
     pub(crate) async fn by_subject(&self, subject: &Subject) -> Result<Listing, StoreError> {
         let index = self.names.subject(subject);
-        let arguments = [self.names.prefix().as_bytes(), subject.as_str().as_bytes()];
+        let all = [self.names.prefix().as_bytes(), subject.as_str().as_bytes(), b"look"];
+        let arguments = if self.tidies { &all[..2] } else { &all };
         let keys = [index.as_bytes()];
-        let answer = self.server.script(&BY_SUBJECT, &keys, &arguments, Effect::Writes).await?;
+        let answer = self.server.script(&BY_SUBJECT, &keys, arguments, Effect::Writes).await?;
         let Value::Array(parts) = answer else { return Err(Fault::Strange.into()) };
         let mut parts = parts.into_iter();
         let mut found = match parts.next() {

@@ -32,6 +32,9 @@ pub struct Options {
     pub durable: Option<Durable>,
     /// Whether sessions are kept in this process, too. `None` by default.
     pub near_cache: Option<NearCache>,
+    /// Only to look: reading tidies nothing up on the way, such as the names of ended sessions in
+    /// a user's index. False by default.
+    pub read_only: bool,
     /// A certificate authority's certificate, as PEM, to trust instead of the
     /// system's. For `rediss://`.
     #[cfg(feature = "tls")]
@@ -125,6 +128,7 @@ impl Default for Options {
             waiting: 4096,
             durable: None,
             near_cache: None,
+            read_only: false,
             #[cfg(feature = "tls")]
             root_certificate: None,
             #[cfg(feature = "tls")]

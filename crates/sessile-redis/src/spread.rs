@@ -52,11 +52,13 @@ const NOT_LISTED: i64 = 4;
 pub(crate) struct Spread {
     pub(crate) server: Arc<Server>,
     pub(crate) names: Arc<Names>,
+    /// Whether reading finishes what a change of id has left, and takes away what has ended.
+    pub(crate) tidies: bool,
 }
 
 impl Spread {
     fn native(&self) -> Native<'_> {
-        Native { server: &self.server, names: &self.names }
+        Native { server: &self.server, names: &self.names, tidies: self.tidies }
     }
 
     async fn stored(
@@ -84,7 +86,7 @@ impl Spread {
             Err(why) => return Ok((Some(Entry::Unreadable(why)), from)),
         };
         let moved = self.has_moved(&old, key).await?;
-        if moved {
+        if moved && self.tidies {
             self.promote(key, version, &[]).await?;
         }
         Ok((moved.then_some(Entry::Live(record, Version::Number(version))), 0))
@@ -406,7 +408,7 @@ impl Spread {
                     None => break,
                 }
             }
-            if !theirs && written < long_ago {
+            if self.tidies && !theirs && written < long_ago {
                 self.forget(&index, &member(&listed)).await?;
             }
         }

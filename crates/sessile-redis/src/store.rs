@@ -29,6 +29,8 @@ pub struct RedisStore(Arc<Inner>);
 struct Inner {
     server: Arc<Server>,
     layout: Layout,
+    /// Whether reading takes away what has ended.
+    tidies: bool,
     names: Arc<Names>,
     /// For how many replicas writes wait.
     durable: Option<u32>,
@@ -85,8 +87,9 @@ impl RedisStore {
         let names = Arc::new(Names::new(options.prefix()));
         let server = Server::new(url, &options, &names)?;
         let (server, layout) = (Arc::new(server), options.layout);
+        let tidies = !options.read_only;
         let durable = Diagnosis::durable(&options);
-        Ok(Self(Arc::new(Inner { server, layout, names, durable })))
+        Ok(Self(Arc::new(Inner { server, layout, tidies, names, durable })))
     }
 
     /// What the near cache does; `None` without one.
@@ -115,11 +118,14 @@ impl RedisStore {
 
     fn kind(&self) -> Kind<'_> {
         let Inner { server, layout, names, .. } = &*self.0;
+        let tidies = self.0.tidies;
         match layout {
-            Layout::Native if server.is_cluster() => {
-                Kind::Spread(Spread { server: Arc::clone(server), names: Arc::clone(names) })
-            }
-            Layout::Native => Kind::Native(Native { server, names }),
+            Layout::Native if server.is_cluster() => Kind::Spread(Spread {
+                server: Arc::clone(server),
+                names: Arc::clone(names),
+                tidies,
+            }),
+            Layout::Native => Kind::Native(Native { server, names, tidies }),
             Layout::FlaskSession | Layout::Django => Kind::Foreign(Foreign { server }),
         }
     }

@@ -59,7 +59,7 @@ impl<D: Database> Foreign<D> {
         let ddl = ddl(dialect, options);
         let lock = format!("sessile:{table}");
         let making = Making { table: table.clone(), lock, ddl, versioned: None };
-        ready(&database, &making, options.create).await.map_err(ConnectError::Store)?;
+        ready(&database, &making, options).await?;
         let sql = Arc::new(Sql::new(dialect, options.layout, &table));
         let store =
             Self { database, layout: options.layout, sql, walked: Arc::new(AtomicI64::new(START)) };

@@ -46,8 +46,7 @@ impl<D: Database> Native<D> {
     pub(crate) async fn open(database: D, options: &Options) -> Result<Self, ConnectError> {
         let dialect = database.dialect();
         let table = options.quoted_table(dialect);
-        let making = making(dialect, options);
-        match ready(&database, &making, options.create).await.map_err(ConnectError::Store)? {
+        match ready(&database, &making(dialect, options), options).await? {
             version if version > KNOWN => Err(ConnectError::Newer { found: version, known: KNOWN }),
             _ => Ok(Self { database, sql: Arc::new(Sql::new(dialect, &table)) }),
         }

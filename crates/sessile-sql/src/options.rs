@@ -32,6 +32,11 @@ pub struct Options {
     /// Whether to make the database and the table where they are missing. True by default. Where
     /// they are there, nothing is written and no right to make anything is needed.
     pub create: bool,
+    /// Only to look: nothing is made, whatever [`create`](Self::create) says, and nothing
+    /// written, neither to the table nor to anything beside it. SQLite's file is opened for
+    /// reading, its journal stays as it is, and writes are
+    /// refused; for a process in which nobody else has that file open. False by default.
+    pub read_only: bool,
     /// How long to wait for another process's lock before
     /// [`Locked`](sessile_core::StoreErrorKind::Locked); with a server how long
     /// for a connection, and for an answer, before
@@ -75,6 +80,7 @@ impl Default for Options {
             layout: Layout::Native,
             schema: None,
             create: true,
+            read_only: false,
             busy_timeout: Duration::from_secs(5),
             connections: 8,
             root_certificates: None,
@@ -102,6 +108,7 @@ impl Options {
         self.busy_timeout = self.busy_timeout.min(LONGEST_WAIT);
         self.connections = self.connections.clamp(1, MOST_CONNECTIONS);
         self.readers = self.readers.clamp(1, MOST_READERS);
+        self.create &= !self.read_only;
         self
     }
 
@@ -156,6 +163,11 @@ pub enum ConnectError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The session table is not there, and was not to be made.
+    NoTable {
+        /// Its name.
+        table: String,
+    },
     /// The database failed.
     Store(StoreError),
 }
@@ -176,6 +188,9 @@ impl fmt::Display for ConnectError {
             ),
             Self::Parameter { name, why } => {
                 write!(f, "`{name}` in the database's address {why}")
+            }
+            Self::NoTable { table } => {
+                write!(f, "it has no session table {table}, and this is not to make it")
             }
             Self::Store(error) => error.fmt(f),
         }

@@ -24,6 +24,8 @@ use bytes::Bytes;
 use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
 
+use crate::{ConnectError, Options};
+
 /// Which database it is, where its SQL differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -380,32 +382,33 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
     }
 }
 
-/// Looks for a table and makes it only where it is missing and `create` says so; the version
-/// found or made.
+/// Looks for a table and makes it only where it is missing and that is wanted; the version found
+/// or made.
 pub(crate) async fn ready<D: Database>(
     database: &D,
     making: &Making,
-    create: bool,
-) -> Result<i64, StoreError> {
-    if let Some(found) = database.look(making).await? {
+    options: &Options,
+) -> Result<i64, ConnectError> {
+    if let Some(found) = database.look(making).await.map_err(ConnectError::Store)? {
         return Ok(found);
     }
-    let dialect = database.dialect();
     let table = &making.table;
-    let missing = |why: String| {
-        dialect.error(StoreErrorKind::Unavailable, format!("it has no session table {table}{why}"))
-    };
-    if !create {
-        return Err(missing(", and this is not to make it".into()));
+    if options.read_only || !options.create {
+        return Err(ConnectError::NoTable { table: table.clone() });
     }
+    let missing = |why: String| {
+        let what = format!("it has no session table {table}{why}");
+        ConnectError::Store(database.dialect().error(StoreErrorKind::Unavailable, what))
+    };
     if let Err(error) = database.make(making).await {
         return Err(match error.kind() {
             StoreErrorKind::ReadOnly => missing(format!(
                 ", and we may not make it ({error}); have it made once, as \
                  docs/guides/sql-roles.md shows"
             )),
-            _ => error,
+            _ => ConnectError::Store(error),
         });
     }
-    database.look(making).await?.ok_or_else(|| missing(String::new()))
+    let found = database.look(making).await.map_err(ConnectError::Store)?;
+    found.ok_or_else(|| missing(String::new()))
 }

@@ -8,6 +8,7 @@
 mod connection;
 mod fault;
 mod jobs;
+mod look;
 #[cfg(unix)]
 mod owner;
 mod schema;

@@ -56,6 +56,7 @@ async fn inv08_a_locked_database_without_a_log_is_503_and_heals() {
 async fn inv08_a_removed_database_is_503_and_heals() {
     let folder = TempDir::new().unwrap();
     let (home, away) = (folder.path().join("home"), folder.path().join("away"));
+    fs::create_dir(&home).unwrap();
     let store = connect(&home.join("s.db"), options()).await;
     let remove = || fs::rename(&home, &away).unwrap();
     let put_back = || {
@@ -127,6 +128,7 @@ async fn read_only_without_its_log() {
 async fn put_back_read_only(names: &[&str], still: Still) {
     let (home, away) = (apart().join("home"), apart().join("away"));
     let file = home.join("s.db");
+    fs::create_dir(&home).unwrap();
     let store = connect(&file, options()).await;
     let chmod = |path: &Path, mode| {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();

@@ -21,6 +21,8 @@ pub struct Failure(Kind);
 
 impl Failure {
     pub(crate) const NO_LAYER: Self = Self(Kind::NoLayer);
+    #[cfg(feature = "csrf")]
+    pub(crate) const CSRF_OUTSIDE: Self = Self(Kind::CsrfOutside);
 
     /// What a visitor may read: nothing of the inside.
     pub fn visitor_text(&self) -> &'static str {

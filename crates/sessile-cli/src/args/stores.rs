@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use super::time;
 use sessile::Timestamp;
+use sessile::store::Layout;
 
 /// Which store.
 ///
@@ -42,6 +43,14 @@ pub(crate) enum Profile {
 }
 
 impl Profile {
+    pub(crate) fn layout(self) -> Layout {
+        match self {
+            Self::Native => Layout::Native,
+            Self::FlaskSession => Layout::FlaskSession,
+            Self::Django => Layout::Django,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -71,6 +80,29 @@ pub(crate) struct Sweep {
     /// The time it is: seconds since 1970, or ISO 8601 [default: the clock's]
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) now: Option<Timestamp>,
+    /// Only say how many would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// One JSON object, instead
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Say what a store holds: sessions with and without user, their age and size.
+///
+/// Looks at so many sessions at most, and writes nothing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stats {
+    #[command(flatten)]
+    pub(crate) place: StoreArgs,
+    /// At most so many sessions are looked at
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100_000,
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
+    pub(crate) most: u64,
     /// One JSON object, instead
     #[arg(long)]
     pub(crate) json: bool,
@@ -88,6 +120,9 @@ pub(crate) struct Doctor {
     /// Only read
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Make what is missing, as the application does at its first start
+    #[arg(long, conflicts_with = "read_only")]
+    pub(crate) create: bool,
     /// Warnings make the exit code 1, too
     #[arg(long)]
     pub(crate) strict: bool,
@@ -166,28 +201,44 @@ pub(crate) struct List {
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<String>,
     /// At most so many
-    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
-    pub(crate) limit: usize,
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = 100,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(crate) limit: u32,
     /// One JSON object a line, instead
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 /// End sessions: a user's, one of them, or everybody's.
+///
+/// Says how many these are and asks before it ends them. Where nobody can answer, it wants --yes.
 #[derive(Debug, clap::Args)]
-#[group(id = "whose", required = true, multiple = false, args = ["user", "everyone"])]
+#[group(id = "whose", required = true, multiple = true, args = ["user", "session", "everyone"])]
 pub(crate) struct End {
     #[command(flatten)]
     pub(crate) place: StoreArgs,
     /// This user's sessions
     #[arg(long, value_name = "ID")]
     pub(crate) user: Option<String>,
-    /// Only this one of theirs, by the handle that `list` shows
-    #[arg(long, value_name = "HANDLE", requires = "user")]
+    /// Only this one, by the handle that `list` shows
+    #[arg(long, value_name = "HANDLE")]
     pub(crate) session: Option<String>,
     /// Everybody's: all have to log in again
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["user", "session"])]
     pub(crate) everyone: bool,
+    /// Only say how many would be ended
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+    /// One JSON object, instead
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -7,7 +7,7 @@ use sessile::{KeyRing, Lifetime, Map, SecretKey, Timestamp, Value};
 use sessile_core::native::{self, SealedCookie, SignedCookie, TokenError};
 use sessile_formats::base64;
 use sessile_formats::django::{self, SESSION_SALT, SigningError, b62_decode};
-use sessile_formats::error::BadData;
+use sessile_formats::error::{BadData, Fault as Signature, PayloadFault};
 use sessile_formats::flask::{FlaskCookie, FlaskCookieOptions, FlaskLoadError, TaggedJson};
 use sessile_formats::flask_session::SidSigner;
 use sessile_formats::itsdangerous::{
@@ -16,7 +16,8 @@ use sessile_formats::itsdangerous::{
 use sessile_formats::json::{self, Style};
 use sessile_formats::starlette::{StarletteCookie, StarletteLoadError};
 
-use crate::args::{Format, How};
+use super::way::Way;
+use crate::args::Format;
 use crate::human;
 use crate::keys;
 use crate::outcome::Failure;
@@ -67,12 +68,32 @@ impl From<Fault> for Failure {
     }
 }
 
+const NO_KEY: &str = "the signature matches no key";
+const NO_SIGNATURE: &str = "it is no such cookie: it has no signature";
+const NO_TIME: &str = "rightly signed, but its time is missing or malformed";
+
+fn unreadable_payload(fault: &PayloadFault) -> String {
+    let why = match fault {
+        PayloadFault::Base64 => "its payload is no base64",
+        PayloadFault::Zlib => "its payload cannot be decompressed",
+        _ => "its payload is not what this format holds",
+    };
+    format!("rightly signed, but unreadable: {why}")
+}
+
 impl From<BadData> for Fault {
     fn from(error: BadData) -> Self {
         match error {
             BadData::SignatureExpired { age, max_age, .. } => Self::expired(age, max_age),
-            error if error.is_bad_signature() => Self::Forged(error.to_string()),
+            BadData::BadSignature(signature) | BadData::BadTimeSignature(signature) => {
+                match signature {
+                    Signature::NoSeparator(_) => Self::Forged(NO_SIGNATURE.to_owned()),
+                    Signature::Mismatch(_) => Self::Forged(NO_KEY.to_owned()),
+                    _ => Self::Unreadable(NO_TIME.to_owned()),
+                }
+            }
             BadData::TooLong { .. } => Self::Forged(error.to_string()),
+            BadData::BadPayload(fault) => Self::Unreadable(unreadable_payload(&fault)),
             error => Self::Unreadable(format!("rightly signed, but unreadable: {error}")),
         }
     }
@@ -82,14 +103,13 @@ impl From<SigningError> for Fault {
     fn from(error: SigningError) -> Self {
         match error {
             SigningError::Expired { age, max_age } => Self::expired(age as i64, max_age as i64),
-            SigningError::NoSeparator(_)
-            | SigningError::Mismatch(_)
-            | SigningError::TooLong { .. } => Self::Forged(error.to_string()),
+            SigningError::NoSeparator(_) => Self::Forged(NO_SIGNATURE.to_owned()),
+            SigningError::Mismatch(_) => Self::Forged(NO_KEY.to_owned()),
+            SigningError::TooLong { .. } => Self::Forged(error.to_string()),
             SigningError::NoTimestamp
             | SigningError::EmptyTimestamp
-            | SigningError::BadTimestamp => {
-                Self::Unreadable("rightly signed, but its time is missing or malformed".into())
-            }
+            | SigningError::BadTimestamp => Self::Unreadable(NO_TIME.to_owned()),
+            SigningError::Payload(fault) => Self::Unreadable(unreadable_payload(&fault)),
             error => Self::Unreadable(format!("rightly signed, but unreadable: {error}")),
         }
     }
@@ -116,11 +136,11 @@ pub(super) enum Reader {
 }
 
 impl Reader {
-    pub(super) fn new(how: &How, keys: &KeyRing) -> Result<Self, Failure> {
-        let name = how.name.as_deref().unwrap_or(NATIVE_NAME);
-        let audience = how.audience.as_deref().unwrap_or_default();
-        let salt = how.salt.clone();
-        Ok(match how.format {
+    pub(super) fn new(way: &Way, keys: &KeyRing) -> Result<Self, Failure> {
+        let name = way.name.as_deref().unwrap_or(NATIVE_NAME);
+        let audience = way.audience.as_deref().unwrap_or_default();
+        let salt = way.salt.clone();
+        Ok(match way.format {
             Format::Flask => {
                 let mut options = FlaskCookieOptions::default();
                 if let Some(salt) = salt {
@@ -130,7 +150,7 @@ impl Reader {
             }
             Format::Starlette => Self::Starlette(StarletteCookie::new(keys)),
             Format::Django | Format::DjangoSession => {
-                let own = (how.format == Format::DjangoSession).then(|| SESSION_SALT.to_owned());
+                let own = (way.format == Format::DjangoSession).then(|| SESSION_SALT.to_owned());
                 let options = match salt.or(own) {
                     Some(salt) => django::Options::salted(salt),
                     None => django::Options::default(),

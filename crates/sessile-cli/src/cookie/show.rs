@@ -5,7 +5,8 @@ use sessile_formats::flask::TaggedJson;
 use sessile_formats::itsdangerous::Codec as _;
 
 use super::format::Opened;
-use super::{Signature, WhichKey};
+use super::way::format_name;
+use super::{Found, Signature, WhichKey};
 use crate::args::Format;
 use crate::human;
 use crate::outcome::Failure;
@@ -20,13 +21,19 @@ pub(super) fn payload(format: Format, opened: &Opened) -> Result<String, Failure
 
 /// Everything as one JSON object.
 pub(super) fn everything(
-    format: Format,
-    opened: &Opened,
+    found: &Found,
     signature: Signature,
     now: Timestamp,
 ) -> Result<String, Failure> {
+    let Found { opened, way, name, .. } = found;
     let mut all = Map::new();
-    all.insert("format", name(format));
+    all.insert("format", format_name(way.format));
+    if let Some(salt) = &way.salt {
+        all.insert("salt", salt.as_str());
+    }
+    if let Some(name) = name {
+        all.insert("name", name.as_str());
+    }
     match signature {
         Signature::NotChecked => {
             all.insert("signature", "not checked");
@@ -61,7 +68,8 @@ pub(super) fn everything(
 }
 
 /// What is known of the signature, in one line.
-pub(super) fn facts(opened: &Opened, signature: Signature, now: Timestamp) -> String {
+pub(super) fn facts(found: &Found, signature: Signature, now: Timestamp) -> String {
+    let opened = &found.opened;
     let mut line = match signature {
         Signature::NotChecked => "signature not checked: anybody may have written this".to_owned(),
         Signature::Good(WhichKey { place: 1, .. }) => "signature good".to_owned(),
@@ -80,6 +88,12 @@ pub(super) fn facts(opened: &Opened, signature: Signature, now: Timestamp) -> St
             let word = if record.has_ended(now) { "ended" } else { "ends" };
             line += &format!("; {word} {}", human::relative(at, now));
         }
+    }
+    if let Some(name) = &found.name {
+        line += &format!("; cookie {name:?}");
+    }
+    if found.guessed {
+        line += &format!("; made as {}", found.way.options());
     }
     line
 }
@@ -113,11 +127,6 @@ fn printable(value: Value) -> Value {
         Value::Time(time, Some(offset)) => Value::Str(format!("{time} {offset}")),
         other => other,
     }
-}
-
-fn name(format: Format) -> String {
-    use clap::ValueEnum as _;
-    format.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 fn int(number: usize) -> i64 {

@@ -106,14 +106,14 @@ pub(crate) async fn prepare(options: &Demo) -> Result<Setup, Failure> {
         }
     };
     let mut idle = None;
-    match (kind, options.seconds_idle) {
+    match (kind, options.idle) {
         (Kind::Flask, Some(_)) => {
-            return Err(Failure::usage("--seconds-idle: Flask's sessions have no idle limit"));
+            return Err(Failure::usage("--idle: Flask's sessions have no idle limit"));
         }
         (Kind::Flask, None) => {}
         (_, seconds) => {
             if let Some(seconds) = seconds {
-                config.lifetime.idle = Some(Duration::from_secs(seconds.get().into()));
+                config.lifetime.idle = Some(seconds);
             }
             idle = config.lifetime.idle;
         }
@@ -173,8 +173,9 @@ async fn from_settings(options: &Demo, url: Option<&String>) -> Result<Setup, Fa
         None if options.store.is_some() => settings.set("SESSION_TYPE", "memory"),
         None => {}
     }
-    if let Some(seconds) = options.seconds_idle {
-        settings = settings.with("SESSION_IDLE_TIMEOUT", i64::from(seconds.get()));
+    if let Some(idle) = options.idle {
+        let millis = i64::try_from(idle.as_millis()).unwrap_or(i64::MAX);
+        settings = settings.with("SESSION_IDLE_TIMEOUT", format!("{}", millis as f64 / 1000.0));
     }
     let read = settings.into_config();
     let (mut config, choice) =

@@ -6,13 +6,14 @@ mod show;
 
 use std::time::Instant;
 
-use sessile::SessionStore as _;
 use sessile::store::{Finding, Level};
-use sessile_connect::StoreChoice;
+use sessile::{AnyStore, SessionStore as _};
+use sessile_connect::{ConnectError, Purpose, StoreChoice};
 
 use crate::args::Doctor;
 use crate::human;
-use crate::open_store::{Directions, absent, layout, name, nothing_at, wait_for};
+use crate::open_store::{Directions, absent, layout, nothing_at, wait_for};
+use crate::other_layout::OtherLayout;
 use crate::outcome::{Failure, print};
 
 pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
@@ -22,7 +23,7 @@ pub(crate) fn run(options: &Doctor) -> Result<(), Failure> {
 async fn examine(options: &Doctor) -> Result<(), Failure> {
     let directions = Directions::from(&options.place);
     let (config, choice) = directions.read()?;
-    let place = name(&choice);
+    let place = choice.to_string();
     let layout = layout(&config);
     let begun = Instant::now();
     let mut findings = Vec::new();
@@ -36,11 +37,24 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
                 ),
         );
     }
+    let purpose = match (options.create, options.read_only) {
+        (true, _) => Purpose::Serve,
+        (false, true) => Purpose::Look,
+        (false, false) => Purpose::Tend,
+    };
     let opened = match &new {
         // Opening would make it.
-        Some(path) if options.read_only => Err(nothing_at(path)),
+        Some(path) if !options.create => {
+            Err(format!("{}; to have it made now, give --create", nothing_at(path)))
+        }
         _ => {
-            sessile_connect::connect_store(choice, &config).await.map_err(|error| error.to_string())
+            let opened = sessile_connect::open_store(choice, &config, purpose).await;
+            opened.map_err(|error| match &error {
+                ConnectError::NoTable { .. } => {
+                    format!("{error}; to have it made now, give --create")
+                }
+                error => error.to_string(),
+            })
         }
     };
     match opened {
@@ -50,6 +64,13 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
                 findings.push(Finding::warning("new", text).advise(
                     "if there should be sessions, check the path, and the folder it begins in",
                 ));
+            } else if let Some(other) = other_layout(&store, &directions).await {
+                let text = format!("there are sessions {}", other.layout());
+                findings.push(Finding::bad("profile", text).advise(format!(
+                    "give --profile {0}, and SESSION_PROFILE={0} to the application: it finds none \
+                     of them otherwise",
+                    other.profile()
+                )));
             }
             findings.push(Finding::good("opens", format!("in {}", probe::millis(begun.elapsed()))));
             findings.extend(probe::reads(&store, &config).await);
@@ -67,10 +88,13 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
                 }
             }
         }
-        Err(error) => findings.push(
-            Finding::bad("opens", error)
-                .advise("no session can be read or written until it does: visitors get 503"),
-        ),
+        Err(error) => {
+            let advice = match directions.other_layout().await {
+                Some(other) => other.hint(directions.option),
+                None => "no session can be read or written until it does: visitors get 503".into(),
+            };
+            findings.push(Finding::bad("opens", error).advise(advice));
+        }
     }
     print(&match options.json {
         true => show::json(&place, layout, &findings),
@@ -81,4 +105,11 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
         true => Err(Failure::found()),
         false => Ok(()),
     }
+}
+
+/// The layout that the sessions here have, where there is none in the layout that was said.
+async fn other_layout(store: &AnyStore, directions: &Directions<'_>) -> Option<OtherLayout> {
+    let page = store.capabilities().scan?.scan(None, 1).await.ok()?;
+    let empty = page.entries.is_empty() && page.unreadable == 0 && page.next.is_none();
+    if empty { directions.other_layout().await } else { None }
 }

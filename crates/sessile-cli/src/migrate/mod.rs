@@ -1,5 +1,6 @@
 //! `sessile migrate`: moving sessions from one store to another.
 
+mod after;
 mod counts;
 mod ended;
 mod job;
@@ -14,6 +15,7 @@ use sessile::{SessionStore as _, StoreError, StoreKey};
 use sessile_core::moving::Mover;
 use tokio::task::JoinSet;
 
+use self::after::After;
 use self::counts::{Counts, Outcome};
 use self::job::{Done, Job, Tried};
 use self::state::State;
@@ -29,7 +31,10 @@ const PAGE: usize = 500;
 const ABOUT: usize = 64;
 
 pub(crate) fn run(options: &Migrate) -> Result<(), Failure> {
-    wait_for(migrate(options))
+    wait_for(migrate(options)).map_err(|failure| match failure.is_interrupted() {
+        true => failure.and(". Nothing is lost: run the same command again to go on"),
+        false => failure,
+    })
 }
 
 async fn migrate(options: &Migrate) -> Result<(), Failure> {
@@ -42,10 +47,13 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
     let (url, profile) = (to.as_deref(), *to_profile);
     let new = Directions { option: "--to", url, profile, file, set: to_set };
     // Impossible moves are refused before anything is opened or made.
-    let mover = Mover::new(old.read()?.0, new.read()?.0).map_err(Failure::usage)?;
-    let old = old.open().await?;
+    let (old_config, new_config) = (old.read()?.0, new.read()?.0);
+    let after = After::of(&old_config, &new_config);
+    let mover = Mover::new(old_config, new_config).map_err(Failure::usage)?;
+    let directions = old;
+    let old = directions.look().await?;
     let new = match options.dry_run {
-        true => new.open_unless_new().await?,
+        true => new.look_unless_new().await?,
         false => new.open_or_make().await?,
     };
     let (from, to) = (described(&old), described(&new));
@@ -114,11 +122,17 @@ async fn migrate(options: &Migrate) -> Result<(), Failure> {
         said.insert("to".to_owned(), json!(to));
         said.insert("dry_run".to_owned(), json!(options.dry_run));
         said.insert("seconds".to_owned(), json!(seconds));
+        said.insert("application".to_owned(), after.json());
         print(&format!("{}\n", serde_json::Value::Object(said)))?;
     } else {
         let all = counted(counts.total(), "session");
         let head = format!("{all} looked at in {seconds:.1} s\n");
-        print(&format!("{head}{}", counts.text(options.dry_run)))?;
+        print(&format!("{head}{}{}", counts.text(options.dry_run), after.text()))?;
+    }
+    if counts.total() == 0
+        && let Some(other) = directions.other_layout().await
+    {
+        remark(other.hint(directions.option));
     }
     if ended.is_none() {
         return Err(Failure::refused(format!(

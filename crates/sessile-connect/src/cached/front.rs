@@ -195,7 +195,7 @@ impl<F: SessionStore> Front<F> {
         record: &Record,
         version: &Version,
     ) {
-        if !self.is_settled(record, place.at) || self.is_late(place.at) {
+        if !self.options.fill || !self.is_settled(record, place.at) || self.is_late(place.at) {
             return;
         }
         let kept = self.session(record, version, place.at);

@@ -5,6 +5,7 @@ use crate::cached::{Cached, CachedOptions};
 use crate::invalidated::InvalidatedCache;
 use sessile_core::{AnyStore, Config, StoreError};
 
+use super::Purpose;
 use crate::ConnectError;
 use crate::runtime::system_time;
 
@@ -17,12 +18,14 @@ pub(super) async fn open(
     back: AnyStore,
     django: Option<String>,
     config: &Config,
+    purpose: Purpose,
 ) -> Result<AnyStore, ConnectError> {
     if let Some(prefix) = django {
-        let front = djangos(front, config).await?;
+        let front = djangos(front, config, purpose).await?;
         return Ok(AnyStore::new(InvalidatedCache::new(front, back, prefix, warn)));
     }
-    let options = CachedOptions::new(system_time, |it| Box::pin(tokio::time::sleep(it)));
+    let mut options = CachedOptions::new(system_time, |it| Box::pin(tokio::time::sleep(it)));
+    options.fill = purpose != Purpose::Look;
     let front = ours(front)?;
     Ok(AnyStore::new(Cached::new(front, back, options.report(warn))))
 }
@@ -32,13 +35,17 @@ fn warn(error: &StoreError) {
 }
 
 /// Django's cache. A server that is down now is only missed until it is up.
-async fn djangos(front: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+async fn djangos(
+    front: StoreChoice,
+    config: &Config,
+    purpose: Purpose,
+) -> Result<AnyStore, ConnectError> {
     match front {
         #[cfg(feature = "redis")]
         StoreChoice::Redis { url, .. } => super::redis::at(&url, config),
         #[cfg(feature = "memcached")]
         StoreChoice::Memcached { url, client, .. } => super::memcached::at(&url, client, config),
-        other => Box::pin(super::open(other, config)).await,
+        other => Box::pin(super::open(other, config, purpose)).await,
     }
 }
 
@@ -50,14 +57,14 @@ fn ours(front: StoreChoice) -> Result<AnyStore, ConnectError> {
             let prefix = Some(PREFIX.to_owned());
             let options = sessile_redis::Options { prefix, ..Default::default() };
             let front = sessile_redis::RedisStore::at(url.expose(), options);
-            front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+            front.map(AnyStore::new).map_err(ConnectError::store)
         }
         #[cfg(feature = "memcached")]
         StoreChoice::Memcached { url, .. } => {
             let prefix = Some(PREFIX.to_owned());
             let options = sessile_memcached::Options { prefix, ..Default::default() };
             let front = sessile_memcached::MemcachedStore::at(url.expose(), options);
-            front.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+            front.map(AnyStore::new).map_err(ConnectError::store)
         }
         #[cfg(not(feature = "redis"))]
         StoreChoice::Redis { .. } => {

@@ -3,10 +3,15 @@
 use crate::StoreChoice;
 use sessile_core::{AnyStore, Config};
 
+use super::Purpose;
 use crate::ConnectError;
 
 #[cfg(feature = "file")]
-pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+pub(super) async fn open(
+    choice: StoreChoice,
+    config: &Config,
+    purpose: Purpose,
+) -> Result<AnyStore, ConnectError> {
     use sessile_core::Profile;
     use sessile_core::store::Layout;
     use sessile_file::{CachelibNames, FileStore, Options};
@@ -20,6 +25,8 @@ pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStor
     let defaults = Options::default();
     let options = Options {
         layout: Layout::of(config.profile),
+        create: purpose == Purpose::Serve,
+        read_only: purpose == Purpose::Look,
         mode,
         // There 0 means any number.
         threshold: threshold.unwrap_or(0),
@@ -30,11 +37,11 @@ pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStor
     };
     match FileStore::open(dir, options).await {
         Ok(store) => Ok(AnyStore::new(store)),
-        Err(error) => Err(ConnectError::Store(Box::new(error))),
+        Err(error) => Err(ConnectError::store(error)),
     }
 }
 
 #[cfg(not(feature = "file"))]
-pub(super) async fn open(_: StoreChoice, _: &Config) -> Result<AnyStore, ConnectError> {
+pub(super) async fn open(_: StoreChoice, _: &Config, _: Purpose) -> Result<AnyStore, ConnectError> {
     Err(ConnectError::NoFeature { store: "filesystem", feature: "file" })
 }

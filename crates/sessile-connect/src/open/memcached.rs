@@ -29,7 +29,7 @@ pub(super) async fn open(
 ) -> Result<AnyStore, ConnectError> {
     let options = options(client, config);
     let store = sessile_memcached::MemcachedStore::connect(url.expose(), options).await;
-    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+    store.map(AnyStore::new).map_err(ConnectError::store)
 }
 
 /// Reached when it is first needed.
@@ -40,7 +40,7 @@ pub(super) fn at(
     config: &Config,
 ) -> Result<AnyStore, ConnectError> {
     let store = sessile_memcached::MemcachedStore::at(url.expose(), options(client, config));
-    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+    store.map(AnyStore::new).map_err(ConnectError::store)
 }
 
 #[cfg(not(feature = "memcached"))]

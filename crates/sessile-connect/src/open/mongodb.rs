@@ -3,6 +3,7 @@
 use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
+use super::Purpose;
 use crate::ConnectError;
 
 #[cfg(feature = "mongodb")]
@@ -11,6 +12,7 @@ pub(super) async fn open(
     database: String,
     collection: String,
     config: &Config,
+    purpose: Purpose,
 ) -> Result<AnyStore, ConnectError> {
     use sessile_core::store::Layout;
     use sessile_mongodb::{MongoStore, Options};
@@ -19,11 +21,12 @@ pub(super) async fn open(
         layout: Layout::of(config.profile),
         database: Some(database),
         collection,
+        create_indexes: purpose == Purpose::Serve,
         ..Options::default()
     };
     match MongoStore::connect(url.expose(), options).await {
         Ok(store) => Ok(AnyStore::new(store)),
-        Err(error) => Err(ConnectError::Store(Box::new(error))),
+        Err(error) => Err(ConnectError::store(error)),
     }
 }
 
@@ -33,6 +36,7 @@ pub(super) async fn open(
     _: String,
     _: String,
     _: &Config,
+    _: Purpose,
 ) -> Result<AnyStore, ConnectError> {
     Err(ConnectError::NoFeature { store: "mongodb", feature: "mongodb" })
 }

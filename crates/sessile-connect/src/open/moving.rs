@@ -17,7 +17,7 @@ pub(super) fn open(
     if Layout::of(config.profile).is_foreign() {
         // An empty session to the original, and the same bytes in every process.
         let mark = Engine::new(config.clone())?.encode(&Map::new(), Timestamp::from_secs(0));
-        options.mark = mark.map_err(|error| ConnectError::Store(Box::new(error)))?.into();
+        options.mark = mark.map_err(ConnectError::store)?.into();
     }
     Ok(AnyStore::new(MigratingStore::new(new, old, options)))
 }

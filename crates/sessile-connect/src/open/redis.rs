@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::StoreUrl;
 use sessile_core::{AnyStore, Config};
 
+use super::Purpose;
 use crate::ConnectError;
 
 #[cfg(feature = "redis")]
@@ -34,17 +35,19 @@ pub(super) async fn open(
     replicas: Option<u32>,
     near: Option<Duration>,
     config: &Config,
+    purpose: Purpose,
 ) -> Result<AnyStore, ConnectError> {
-    let options = options(replicas, near, config);
+    let mut options = options(replicas, near, config);
+    options.read_only = purpose == Purpose::Look;
     let store = sessile_redis::RedisStore::connect(url.expose(), options).await;
-    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+    store.map(AnyStore::new).map_err(ConnectError::store)
 }
 
 /// Reached when it is first needed.
 #[cfg(feature = "redis")]
 pub(super) fn at(url: &StoreUrl, config: &Config) -> Result<AnyStore, ConnectError> {
     let store = sessile_redis::RedisStore::at(url.expose(), options(None, None, config));
-    store.map(AnyStore::new).map_err(|error| ConnectError::Store(Box::new(error)))
+    store.map(AnyStore::new).map_err(ConnectError::store)
 }
 
 #[cfg(not(feature = "redis"))]
@@ -53,6 +56,7 @@ pub(super) async fn open(
     _: Option<u32>,
     _: Option<Duration>,
     _: &Config,
+    _: Purpose,
 ) -> Result<AnyStore, ConnectError> {
     Err(ConnectError::NoFeature { store: "redis", feature: "redis" })
 }

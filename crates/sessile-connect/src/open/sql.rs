@@ -2,10 +2,15 @@
 
 use sessile_core::{AnyStore, Config};
 
+use super::Purpose;
 use crate::{ConnectError, StoreChoice, StoreUrl};
 
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql"))]
-pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStore, ConnectError> {
+pub(super) async fn open(
+    choice: StoreChoice,
+    config: &Config,
+    purpose: Purpose,
+) -> Result<AnyStore, ConnectError> {
     use sessile_core::store::Layout;
     use sessile_sql::{Options, SqlStore};
 
@@ -16,19 +21,28 @@ pub(super) async fn open(choice: StoreChoice, config: &Config) -> Result<AnyStor
     let options = Options {
         table,
         schema,
-        create,
+        create: create && purpose == Purpose::Serve,
+        read_only: purpose == Purpose::Look,
         connections,
         root_certificates: authorities,
         ..Options::of(Layout::of(config.profile))
     };
     match SqlStore::connect(url.expose(), options).await {
         Ok(store) => Ok(AnyStore::new(store)),
-        Err(error) => Err(ConnectError::Store(Box::new(error))),
+        // The application itself says what it is not to do.
+        Err(sessile_sql::ConnectError::NoTable { .. }) if purpose != Purpose::Serve => {
+            Err(ConnectError::NoTable { at: String::new() })
+        }
+        Err(error) => Err(ConnectError::store(error)),
     }
 }
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres", feature = "mysql")))]
-pub(super) async fn open(choice: StoreChoice, _: &Config) -> Result<AnyStore, ConnectError> {
+pub(super) async fn open(
+    choice: StoreChoice,
+    _: &Config,
+    _: Purpose,
+) -> Result<AnyStore, ConnectError> {
     let StoreChoice::Sql { url, .. } = choice else {
         return Err(ConnectError::NoDriver { scheme: "sql".to_owned() });
     };

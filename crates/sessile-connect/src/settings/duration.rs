@@ -11,7 +11,7 @@ const MAX_TEXT: usize = 64;
 /// Reads a number of seconds (`90`, `1.5`), a number with its unit and several
 /// of them (`31 days`, `1h 30m`), what Python prints for a `timedelta`
 /// (`31 days, 0:00:00`), or an ISO 8601 duration of weeks, days and less (`P31D`, `PT1H30M`).
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub fn parse_duration(text: &str) -> Option<Duration> {
     let text = text.trim();
     if text.is_empty() || text.len() > MAX_TEXT {
         return None;
@@ -191,7 +191,7 @@ mod tests {
             ("P1DT0.5S", DAY * 1000 + 500),
             ("pt8h", 28_800_000),
         ] {
-            assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
+            assert_eq!(parse_duration(text), Some(Duration::from_millis(millis)), "{text}");
         }
     }
 
@@ -236,9 +236,9 @@ mod tests {
             "9999999999999999999 weeks",
             "1 day x",
         ] {
-            assert_eq!(parse(text), None, "{text}");
+            assert_eq!(parse_duration(text), None, "{text}");
         }
-        assert_eq!(parse(&"1".repeat(65)), None);
+        assert_eq!(parse_duration(&"1".repeat(65)), None);
         for number in [-1.0, f64::NAN, f64::INFINITY, 1e300] {
             assert_eq!(from_float(number), None, "{number}");
         }

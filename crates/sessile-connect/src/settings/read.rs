@@ -54,9 +54,9 @@ fn is_none(value: &SettingValue) -> bool {
 
 pub(super) fn span(value: &SettingValue) -> Option<Duration> {
     match value {
-        SettingValue::Int(seconds) => duration::parse(&seconds.to_string()),
+        SettingValue::Int(seconds) => duration::parse_duration(&seconds.to_string()),
         SettingValue::Float(seconds) => duration::from_float(*seconds),
-        SettingValue::Text(text) => duration::parse(text),
+        SettingValue::Text(text) => duration::parse_duration(text),
         _ => None,
     }
 }

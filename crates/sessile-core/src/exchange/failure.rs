@@ -13,6 +13,8 @@ use crate::store::StoreError;
 pub enum Failure {
     /// No session layer is around this route.
     NoLayer,
+    /// There is no session layer around the layer that checks for forged requests.
+    CsrfOutside,
     /// The session could not be opened.
     Open(Arc<OpenError>),
     /// The session could not be saved; the handler's response is withheld.
@@ -61,7 +63,7 @@ impl Failure {
                 CommitError::Ended => 409,
                 _ => 500,
             },
-            Self::NoLayer | Self::FormsUnread => 500,
+            Self::NoLayer | Self::CsrfOutside | Self::FormsUnread => 500,
             Self::LoginRequired => 401,
         }
     }
@@ -102,6 +104,11 @@ impl fmt::Display for Failure {
                 "no session layer around this route; add one: axum's `.layer(SessionLayer::…)`, \
                  actix's `.wrap(SessionLayer::…)`",
             ),
+            Self::CsrfOutside => f.write_str(
+                "no session layer around the CSRF layer; where both are there their order is \
+                 wrong: what is added last stands outside, so axum's `.layer(csrf)` comes before \
+                 `.layer(sessions)`, actix's `.wrap(csrf)` before `.wrap(sessions)`",
+            ),
             Self::FormsUnread => f.write_str(
                 "session ids travel in a form field and nobody reads forms; add \
                  `.layer(sessions.reading_forms())` in place of `.layer(sessions)`",
@@ -129,7 +136,11 @@ impl std::error::Error for Failure {
             // Their words are ours.
             Self::Open(error) => error.source(),
             Self::Commit(error) => error.source(),
-            Self::NoLayer | Self::FormsUnread | Self::StoreDown | Self::LoginRequired => None,
+            Self::NoLayer
+            | Self::CsrfOutside
+            | Self::FormsUnread
+            | Self::StoreDown
+            | Self::LoginRequired => None,
         }
     }
 }

@@ -1,4 +1,4 @@
--- KEYS index; ARGV prefix subject. How many cannot be read, then names and values.
+-- KEYS index; ARGV prefix subject [look]. With `look` nothing is taken out of the index. How many cannot be read, then names and values.
 local found = {0}
 for _, member in ipairs(redis.call('HKEYS', KEYS[1])) do
   local value = redis.pcall('GET', ARGV[1] .. member)
@@ -7,7 +7,7 @@ for _, member in ipairs(redis.call('HKEYS', KEYS[1])) do
     found[#found + 1] = member
     found[#found + 1] = value
   elseif kind or not value then
-    redis.call('HDEL', KEYS[1], member)
+    if not ARGV[3] then redis.call('HDEL', KEYS[1], member) end
   else
     found[1] = found[1] + 1
   end

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use sessile_core::StoreErrorKind;
 use sessile_core::store::Layout;
 
 use super::fault::Fault;
+use super::look::{self, Stamp};
 use super::schema::{self, Found};
 use super::statements::Sql;
 use crate::{ConnectError, Durability, Options};
@@ -25,6 +26,9 @@ struct Settings {
     path: PathBuf,
     options: Options,
     sql: Sql,
+    /// Whether it has a write-ahead log, where it is only looked at. Asked once, before it is
+    /// opened: see [`look::has_log`].
+    has_log: OnceLock<bool>,
     /// Goes up when every connection must be opened anew.
     round: AtomicU64,
 }
@@ -35,12 +39,20 @@ pub(super) struct Opened {
     file: FileId,
     round: u64,
     read_only: bool,
+    /// What the file was, where it is read without a lock.
+    unlocked: Option<Stamp>,
 }
 
 impl Opener {
     pub(super) fn new(path: PathBuf, options: Options) -> Self {
         let sql = Sql::new(&options.table);
-        Self(Arc::new(Settings { path, options, sql, round: AtomicU64::new(0) }))
+        Self(Arc::new(Settings {
+            path,
+            options,
+            sql,
+            has_log: OnceLock::new(),
+            round: AtomicU64::new(0),
+        }))
     }
 
     pub(super) fn sql(&self) -> &Sql {
@@ -51,15 +63,19 @@ impl Opener {
     pub(super) fn first(&self) -> Result<Opened, ConnectError> {
         let Settings { path, options, .. } = &*self.0;
         let store = |fault: Fault| ConnectError::Store(self.explained(fault).into());
+        let no_table = || ConnectError::NoTable { table: options.table.clone() };
         if options.create {
-            create_file(path).map_err(|error| store(Fault::io(&error)))?;
+            create_file(path).map_err(|error| {
+                let no_folder = error.kind() == std::io::ErrorKind::NotFound;
+                store(if no_folder { Fault::no_folder(path) } else { Fault::io(&error) })
+            })?;
         }
         self.check_owner().map_err(|fault| ConnectError::Store(fault.into()))?;
         let opened = self.connect().map_err(store)?;
         if options.layout != Layout::Native {
             // Their file, so its journal stays as they chose it.
-            let made = schema::foreign(&opened.connection, options, options.create);
-            return made.map(|()| opened).map_err(store);
+            let there = schema::foreign(&opened.connection, options, options.create);
+            return if there.map_err(store)? { Ok(opened) } else { Err(no_table()) };
         }
         let mut found = schema::look(&opened.connection, &options.table).map_err(store)?;
         if options.create && matches!(found, Found::Missing) {
@@ -69,7 +85,7 @@ impl Opener {
         }
         match found {
             Found::Current => Ok(opened),
-            Found::Missing => Err(store(Fault::no_table())),
+            Found::Missing => Err(no_table()),
             Found::Newer(found) => Err(ConnectError::Newer { found, known: schema::KNOWN }),
         }
     }
@@ -81,7 +97,8 @@ impl Opener {
         let options = &self.0.options;
         if options.layout != Layout::Native {
             let found = schema::foreign(&opened.connection, options, false);
-            return found.map(|()| opened).map_err(|fault| self.explained(fault));
+            let there = found.map_err(|fault| self.explained(fault))?;
+            return if there { Ok(opened) } else { Err(Fault::no_table()) };
         }
         let found = schema::look(&opened.connection, &options.table);
         match found.map_err(|fault| self.explained(fault))? {
@@ -94,6 +111,9 @@ impl Opener {
     /// the files beside it. So may we?
     fn explained(&self, fault: Fault) -> Fault {
         let path = &self.0.path;
+        if self.0.options.read_only {
+            return fault;
+        }
         if fault.kind != StoreErrorKind::Unavailable || !path.exists() {
             return fault;
         }
@@ -122,7 +142,13 @@ impl Opener {
         let round = self.0.round.load(Ordering::Relaxed);
         let file = FileId::at(path).map_err(|error| Fault::io(&error))?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let mut connection = Connection::open_with_flags(path, flags)?;
+        let (mut connection, unlocked) = match options.read_only {
+            true => {
+                let has_log = *self.0.has_log.get_or_init(|| look::has_log(path));
+                look::open(path, has_log)?
+            }
+            false => (Connection::open_with_flags(path, flags)?, None),
+        };
         PATIENCE.set(options.busy_timeout);
         connection.busy_handler(Some(wait_for_lock))?;
         let synchronous = match options.durability {
@@ -139,7 +165,7 @@ impl Opener {
             // commit, and from then on readers wait. 32 MiB.
             connection.execute_batch("PRAGMA cache_spill = 8192")?;
         }
-        if let Some(bytes) = options.max_bytes {
+        if let Some(bytes) = options.max_bytes.filter(|_| !options.read_only) {
             let page: u32 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
             let pages = (bytes / u64::from(page.max(1))).clamp(1, u64::from(u32::MAX - 1));
             let sql = format!("PRAGMA max_page_count = {pages}");
@@ -147,7 +173,7 @@ impl Opener {
         }
         connection.set_prepared_statement_cache_capacity(32);
         let read_only = connection.is_readonly(rusqlite::MAIN_DB)?;
-        let opened = Opened { connection, file, round, read_only };
+        let opened = Opened { connection, file, round, read_only, unlocked };
         if self.is_current(&opened) { Ok(opened) } else { Err(Fault::file_removed()) }
     }
 
@@ -161,7 +187,15 @@ impl Opener {
     /// connections of a process share what SQLite has open of the log: while one
     /// that may only read is there, no new one can write, whatever was mended.
     pub(super) fn may_stay(&self, opened: &Opened) -> bool {
-        !opened.read_only && opened.round == self.0.round.load(Ordering::Relaxed)
+        let as_wanted = opened.read_only == self.0.options.read_only;
+        as_wanted && opened.round == self.0.round.load(Ordering::Relaxed) && !self.is_late(opened)
+    }
+
+    /// Whether somebody wrote to a file that is read without a lock: what was read of it is
+    /// worth nothing.
+    pub(super) fn is_late(&self, opened: &Opened) -> bool {
+        let path = &self.0.path;
+        opened.unlocked.as_ref().is_some_and(|then| look::stamp(path).as_ref() != Ok(then))
     }
 
     /// Lets no connection stay that is open now.
@@ -189,8 +223,8 @@ fn wait_for_lock(tries: i32) -> bool {
     true
 }
 
-/// Makes the file, and its folder, for their owner only. SQLite gives the
-/// files beside it the same mode.
+/// Makes the file, for its owner only. SQLite gives the files beside it the same mode. Its folder
+/// must be there: a mistyped path makes no store.
 ///
 /// A file that is there is not opened: closing it would release the locks of
 /// other connections in this process (POSIX).
@@ -198,19 +232,12 @@ fn create_file(path: &Path) -> std::io::Result<()> {
     if fs::exists(path)? {
         return Ok(());
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut make_folder = fs::DirBuilder::new();
     let mut make_file = fs::OpenOptions::new();
-    make_folder.recursive(true);
     make_file.write(true).create_new(true);
     #[cfg(unix)]
     {
-        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-        make_folder.mode(0o700);
+        use std::os::unix::fs::OpenOptionsExt as _;
         make_file.mode(0o600);
-    }
-    if let Some(folder) = folder {
-        make_folder.create(folder)?;
     }
     match make_file.open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),

@@ -1,5 +1,7 @@
 //! What SQLite says, as what a caller can act on.
 
+use std::path::Path;
+
 use rusqlite::ErrorCode;
 use sessile_core::{StoreError, StoreErrorKind};
 
@@ -47,6 +49,31 @@ impl Fault {
 
     pub(super) fn no_table() -> Self {
         Self::new(StoreErrorKind::Unavailable, "its file has no session table")
+    }
+
+    /// Only while it is opened and closed by others all the time.
+    pub(super) fn changing() -> Self {
+        Self::new(StoreErrorKind::Locked, "it changes while it is read; try again")
+    }
+
+    pub(super) fn no_folder(file: &Path) -> Self {
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let what = format!(
+            "there is no folder {}; check the path and the folder it begins in, or make it, for \
+             its owner alone (mkdir -m 700)",
+            folder.display()
+        );
+        Self::new(StoreErrorKind::Unavailable, what)
+    }
+
+    pub(super) fn log_without_index() -> Self {
+        Self::new(
+            StoreErrorKind::Unavailable,
+            "there is a write-ahead log beside its file (-wal) and no index of it (-shm), as in a \
+             copy; to look at it SQLite would have to write: open the copy with sqlite3 once, or \
+             start the application",
+        )
     }
 
     pub(super) fn io(error: &std::io::Error) -> Self {

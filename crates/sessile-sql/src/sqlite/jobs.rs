@@ -303,7 +303,7 @@ fn commit(connection: &Connection, sql: &Sql, jobs: &mut [Box<dyn Job>]) -> Resu
 fn with(
     opener: &Opener,
     current: &mut Option<Opened>,
-    work: impl FnOnce(&Connection, &Sql) -> Result<(), Fault>,
+    work: impl FnMut(&Connection, &Sql) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
     // Nothing half-done is seen after a panic: `current` is empty until the work is done, and a
     // job keeps nothing of a call that failed.
@@ -311,30 +311,39 @@ fn with(
     done.unwrap_or_else(|_| Err(Fault::panicked()))
 }
 
+/// How often a file that is read without a lock is read again, because it changed meanwhile.
+const TRIES: usize = 5;
+
 fn with_file(
     opener: &Opener,
     current: &mut Option<Opened>,
-    work: impl FnOnce(&Connection, &Sql) -> Result<(), Fault>,
+    mut work: impl FnMut(&Connection, &Sql) -> Result<(), Fault>,
 ) -> Result<(), Fault> {
-    let opened = match current.take() {
-        Some(opened) if opener.may_stay(&opened) && opener.is_current(&opened) => opened,
-        // Closed first: see `may_stay`.
-        stale => {
-            drop(stale);
-            opener.again()?
+    for _ in 0..TRIES {
+        let opened = match current.take() {
+            Some(opened) if opener.may_stay(&opened) && opener.is_current(&opened) => opened,
+            // Closed first: see `may_stay`.
+            stale => {
+                drop(stale);
+                opener.again()?
+            }
+        };
+        let outcome = work(&opened.connection, opener.sql());
+        if opener.is_late(&opened) {
+            continue;
         }
-    };
-    let outcome = work(&opened.connection, opener.sql());
-    match outcome {
-        Err(fault) if fault.kind == StoreErrorKind::ReadOnly => {
-            opener.open_all_anew();
-            Err(fault)
-        }
-        Err(fault) if fault.spoils_connection() => Err(fault),
-        _ if !opener.is_current(&opened) => Err(Fault::file_removed()),
-        outcome => {
-            *current = opener.may_stay(&opened).then_some(opened);
-            outcome
-        }
+        return match outcome {
+            Err(fault) if fault.kind == StoreErrorKind::ReadOnly => {
+                opener.open_all_anew();
+                Err(fault)
+            }
+            Err(fault) if fault.spoils_connection() => Err(fault),
+            _ if !opener.is_current(&opened) => Err(Fault::file_removed()),
+            outcome => {
+                *current = opener.may_stay(&opened).then_some(opened);
+                outcome
+            }
+        };
     }
+    Err(Fault::changing())
 }

@@ -61,26 +61,24 @@ pub(super) fn make(connection: &Connection, table: &str) -> Result<Found, Fault>
     }
 }
 
-/// A table of somebody else's layout: made as they make it, or found.
+/// Whether a table of somebody else's layout is there: found, or made as they make it.
 pub(super) fn foreign(
     connection: &Connection,
     options: &Options,
     create: bool,
-) -> Result<(), Fault> {
+) -> Result<bool, Fault> {
     let look = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
     let is_there = || connection.prepare(look)?.exists([&options.table]);
-    if is_there()? {
-        return Ok(());
-    }
-    if !create {
-        return Err(Fault::no_table());
+    let there = is_there()?;
+    if there || !create {
+        return Ok(there);
     }
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let steps = ddl(Dialect::Sqlite, options);
     let made = steps.iter().try_for_each(|step| connection.execute_batch(step));
     let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
     let ended = connection.execute_batch(end);
-    made.and(ended).map_err(Fault::from)
+    made.and(ended).map(|()| true).map_err(Fault::from)
 }
 
 /// Times are milliseconds since 1970, `idle_span` is milliseconds after `seen`. A hash is a BLOB key, foreign keys are

@@ -201,7 +201,7 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let layer = self.layer.clone();
         let checking = Box::pin(async move {
-            let Some(exchange) = exchange else { return Ok(Failure::NO_LAYER.into_response()) };
+            let Some(exchange) = exchange else { return Ok(Failure::CSRF_OUTSIDE.into_response()) };
             let (parts, body) = request.into_parts();
             // Boxed by itself, as is the reading of a form: one block for all would be over a KiB,
             // and takes glibc's allocator longer than several smaller ones.

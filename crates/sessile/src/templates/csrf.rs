@@ -33,9 +33,10 @@ pub(super) enum Shows {
 
 impl CsrfView {
     fn make(&self) -> Result<Value, Error> {
-        const NO_LAYER: &str = "there is no CsrfLayer around this page; add \
-                                .layer(CsrfLayer::native()) before the session's layer (a page \
-                                that is also shown outside of it can ask {% if csrf_token %})";
+        const NO_LAYER: &str = "there is no CsrfLayer between this page and its session layer; \
+                                what is added last stands outside, so .layer(CsrfLayer::native()) \
+                                comes before the session's .layer(…) (a page that is also shown \
+                                without one can ask {% if csrf_token %})";
         let exchange = self.current.exchange().filter(|exchange| exchange.is_protected());
         let exchange = exchange.ok_or_else(|| Error::new(ErrorKind::InvalidOperation, NO_LAYER))?;
         // Without the session this is the first try at a page: it is loaded, and all is done again.

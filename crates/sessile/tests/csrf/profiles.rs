@@ -2,9 +2,10 @@
 
 use axum::http::StatusCode;
 use sessile::csrf::{DjangoCookie, django, flask_wtf};
-use sessile::{Config, CsrfLayer, KeyRing, MemoryStore, SecretKey, SessionLayer};
+use sessile::{Config, Csrf, CsrfLayer, Engine, KeyRing, MemoryStore, SecretKey, SessionLayer};
 
 use crate::support::{Browser, FORM, site_with};
+use crate::traced::Everything;
 
 fn key() -> SecretKey {
     SecretKey::new("3f1c0b6f9a3d47c28c5e6a1d0b7f2e94").unwrap()
@@ -266,10 +267,34 @@ async fn without_a_session_layer_nothing_passes() {
     let site: Router = Router::new().route("/", post(async || "x")).layer(CsrfLayer::native());
     let answer = Browser::default().send(&site, "POST", "/", &[], "").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
-    // And the wrong way round, too.
+}
+
+#[tokio::test]
+async fn u12_layers_in_the_wrong_order_are_one_hint_that_says_the_order() {
+    use axum::Router;
+    use axum::routing::{get, post};
+    let traced = Everything::default();
+    let _traced = tracing::subscriber::set_default(traced.clone());
     let inside = SessionLayer::new(Config::native(), MemoryStore::default()).unwrap();
-    let site: Router =
-        Router::new().route("/", post(async || "x")).layer(inside).layer(CsrfLayer::native());
+    let site: Router = Router::new()
+        .route("/", post(async || "x"))
+        .route("/form", get(async |tokens: Csrf| tokens.token()))
+        .layer(inside)
+        .layer(CsrfLayer::native());
     let answer = Browser::default().send(&site, "POST", "/", &[], "").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    Browser::default().send(&site, "GET", "/form", &[], "").await;
+    let said = std::mem::take(&mut *traced.0.lock().unwrap());
+    let hints: Vec<_> = said.lines().filter(|line| line.contains("layer")).collect();
+    // Nobody is told to add what is there.
+    let order = |line: &&str| line.contains("what is added last stands outside");
+    assert!(!hints.is_empty() && hints.iter().all(order), "{said}");
+}
+
+/// A key that was just made reads nothing that the application has signed.
+#[test]
+fn u12_a_foreign_profile_without_a_key_asks_for_the_applications_own() {
+    let config = Config { keys: None, ..Config::flask(KeyRing::new(key())) };
+    let error = Engine::new(config).unwrap_err().to_string();
+    assert!(error.contains("the application's own SECRET_KEY"), "{error}");
 }

@@ -132,7 +132,7 @@ async fn without_a_csrf_layer_the_template_says_what_to_do() {
             let answer = Browser::default().get(&site, path).await;
             assert_eq!(answer.status, 500, "{path}");
             let text = answer.text();
-            assert!(text.contains("add .layer(CsrfLayer::native())"), "{path}: {text}");
+            assert!(text.contains(".layer(CsrfLayer::native())"), "{path}: {text}");
         }
         let answer = Browser::default().get(&site, "/asks").await;
         assert_eq!(answer.text(), "no form");

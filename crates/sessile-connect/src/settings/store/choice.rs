@@ -1,5 +1,6 @@
 //! The stores that settings can ask for.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -84,6 +85,27 @@ pub enum StoreChoice {
         /// Where sessions still are.
         old: Box<StoreChoice>,
     },
+}
+
+/// The store in a few words, without what may be secret.
+impl fmt::Display for StoreChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cookie => f.write_str("cookies"),
+            Self::Memory => f.write_str("this process’s memory"),
+            Self::Sql { url, table, schema: Some(schema), .. } => {
+                write!(f, "{url}, table {schema}.{table}")
+            }
+            Self::Sql { url, table, schema: None, .. } => write!(f, "{url}, table {table}"),
+            Self::File { dir, .. } => write!(f, "file:{}", dir.display()),
+            Self::Redis { url, .. } | Self::Memcached { url, .. } => url.fmt(f),
+            Self::MongoDb { url, database, collection } => {
+                write!(f, "{url}, collection {database}.{collection}")
+            }
+            Self::Cached { front, back, .. } => write!(f, "{back} behind {front}"),
+            Self::Moving { new, old } => write!(f, "{new} taking over from {old}"),
+        }
+    }
 }
 
 /// A client of Memcached, as far as it decides which of several servers has a key.

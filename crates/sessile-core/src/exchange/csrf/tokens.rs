@@ -49,7 +49,7 @@ impl Csrf {
     /// random bytes: then forms are refused.
     pub fn token(&self) -> String {
         let Some(state) = self.exchange.csrf_state().get() else {
-            tracing::error!(target: "sessile", "no CsrfLayer around this route; add one");
+            tracing::error!(target: "sessile", "no CSRF layer between this route and its session layer; add one, before the session's: what is added last stands outside");
             return String::new();
         };
         state.token(&self.exchange, &self.session).unwrap_or_default()
