@@ -121,14 +121,14 @@ impl SessionStore for Faulty {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         if self.1 == Defect::ReplaceForgetsTheOldFirst {
             self.0.delete(old_key).await?;
             tokio::task::yield_now().await;
             return Ok(WriteOutcome::Written(self.force(new_key, record).await?));
         }
-        self.0.replace(old_key, expected, new_key, record, grace).await
+        self.0.replace(old_key, expected, new_key, record, pointer_until).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

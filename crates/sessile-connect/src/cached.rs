@@ -189,12 +189,12 @@ impl<F: SessionStore, B: SessionStore> SessionStore for Cached<F, B> {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let suspicion = self.front.suspect(old_key);
         let before = self.front.now();
         let marked = self.front.mark(old_key).await;
-        let outcome = self.back.replace(old_key, expected, new_key, record, grace).await?;
+        let outcome = self.back.replace(old_key, expected, new_key, record, pointer_until).await?;
         if self.front.still_marked(old_key, marked, before).await {
             suspicion.clear();
         } else if matches!(outcome, WriteOutcome::Written(_)) {

@@ -108,9 +108,9 @@ impl<F: SessionStore, B: SessionStore> SessionStore for InvalidatedCache<F, B> {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        let outcome = self.back.replace(old_key, expected, new_key, record, grace).await?;
+        let outcome = self.back.replace(old_key, expected, new_key, record, pointer_until).await?;
         if matches!(outcome, WriteOutcome::Written(_)) {
             self.forget(old_key).await;
         }

@@ -265,7 +265,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for MigratingStore<N, O> {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let mut here = expected.clone();
         // A key that is taken moves nothing.
@@ -283,7 +283,7 @@ impl<N: SessionStore, O: SessionStore> SessionStore for MigratingStore<N, O> {
             // found again where the session has left.
             self.old.delete(old_key).await?;
         }
-        match self.new.replace(old_key, &here, new_key, record, grace).await? {
+        match self.new.replace(old_key, &here, new_key, record, pointer_until).await? {
             WriteOutcome::Written(version) => Ok(WriteOutcome::Written(version)),
             WriteOutcome::Conflict => self.refused(old_key).await,
             WriteOutcome::Gone if self.load(old_key).await?.is_some_and(|it| is_live(&it)) => {

@@ -114,10 +114,11 @@ impl SessionStore for Stepped {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         self.arrive().await?;
-        self.answer(self.store.replace(old_key, expected, new_key, record, grace).await).await
+        self.answer(self.store.replace(old_key, expected, new_key, record, pointer_until).await)
+            .await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

@@ -1,4 +1,4 @@
-//! Steps one and two: from request headers to a session, or to the key that must be loaded.
+//! From request headers to a session, or to the key that must be loaded.
 
 use bytes::Bytes;
 
@@ -77,7 +77,11 @@ impl Engine {
         match &self.codec {
             SessionCodec::Id { ids, .. } => Ok(match ids.lookup(value) {
                 Some(at) => Begun::Load(at),
-                None => Begun::Ready(self.fresh(unknown(value), Some(EventKind::Rejected), now)),
+                None => Begun::Ready(self.fresh(
+                    credential_of_refused(value),
+                    Some(EventKind::Rejected),
+                    now,
+                )),
             }),
             SessionCodec::Data(codec) => {
                 Ok(Begun::Ready(match codec.open(value, self.signature_age(), now)? {
@@ -86,7 +90,9 @@ impl Engine {
                         let session = Session::new(self.profile, self.terms(), now, origin, data);
                         Opened { session, event: None }
                     }
-                    Held::Refused(kind) => self.fresh(unknown(value), Some(kind), now),
+                    Held::Refused(kind) => {
+                        self.fresh(credential_of_refused(value), Some(kind), now)
+                    }
                 }))
             }
         }
@@ -160,7 +166,7 @@ impl Engine {
         }
     }
 
-    /// The data in a stored payload, ours left in their bytes; `None` if they cannot be read.
+    /// The data in a stored payload; `None` if they cannot be read. Native data stay undecoded.
     fn data_in(&self, payload: &Bytes) -> Option<Data> {
         match &self.codec {
             SessionCodec::Id { data: StoredCodec::Native, .. }
@@ -182,8 +188,8 @@ impl Engine {
         }
     }
 
-    /// As [`decode`](Self::decode), but damaged data of Django's are none,
-    /// where Django itself goes on with an empty session.
+    /// As [`decode`](Self::decode), but `None` for damaged data of Django's, where Django itself
+    /// goes on with an empty session.
     pub fn decode_strictly(&self, payload: &[u8]) -> Option<Map> {
         match &self.codec {
             SessionCodec::Id { data, .. } if payload.len() <= self.config.max_bytes => {
@@ -231,7 +237,7 @@ impl Engine {
 }
 
 /// What a refused value is to Django: of a key's shape, or not.
-fn unknown(value: &[u8]) -> Credential {
+fn credential_of_refused(value: &[u8]) -> Credential {
     match django::is_session_key(&String::from_utf8_lossy(value)) {
         true => Credential::Dead,
         false => Credential::Malformed,

@@ -15,12 +15,12 @@ use sessile_formats::Timestamp;
 /// How long a pointer from an old id to the new one is kept at least. Requests follow it for the
 /// grace period only, but a logout that began before the change of id must find the session by it,
 /// though there is no grace: for handlers of up to two minutes.
-const POINTER_KEPT: Duration = Duration::from_secs(120);
+const POINTER_KEPT_AT_LEAST: Duration = Duration::from_secs(120);
 
 /// The rules of one deployment. Pure: it reads no clock, draws no random
 /// bytes, talks to nobody. Share it behind an `Arc`.
 ///
-/// A request passes through five steps, four of them here:
+/// A request passes through these steps:
 /// [`read`](Self::read), [`begin`](Self::begin), the handler's use of the
 /// [`Session`](crate::Session), [`settle`](Self::settle), and writing the
 /// [`Plan`](crate::Plan)'s headers.
@@ -130,7 +130,8 @@ impl Engine {
         self.config.development
     }
 
-    /// Whether other programs sign with this profile's clock: whole seconds, exactly.
+    /// Whether its cookies carry whole seconds that other programs check, so that the exact time is
+    /// needed.
     pub(crate) fn shares_seconds(&self) -> bool {
         self.profile != Profile::Native
     }
@@ -140,7 +141,7 @@ impl Engine {
         self.config.sessions_per_subject
     }
 
-    /// How long an adapter lets one call to the store take.
+    /// How long one call to the store may take.
     pub fn store_timeout(&self) -> Duration {
         self.config.store_timeout
     }
@@ -158,13 +159,14 @@ impl Engine {
     /// Until when an id that is changed at `now` is kept as a pointer to the new one. Foreign
     /// layouts have no form for one.
     pub(crate) fn pointer_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let kept = self.config.grace.max(POINTER_KEPT);
+        let kept = self.config.grace.max(POINTER_KEPT_AT_LEAST);
         (self.profile == Profile::Native).then(|| now + kept)
     }
 
-    /// Whether a pointer that is kept until then still leads requests to the session.
+    /// Whether a pointer that is kept until then still leads requests to the session. It was made
+    /// with the longer of the two spans, so the grace period ends their difference earlier.
     pub(crate) fn leads(&self, until: Timestamp, now: Timestamp) -> bool {
-        now + POINTER_KEPT.saturating_sub(self.config.grace) < until
+        now + POINTER_KEPT_AT_LEAST.saturating_sub(self.config.grace) < until
     }
 
     /// How many seconds a foreign signature holds; `None` for Starlette's `max_age=None`, where

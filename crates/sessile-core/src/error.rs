@@ -16,7 +16,8 @@ pub enum OpenError {
     Store(StoreError),
 }
 
-/// Why a session could not be saved. Nothing was written unless it says so.
+/// Why a session could not be saved. Nothing was written, unless the store failed: then the write
+/// may have happened.
 pub enum CommitError {
     /// The handler put something into the session that cannot be stored.
     Session(SessionError),

@@ -1,24 +1,24 @@
-//! Web sessions without I/O: the five steps between a request and its session.
+//! Web sessions without I/O: the steps between a request and its session.
 //!
 //! ```text
 //! request headers
 //!    │ read     find the cookie                      Engine::read      begin.rs
 //!    ▼
 //!  begin        nothing | data at hand | key to load Engine::begin     begin.rs
-//!    │          (the adapter asks the store)         transaction::open       transaction.rs
+//!    │          (the store is asked)                 transaction::open       transaction.rs
 //!    ▼
 //!  Session      what the handler holds               Session           session.rs
 //!    │
 //!    ▼
 //!  settle       what must be told to whom            Engine::settle    settle.rs
-//!    │          (the adapter tells the store)        transaction::commit     transaction.rs
+//!    │          (the store is told)                  transaction::commit     transaction.rs
 //!    ▼
 //!  write        Set-Cookie, Vary, Cache-Control      ResponsePlan
 //! ```
 //!
 //! Nothing here reads a clock, draws random bytes, opens a socket or needs a
-//! runtime: time and randomness are arguments, and the only functions that
-//! await ([`transaction`]) await the store. Most users want the `sessile` crate,
+//! runtime: time and randomness come in as arguments or through a `Runtime`, and what
+//! awaits ([`transaction`], [`exchange`]) awaits the store. Most users want the `sessile` crate,
 //! which puts this behind a tower layer and axum extractors.
 
 mod begin;

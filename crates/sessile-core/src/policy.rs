@@ -52,14 +52,14 @@ pub(crate) struct Switches {
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    pub(crate) data: Data,
-    pub(crate) cookie: Cookie,
+    pub(crate) data: DataAction,
+    pub(crate) cookie: CookieAction,
     /// The response depends on the session.
     pub(crate) vary: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Data {
+pub(crate) enum DataAction {
     Keep,
     Write,
     /// Move the idle deadline only.
@@ -68,103 +68,105 @@ pub(crate) enum Data {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cookie {
+pub(crate) enum CookieAction {
     Keep,
     Send,
     Remove,
 }
 
 pub(crate) fn decide(profile: Profile, facts: Facts, switches: Switches) -> Verdict {
+    // What another program wrote and we cannot read stays, with its cookie.
     let kept = facts.credential == Credential::Unreadable && !facts.ended;
     let (data, cookie) = match profile {
-        _ if kept => (Data::Keep, Cookie::Keep),
+        _ if kept => (DataAction::Keep, CookieAction::Keep),
         Profile::Native => native(facts, switches),
         Profile::Flask => flask(facts, switches),
         Profile::FlaskSession => flask_session(facts, switches),
         Profile::Django => django(facts, switches),
         Profile::Starlette => starlette(facts),
     };
-    Verdict { data, cookie, vary: facts.accessed || cookie != Cookie::Keep }
+    Verdict { data, cookie, vary: facts.accessed || cookie != CookieAction::Keep }
 }
 
 /// Ours: writes what changed, renews with restraint, and never answers a dead
 /// credential with a deletion, which could overtake a login's new cookie.
-fn native(facts: Facts, switches: Switches) -> (Data, Cookie) {
+fn native(facts: Facts, switches: Switches) -> (DataAction, CookieAction) {
     let known = facts.found_in != FoundIn::Nowhere;
     // An end is carried out whatever the status: a logout that fails halfway must not stay open.
     if facts.ended && (facts.empty || facts.server_error) {
         let cookie = match facts.credential {
-            Credential::Nothing => Cookie::Keep,
-            _ => Cookie::Remove,
+            Credential::Nothing => CookieAction::Keep,
+            _ => CookieAction::Remove,
         };
-        return (Data::Delete, cookie);
+        return (DataAction::Delete, cookie);
     }
     if facts.server_error && !switches.save_on_server_error {
-        return (Data::Keep, Cookie::Keep);
+        return (DataAction::Keep, CookieAction::Keep);
     }
     if !known && (facts.empty || !facts.modified) {
-        return (Data::Keep, Cookie::Keep);
+        return (DataAction::Keep, CookieAction::Keep);
     }
     if facts.empty && !switches.stored {
         let removed = facts.modified;
-        return (Data::Keep, if removed { Cookie::Remove } else { Cookie::Keep });
+        return (DataAction::Keep, if removed { CookieAction::Remove } else { CookieAction::Keep });
     }
     // An emptied record stays: deleting it would end the session under a
     // concurrent request that is about to put something in.
+    // The second: the id is due to change by its age.
     if facts.modified || facts.accessed && facts.rotation.is_some() {
         let new_id = !known || facts.ended || facts.rotation.is_some();
         let sent = new_id
             || !switches.stored
             || facts.lifetime_chosen
             || facts.permanent && facts.renewal_due;
-        return (Data::Write, if sent { Cookie::Send } else { Cookie::Keep });
+        return (DataAction::Write, if sent { CookieAction::Send } else { CookieAction::Keep });
     }
     if facts.accessed && facts.renewal_due {
         let sent = facts.permanent || !switches.stored;
-        return (Data::Renew, if sent { Cookie::Send } else { Cookie::Keep });
+        return (DataAction::Renew, if sent { CookieAction::Send } else { CookieAction::Keep });
     }
-    (Data::Keep, Cookie::Keep)
+    (DataAction::Keep, CookieAction::Keep)
 }
 
-fn flask(facts: Facts, switches: Switches) -> (Data, Cookie) {
+fn flask(facts: Facts, switches: Switches) -> (DataAction, CookieAction) {
     if facts.empty {
         let removed = facts.modified;
-        return (Data::Keep, if removed { Cookie::Remove } else { Cookie::Keep });
+        return (DataAction::Keep, if removed { CookieAction::Remove } else { CookieAction::Keep });
     }
     if facts.modified || facts.permanent && switches.refresh {
-        (Data::Write, Cookie::Send)
+        (DataAction::Write, CookieAction::Send)
     } else {
-        (Data::Keep, Cookie::Keep)
+        (DataAction::Keep, CookieAction::Keep)
     }
 }
 
-fn flask_session(facts: Facts, switches: Switches) -> (Data, Cookie) {
+fn flask_session(facts: Facts, switches: Switches) -> (DataAction, CookieAction) {
     if facts.empty {
         return if facts.modified {
-            (Data::Delete, Cookie::Remove)
+            (DataAction::Delete, CookieAction::Remove)
         } else {
-            (Data::Keep, Cookie::Keep)
+            (DataAction::Keep, CookieAction::Keep)
         };
     }
     let data = match (facts.modified, switches.refresh) {
-        (true, _) => Data::Write,
+        (true, _) => DataAction::Write,
         // Flask-Session writes the whole session here, erasing what a concurrent
         // request stored. Moving the deadline is all it is for.
-        (false, true) => Data::Renew,
-        (false, false) => Data::Keep,
+        (false, true) => DataAction::Renew,
+        (false, false) => DataAction::Keep,
     };
     let sent = facts.modified || facts.permanent && switches.refresh;
-    (data, if sent { Cookie::Send } else { Cookie::Keep })
+    (data, if sent { CookieAction::Send } else { CookieAction::Keep })
 }
 
 /// Django speaks of a session's key. A cookie gives it one, and a key of its
 /// shape is believed until something asks for the data. `signed_cookies`, whose
 /// key is the data, never loses it: it starts anew under a changed key.
-fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
+fn django(facts: Facts, switches: Switches) -> (DataAction, CookieAction) {
     let dead = facts.credential == Credential::Dead && !facts.ended;
     let loaded = facts.accessed || switches.refresh && !switches.stored;
     if dead && !loaded {
-        return (Data::Keep, Cookie::Keep);
+        return (DataAction::Keep, CookieAction::Keep);
     }
     let keeps_key = match facts.found_in {
         FoundIn::Nowhere => dead && !switches.stored,
@@ -172,26 +174,26 @@ fn django(facts: Facts, switches: Switches) -> (Data, Cookie) {
     };
     let no_session = facts.empty && !keeps_key && facts.rotation.is_none();
     if no_session {
-        let data = if facts.ended || dead { Data::Delete } else { Data::Keep };
+        let data = if facts.ended || dead { DataAction::Delete } else { DataAction::Keep };
         let cookie = match facts.credential {
-            Credential::Nothing => Cookie::Keep,
-            _ => Cookie::Remove,
+            Credential::Nothing => CookieAction::Keep,
+            _ => CookieAction::Remove,
         };
         return (data, cookie);
     }
     let starts_anew = dead && keeps_key;
     let saved = facts.modified || switches.refresh || starts_anew;
     if saved && !facts.server_error {
-        (Data::Write, Cookie::Send)
+        (DataAction::Write, CookieAction::Send)
     } else {
-        (Data::Keep, Cookie::Keep)
+        (DataAction::Keep, CookieAction::Keep)
     }
 }
 
-fn starlette(facts: Facts) -> (Data, Cookie) {
+fn starlette(facts: Facts) -> (DataAction, CookieAction) {
     match (facts.modified, facts.empty, facts.found_in) {
-        (false, ..) | (true, true, FoundIn::Nowhere) => (Data::Keep, Cookie::Keep),
-        (true, true, _) => (Data::Delete, Cookie::Remove),
-        (true, false, _) => (Data::Write, Cookie::Send),
+        (false, ..) | (true, true, FoundIn::Nowhere) => (DataAction::Keep, CookieAction::Keep),
+        (true, true, _) => (DataAction::Delete, CookieAction::Remove),
+        (true, false, _) => (DataAction::Write, CookieAction::Send),
     }
 }

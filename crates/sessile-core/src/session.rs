@@ -47,7 +47,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 pub struct Lookup {
     pub(crate) key: StoreKey,
-    /// The id the browser credential. `None` when that was an old one in its
+    /// The id the browser sent. `None` when that was an old one in its
     /// grace period: the new one is known to nobody but the browser that got it.
     pub(crate) id: Option<SessionId>,
     /// How many pointers led here.
@@ -55,7 +55,7 @@ pub struct Lookup {
 }
 
 /// Pointers that are followed: ids change seldom, so more of them are a fault.
-const MAX_HOPS: u8 = 4;
+const HOPS_TO_READ: u8 = 4;
 
 impl Lookup {
     pub(crate) fn new(key: StoreKey, id: SessionId) -> Self {
@@ -65,7 +65,7 @@ impl Lookup {
     /// The next step along a pointer, unless there were too many.
     pub(crate) fn follow(&self, to: StoreKey) -> Option<Self> {
         let hops = self.hops + 1;
-        (hops <= MAX_HOPS).then_some(Self { key: to, id: None, hops })
+        (hops <= HOPS_TO_READ).then_some(Self { key: to, id: None, hops })
     }
 
     /// What the store is asked for.
@@ -138,7 +138,7 @@ impl Source {
 
 impl Session {
     /// A session for a visitor who has none, in the native profile, at the
-    /// beginning of 1970. Adapters make sessions through
+    /// beginning of 1970. A request's session is made through
     /// [`Engine`](crate::Engine); this one is for tests and examples.
     pub fn anonymous() -> Self {
         let origin = Source::Fresh { credential: Credential::Nothing };
@@ -212,7 +212,8 @@ impl Session {
 
     /// Puts the request's changes on top of what somebody else stored meanwhile.
     /// Their other keys stay; of a key both changed, ours wins wholly.
-    /// `base` is what this request loaded, where edits inside values must be found.
+    /// `base` is what this request loaded, where `modified` was set: edits inside values are then
+    /// found by comparing.
     pub(crate) fn rebase(&self, base: Option<&Map>, origin: Source, theirs: Data) {
         let mut guard = self.lock();
         let state = &mut *guard;

@@ -1,4 +1,4 @@
-//! Step four: what the store and the browser must be told.
+//! What the store and the browser must be told.
 //!
 //! One pure function from the session and the moment to a [`Plan`]. The
 //! profile's rules ([`policy`](crate::policy)) say whether; this says what.
@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::codec::{IdCodec, StoredCodec};
+use crate::codec::{CookieCodec, IdCodec, StoredCodec};
 use crate::cookie::{Keep, SetCookie};
 use crate::engine::{Engine, SessionCodec};
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::id::{SessionId, StoreKey};
-use crate::policy::{self, Cookie, Data, Facts, FoundIn, Verdict};
+use crate::policy::{self, CookieAction, DataAction, Facts, FoundIn, Verdict};
 use crate::profile::Profile;
 use crate::random::Random;
 use crate::session::{Credential, Lookup, Rotation, Session, Source, State};
@@ -23,7 +23,7 @@ use crate::store::{Record, Version};
 use crate::transport::CredentialUpdate;
 use sessile_formats::Timestamp;
 
-/// What must be done for one session. The adapter does it before the response's headers leave.
+/// What must be done for one session, before the response's headers leave.
 #[derive(Debug)]
 pub struct Plan {
     /// What the store is told, first.
@@ -45,7 +45,7 @@ pub struct ResponsePlan {
     /// removal of such.
     pub parts: Vec<SetCookie>,
     /// What a visitor is told in place of a cookie, by the [transport](crate::transport) in use.
-    pub told: Option<CredentialUpdate>,
+    pub update: Option<CredentialUpdate>,
     /// `Vary` goes with the response, and names the credential's field.
     pub vary: bool,
     /// `Cache-Control: no-store` goes with the response.
@@ -97,12 +97,12 @@ pub enum StoreOp {
         /// What to store.
         record: Record,
         /// Until when the old key points to the new one.
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     },
 }
 
 impl Engine {
-    /// Step four. `server_error` says that the response is a 5xx.
+    /// What is to be told. `server_error` says that the response is a 5xx.
     ///
     /// Pure but for `random`: called again after a conflict it gives the plan
     /// for the changed state. The session takes changes until it is
@@ -135,13 +135,13 @@ impl Engine {
             delete: None,
             response: ResponsePlan {
                 vary: verdict.vary,
-                no_store: self.config.no_store && verdict.cookie != Cookie::Keep,
-                clear_site_data: self.config.clear_site_data && verdict.data == Data::Delete,
+                no_store: self.config.no_store && verdict.cookie != CookieAction::Keep,
+                clear_site_data: self.config.clear_site_data && verdict.data == DataAction::Delete,
                 ..ResponsePlan::default()
             },
             events: Vec::new(),
         };
-        let ends = verdict.data == Data::Delete || state.changes.ended;
+        let ends = verdict.data == DataAction::Delete || state.changes.ended;
         if ends && let Source::Stored { at, .. } = &state.origin {
             plan.delete = Some(at.key.clone());
         }
@@ -149,18 +149,20 @@ impl Engine {
             plan.events.push(event(EventKind::Ended, &state, None));
         }
         match &self.codec {
-            SessionCodec::Data(_) => self.settle_held(&state, verdict, now, random, &mut plan)?,
-            SessionCodec::Id { .. } => {
-                self.settle_stored(&state, verdict, now, random, &mut plan)?
+            SessionCodec::Data(codec) => {
+                self.settle_held(codec, &state, verdict, now, random, &mut plan)?;
+            }
+            SessionCodec::Id { ids, data } => {
+                self.settle_stored((ids, data), &state, verdict, now, random, &mut plan)?;
             }
         }
-        if verdict.cookie == Cookie::Remove && !self.config.transport.is_cookie() {
-            plan.response.told = Some(CredentialUpdate::Ended);
+        if verdict.cookie == CookieAction::Remove && !self.config.transport.is_cookie() {
+            plan.response.update = Some(CredentialUpdate::Ended);
             plan.response.no_store = true;
-        } else if verdict.cookie == Cookie::Remove {
+        } else if verdict.cookie == CookieAction::Remove {
             plan.response.cookie = Some(match self.profile {
-                Profile::FlaskSession => self.cookie.remove_bare().clone(),
-                _ => self.cookie.remove().clone(),
+                Profile::FlaskSession => self.cookie.remove_bare(),
+                _ => self.cookie.remove(),
             });
             self.expire_parts(&mut plan, state.chunks, 1);
         }
@@ -181,7 +183,7 @@ impl Engine {
             return None;
         }
         let (_, verdict) = self.verdict(&state, server_error, now);
-        let quiet = verdict.data == Data::Keep && verdict.cookie == Cookie::Keep;
+        let quiet = verdict.data == DataAction::Keep && verdict.cookie == CookieAction::Keep;
         quiet.then_some(verdict.vary)
     }
 
@@ -193,9 +195,9 @@ impl Engine {
     ) -> (Facts, Verdict) {
         let facts = self.facts(state, server_error, now);
         let mut verdict = policy::decide(self.profile, facts, self.switches);
-        if verdict.data == Data::Renew && has_expired(state, now) {
+        if verdict.data == DataAction::Renew && has_expired(state, now) {
             // While the handler ran: others have found it expired, so it stays so.
-            (verdict.data, verdict.cookie) = (Data::Keep, Cookie::Keep);
+            (verdict.data, verdict.cookie) = (DataAction::Keep, CookieAction::Keep);
         }
         (facts, verdict)
     }
@@ -251,14 +253,14 @@ impl Engine {
 
     fn settle_held(
         &self,
+        codec: &CookieCodec,
         state: &State,
         verdict: Verdict,
         now: Timestamp,
         random: &mut Random<'_>,
         plan: &mut Plan,
     ) -> Result<(), CommitError> {
-        let SessionCodec::Data(codec) = &self.codec else { return Ok(()) };
-        if verdict.cookie != Cookie::Send {
+        if verdict.cookie != CookieAction::Send {
             return Ok(());
         }
         if has_expired(state, now) && !state.changes.ended {
@@ -277,14 +279,14 @@ impl Engine {
 
     fn settle_stored(
         &self,
+        (ids, data): (&IdCodec, &StoredCodec),
         state: &State,
         verdict: Verdict,
         now: Timestamp,
         random: &mut Random<'_>,
         plan: &mut Plan,
     ) -> Result<(), CommitError> {
-        let SessionCodec::Id { ids, data } = &self.codec else { return Ok(()) };
-        if verdict.data == Data::Renew
+        if verdict.data == DataAction::Renew
             && let Source::Stored { at, record, .. } = &state.origin
         {
             let idle = self.terms().renewal(self.profile, record);
@@ -296,13 +298,12 @@ impl Engine {
         }
         let mut new_id = None;
         let mut keep = Keep::Session;
-        if verdict.data == Data::Write {
+        if verdict.data == DataAction::Write {
             let record = self.record(state, self.payload(data, state, now)?, now);
             keep = self.keep(state, &record, now);
             let rotation = self.rotation(state, now);
-            let fresh = state.changes.ended || matches!(state.origin, Source::Fresh { .. });
             plan.store = match &state.origin {
-                Source::Stored { at, version, .. } if !fresh => {
+                Source::Stored { at, version, .. } if !state.changes.ended => {
                     if has_expired(state, now) {
                         return Err(CommitError::Ended);
                     }
@@ -312,18 +313,24 @@ impl Engine {
                         Some(rotation) => {
                             let id = next_id(state, ids, random)?;
                             let new_key = ids.store_key(&id);
-                            let kind = rotated(rotation);
+                            let kind = event_of(rotation);
                             plan.events.push(event(kind, state, Some(&new_key)));
                             new_id = Some(id);
-                            let grace = self.grace(rotation, now);
-                            StoreOp::Replace { old_key: key, expected, new_key, record, grace }
+                            let pointer_until = self.pointer_after(rotation, now);
+                            StoreOp::Replace {
+                                old_key: key,
+                                expected,
+                                new_key,
+                                record,
+                                pointer_until,
+                            }
                         }
                     }
                 }
                 _ => {
                     let id = next_id(state, ids, random)?;
                     let key = ids.store_key(&id);
-                    let kind = rotation.map_or(EventKind::Created, rotated);
+                    let kind = rotation.map_or(EventKind::Created, event_of);
                     plan.events.push(event(kind, state, Some(&key)));
                     new_id = Some(id);
                     StoreOp::Create { key, record }
@@ -334,7 +341,7 @@ impl Engine {
             renewed.see(Some(now));
             keep = self.keep(state, &renewed, now);
         }
-        if verdict.cookie == Cookie::Send {
+        if verdict.cookie == CookieAction::Send {
             let id = new_id.as_ref().or(match &state.origin {
                 Source::Stored { at, .. } => at.id.as_ref(),
                 _ => None,
@@ -344,10 +351,11 @@ impl Engine {
                     plan.response.cookie = Some(self.cookie.set(&ids.encode(id), keep, now)?);
                 }
                 Some(id) => {
-                    plan.response.told =
+                    plan.response.update =
                         Some(CredentialUpdate::Issued(SessionId::foreign(ids.encode(id))));
                     plan.response.no_store = true;
                 }
+                // It was reached by an old id, and the new one is not known here.
                 None => plan.response.no_store = false,
             }
         }
@@ -387,7 +395,7 @@ fn has_expired(state: &State, now: Timestamp) -> bool {
     state.origin.record().is_some_and(|record| record.has_ended(now))
 }
 
-fn rotated(rotation: Rotation) -> EventKind {
+fn event_of(rotation: Rotation) -> EventKind {
     match rotation {
         Rotation::Routine => EventKind::Rotated,
         Rotation::LogIn => EventKind::LoggedIn,

@@ -70,7 +70,7 @@ pub enum Entry {
     Moved {
         /// Where it is now.
         to: StoreKey,
-        /// The end of the grace period.
+        /// Until when the pointer is kept. Requests follow it for the grace period only.
         until: Timestamp,
     },
     /// Something is stored there that is not what this layout writes: damaged,
@@ -165,8 +165,8 @@ pub trait SessionStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<TouchOutcome, StoreError>> + Send;
 
     /// Moves a session: stores `record` under `new_key`, then turns the entry
-    /// under `old_key` into a pointer valid until `grace`, or deletes it when
-    /// `grace` is `None`. `seen` does not go backward, as in `update`. When it fails
+    /// under `old_key` into a pointer that is kept until `pointer_until`, or deletes it when
+    /// that is `None`. `seen` does not go backward, as in `update`. When it fails
     /// half-way the old entry still works.
     fn replace(
         &self,
@@ -174,7 +174,7 @@ pub trait SessionStore: Send + Sync + 'static {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> impl Future<Output = Result<WriteOutcome, StoreError>> + Send;
 
     /// Deletes the entry, live or pointer, and nothing else. Deleting the missing is fine.

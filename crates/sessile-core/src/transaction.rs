@@ -1,8 +1,8 @@
 //! The part that awaits: carries a session from the store and its plan back to it.
 //!
-//! Every adapter goes through [`open`] and [`commit`], or the latter's halves,
-//! so that they all merge, retry and give up alike. No runtime is needed: the waiting is the store's,
-//! and the pause between tries is the caller's.
+//! The exchange calls [`open`], [`prepare`] and [`execute`], so that all doors merge, retry and give
+//! up alike; [`commit`] joins the last two, for callers without an exchange. Pauses between tries come
+//! from the [`Runtime`](crate::exchange::Runtime).
 
 mod context;
 mod ending;
@@ -26,8 +26,8 @@ use sessile_formats::Timestamp;
 /// A conditional write is tried at most this often before the request is answered 503.
 pub const MAX_TRIES: u32 = 200;
 
-/// Opens the session that a cookie's value leads to: at most one load, two in
-/// the grace period after a change of id.
+/// Opens the session that a cookie's value leads to: at most one load, and one more for each change of
+/// id that it follows.
 ///
 /// # Errors
 ///
@@ -105,7 +105,7 @@ pub enum Prepared {
     Planned(Box<Plan>),
 }
 
-/// The part of [`commit`] before anything is awaited. An adapter that calls it
+/// The part of [`commit`] before anything is awaited. Who calls it
 /// by itself spares most requests a future: reads, and cookie-held sessions.
 ///
 /// # Errors
@@ -146,7 +146,7 @@ pub async fn execute<S: SessionStore>(
         match write(store, &plan, context).await? {
             Outcome::Done => return finish(engine, store, session, plan, context).await,
             Outcome::NotRenewed => {
-                (plan.response.cookie, plan.response.told) = (None, None);
+                (plan.response.cookie, plan.response.update) = (None, None);
                 return finish(engine, store, session, plan, context).await;
             }
             Outcome::Taken => {}
@@ -223,8 +223,8 @@ async fn write<S: SessionStore>(
             });
         }
         StoreOp::Update { key, record, expected } => store.update(key, record, expected).await?,
-        StoreOp::Replace { old_key, expected, new_key, record, grace } => {
-            match store.replace(old_key, expected, new_key, record, *grace).await {
+        StoreOp::Replace { old_key, expected, new_key, record, pointer_until } => {
+            match store.replace(old_key, expected, new_key, record, *pointer_until).await {
                 Err(error) if error.kind().is_in_doubt() => {
                     match moved_all_the_same(store, old_key, new_key).await {
                         Some(version) => WriteOutcome::Written(version),

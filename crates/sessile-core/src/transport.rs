@@ -35,7 +35,7 @@ enum Kind {
     },
 }
 
-/// What a [`Transport`] comes to, for adapters.
+/// What a [`Transport`] comes to, for doors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place<'t> {
     /// In the session cookie.

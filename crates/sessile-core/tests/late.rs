@@ -220,9 +220,9 @@ impl SessionStore for Failing {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.store.replace(old_key, expected, new_key, record, grace).await
+        self.store.replace(old_key, expected, new_key, record, pointer_until).await
     }
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
         self.store.delete(key).await

@@ -74,10 +74,10 @@ impl AnyFiles {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         match self {
-            Self::Native(files) => files.replace(old_key, expected, new_key, record, grace),
+            Self::Native(files) => files.replace(old_key, expected, new_key, record, pointer_until),
             Self::Foreign(files) => files.replace(old_key, expected, new_key, record),
         }
     }

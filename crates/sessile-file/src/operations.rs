@@ -163,7 +163,7 @@ impl Files {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         bounded(new_key)?;
         let (old, new) = (Name::of(old_key), Name::of(new_key));
@@ -183,7 +183,7 @@ impl Files {
         record.see(before.seen);
         self.put_live(new_key, &new, &record, version, None)?;
         // The new one is safe; only now the old one ends.
-        let ended = match grace {
+        let ended = match pointer_until {
             Some(until) => self.put(&old, &envelope::moved(old_key, new_key, until)),
             None => disk::remove(&self.folder.session(&old)).and_then(|_| self.sync()),
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
     Listing, Page, Record, Scan, Sweep, TouchOutcome, Version, WriteOutcome,
@@ -172,11 +172,12 @@ impl SessionStore for FileStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new) = (old_key.clone(), new_key.clone());
         let (record, expected) = (record.clone(), expected.clone());
-        let work = move |files: &AnyFiles| files.replace(&old, &expected, &new, &record, grace);
+        let work =
+            move |files: &AnyFiles| files.replace(&old, &expected, &new, &record, pointer_until);
         self.write(&[old_key, new_key], work).await
     }
 
@@ -187,7 +188,7 @@ impl SessionStore for FileStore {
 
     async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let mut at = key.clone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             let own = at.clone();
             match self.write(&[&at], move |files| files.end(&own)).await? {
                 Some(to) => at = to,

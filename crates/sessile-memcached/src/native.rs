@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use sessile_core::native::{decode_entry, encode_live, encode_moved};
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     CreateOutcome, Entry, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
 };
@@ -196,7 +196,7 @@ impl Native {
         expected: &Version,
         new: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let Some(old_key) = self.key(old) else { return Ok(WriteOutcome::Gone) };
         let new_key = self.key_to_write(new)?;
@@ -205,11 +205,11 @@ impl Native {
         let Stored::Yes(stamp) = self.put(&new_key, record, number, Only::IfMissing).await? else {
             return self.refused(&old_key).await;
         };
-        let until = grace.unwrap_or(Timestamp::from_secs(0));
+        let until = pointer_until.unwrap_or(Timestamp::from_secs(0));
         match self.point(&old_key, expected, new, until).await? {
             Ok((pointer, seen)) => {
                 let stamp = self.seen(&new_key, record, number, stamp, seen).await;
-                if grace.is_none() {
+                if pointer_until.is_none() {
                     // Should it fail, the pointer leads nowhere and goes soon.
                     let server = self.servers.of(&old_key);
                     let _ = server.delete_if_still(old_key.as_str(), pointer).await;
@@ -296,7 +296,7 @@ impl Native {
 
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let mut at = key.clone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             let Some(key) = self.key(&at) else { return Ok(()) };
             let Some(item) = self.servers.of(&key).get(key.as_str()).await? else { return Ok(()) };
             let stamp = item.stamp;

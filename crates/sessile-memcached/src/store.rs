@@ -207,14 +207,16 @@ impl SessionStore for MemcachedStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new, expected) = (old_key.clone(), new_key.clone(), expected.clone());
         let record = record.clone();
         match self.items.clone() {
             Items::Native(it) => {
-                to_the_end(async move { it.replace(&old, &expected, &new, &record, grace).await })
-                    .await
+                to_the_end(async move {
+                    it.replace(&old, &expected, &new, &record, pointer_until).await
+                })
+                .await
             }
             Items::Foreign(it) => {
                 to_the_end(async move { it.replace(&old, &expected, &new, &record).await }).await

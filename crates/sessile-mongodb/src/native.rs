@@ -9,7 +9,7 @@ use std::hash::RandomState;
 
 use bytes::Bytes;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     CreateOutcome, Cursor, Entry, Listing, Page, Record, TouchOutcome, Version, WriteOutcome,
     first_version,
@@ -146,12 +146,13 @@ impl Native {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         bounded(record)?;
         let (this, old, new) = (self.clone(), old_key.clone(), new_key.clone());
         let (record, expected) = (record.clone(), number(expected));
-        to_the_end(async move { this.rotate(&old, expected, &new, &record, grace).await }).await
+        to_the_end(async move { this.rotate(&old, expected, &new, &record, pointer_until).await })
+            .await
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
@@ -160,7 +161,7 @@ impl Native {
 
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let (mut at, mut from) = (key.clone(), None);
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             let Some(found) = self.0.find(of(&at)).await? else { return Ok(()) };
             let version = match document::read(&found) {
                 Ok(Found::Pointer { to, .. }) => {

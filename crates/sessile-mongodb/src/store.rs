@@ -98,10 +98,12 @@ impl SessionStore for MongoStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         match &self.0 {
-            Documents::Native(it) => it.replace(old_key, expected, new_key, record, grace).await,
+            Documents::Native(it) => {
+                it.replace(old_key, expected, new_key, record, pointer_until).await
+            }
             Documents::FlaskSession(it) => it.replace(old_key, expected, new_key, record).await,
         }
     }

@@ -193,14 +193,14 @@ impl Native<'_> {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new, now) = (self.names.session(old_key), self.names.session(new_key), now());
         let (expected, version) = (counted(expected).0, first_version(&RandomState::new()));
         let value = fitting(entry::live(record, version))?;
         let kept = text(kept_for(record.ends(), now));
-        let pointer = grace.map(|until| entry::moved(new_key, until)).unwrap_or_default();
-        let (pointed, prefix) = (text(kept_for(grace, now)), self.prefix_length());
+        let pointer = pointer_until.map(|until| entry::moved(new_key, until)).unwrap_or_default();
+        let (pointed, prefix) = (text(kept_for(pointer_until, now)), self.prefix_length());
         let listing = self.listing(record, now);
         let mut keys = vec![old.as_bytes(), new.as_bytes()];
         let mut arguments = vec![

@@ -242,12 +242,13 @@ impl Spread {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (spread, old, new) = (self.clone(), old_key.clone(), new_key.clone());
         let (expected, record) = (counted(expected).0, record.clone());
-        let moving =
-            tokio::spawn(async move { spread.moved(&old, &expected, &new, &record, grace).await });
+        let moving = tokio::spawn(async move {
+            spread.moved(&old, &expected, &new, &record, pointer_until).await
+        });
         let cut_off = |_| failed(StoreErrorKind::Unavailable, "the runtime is shutting down");
         moving.await.map_err(cut_off)?
     }
@@ -258,7 +259,7 @@ impl Spread {
         expected: &[u8],
         new: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (version, now) = (first_version(&RandomState::new()), now());
         let (old_name, new_name) = (self.names.session(old), self.names.session(new));
@@ -268,11 +269,11 @@ impl Spread {
         if !self.put_new(&new_name, &value, kept).await? {
             return self.is_there(old).await;
         }
-        let pointer = match grace {
+        let pointer = match pointer_until {
             Some(until) => entry::moved(new, until),
             None => entry::tombstone(new, now),
         };
-        let kept = text(kept_for(Some(grace.unwrap_or(now)), now));
+        let kept = text(kept_for(Some(pointer_until.unwrap_or(now)), now));
         let arguments = [expected, &pointer, kept.as_bytes()];
         let keys = [old_name.as_bytes()];
         let since = Instant::now();

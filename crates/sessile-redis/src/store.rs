@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::fmt;
 use std::sync::Arc;
 
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     BoxFuture, Capabilities, CreateOutcome, Cursor, Diagnose, Directory, Entry, Finding, Layout,
     Listing, Page, Record, Scan, TouchOutcome, Version, WriteOutcome,
@@ -196,7 +196,7 @@ impl SessionStore for RedisStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         if !self.takes(old_key) {
             return Ok(WriteOutcome::Gone);
@@ -204,8 +204,12 @@ impl SessionStore for RedisStore {
         self.checked(new_key)?;
         let _changing = self.changing([Some(old_key), Some(new_key)]);
         match self.kind() {
-            Kind::Native(native) => native.replace(old_key, expected, new_key, record, grace).await,
-            Kind::Spread(spread) => spread.replace(old_key, expected, new_key, record, grace).await,
+            Kind::Native(native) => {
+                native.replace(old_key, expected, new_key, record, pointer_until).await
+            }
+            Kind::Spread(spread) => {
+                spread.replace(old_key, expected, new_key, record, pointer_until).await
+            }
             Kind::Foreign(foreign) => foreign.replace(old_key, expected, new_key, record).await,
         }
     }
@@ -220,7 +224,7 @@ impl SessionStore for RedisStore {
 
     async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let mut at = key.clone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             if !self.takes(&at) {
                 return Ok(());
             }

@@ -11,7 +11,7 @@ use std::hash::RandomState;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     BoxFuture, CreateOutcome, Cursor, Directory, Entry, Listing, Page, Record, Scan, Sweep,
     TouchOutcome, Unreadable, Version, WriteOutcome, first_version,
@@ -148,7 +148,7 @@ impl<D: Database> Native<D> {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         if old_key == new_key {
             return match self.refused(old_key).await? {
@@ -160,7 +160,7 @@ impl<D: Database> Native<D> {
         let version = first_version(&RandomState::new()).cast_signed();
         let mut first = vec![old, Param::Int(Some(number(expected)))];
         let mut second = self.row(new_key, version, record)?;
-        let swap = match grace {
+        let swap = match pointer_until {
             Some(until) => {
                 first.extend(Self::key(new_key));
                 first.push(Param::Int(Some(until.as_millis())));
@@ -172,7 +172,7 @@ impl<D: Database> Native<D> {
             // Its statements share their parameters: the old key's come first.
             first.truncate(2);
             first.append(&mut second);
-            if let Some(until) = grace {
+            if let Some(until) = pointer_until {
                 first.push(Param::Int(Some(until.as_millis())));
             }
             second = first.clone();
@@ -201,7 +201,7 @@ impl<D: Database> Native<D> {
     /// In one statement, unless the id has changed.
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let mut key = key.clone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             let Some(param) = Self::key(&key) else { return Ok(()) };
             if self.database.change_alone(&self.sql.end, vec![param]).await? > 0 {
                 return Ok(());

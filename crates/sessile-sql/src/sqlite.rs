@@ -164,11 +164,11 @@ impl Sqlite {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let (old, new) = (old_key.clone(), new_key.clone());
         let (record, expected) = (bounded(record)?, number(expected));
-        self.write(move |db| db.replace(&old, expected, &new, &record, grace)).await
+        self.write(move |db| db.replace(&old, expected, &new, &record, pointer_until)).await
     }
 
     pub(crate) async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {
@@ -178,7 +178,11 @@ impl Sqlite {
 
     pub(crate) async fn end(&self, key: &StoreKey) -> Result<(), StoreError> {
         let key = key.clone();
-        self.write(move |db| db.end(&key)).await
+        match self.write(move |db| db.end(&key)).await? {
+            true => Ok(()),
+            false => Err(StoreError::new(fault::STORE, StoreErrorKind::Locked)
+                .because("the session keeps changing its id")),
+        }
     }
 }
 

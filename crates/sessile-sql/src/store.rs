@@ -166,11 +166,11 @@ impl SessionStore for SqlStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         each!(
             self,
-            ours => ours.replace(old_key, expected, new_key, record, grace).await,
+            ours => ours.replace(old_key, expected, new_key, record, pointer_until).await,
             foreign => foreign.replace(old_key, expected, new_key, record).await
         )
     }

@@ -106,9 +106,9 @@ mod sessions_from_before {
             expected: &sessile_core::store::Version,
             new_key: &StoreKey,
             record: &sessile_core::store::Record,
-            grace: Option<Timestamp>,
+            pointer_until: Option<Timestamp>,
         ) -> Result<WriteOutcome, sessile_core::StoreError> {
-            self.0.replace(old_key, expected, new_key, record, grace).await
+            self.0.replace(old_key, expected, new_key, record, pointer_until).await
         }
 
         async fn delete(&self, key: &StoreKey) -> Result<(), sessile_core::StoreError> {

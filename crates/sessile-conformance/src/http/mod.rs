@@ -1,4 +1,4 @@
-//! The HTTP scripts every adapter must pass, on every store.
+//! The HTTP scripts every door must pass, on every store.
 //!
 //! A script is a browser or several against one small application
 //! ([`app`]), over a store that counts and fails when told to ([`Watched`]),

@@ -129,10 +129,10 @@ impl SessionStore for Watched {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         self.note(Call::Replace)?;
-        self.inner.replace(old_key, expected, new_key, record, grace).await
+        self.inner.replace(old_key, expected, new_key, record, pointer_until).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

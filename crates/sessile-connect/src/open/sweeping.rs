@@ -123,9 +123,9 @@ impl SessionStore for Swept {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.store.store.replace(old_key, expected, new_key, record, grace).await
+        self.store.store.replace(old_key, expected, new_key, record, pointer_until).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

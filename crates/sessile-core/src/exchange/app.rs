@@ -7,7 +7,7 @@ use super::Exchange;
 use super::bounded::Bounded;
 use super::credential::{Carried, FormCredential, HeaderField};
 use super::head::{Headers, RequestView, Scheme};
-use super::told::Told;
+use super::warnings::Warnings;
 use crate::Timestamp;
 use crate::config::ConfigError;
 use crate::engine::Engine;
@@ -30,7 +30,7 @@ struct Shared {
     header: Option<HeaderField>,
     trust_forwarded_proto: bool,
     renewals: Arc<Renewals>,
-    told: Arc<Told>,
+    warnings: Arc<Warnings>,
 }
 
 impl App {
@@ -69,7 +69,7 @@ impl App {
             header,
             trust_forwarded_proto: false,
             renewals: Arc::default(),
-            told: Arc::default(),
+            warnings: Arc::default(),
         };
         Ok(Self(Arc::new(shared)))
     }
@@ -170,8 +170,8 @@ impl App {
         Context::with_renewals(&*self.0.runtime, &self.0.renewals)
     }
 
-    pub(super) fn told(&self) -> &Told {
-        &self.0.told
+    pub(super) fn warnings(&self) -> &Warnings {
+        &self.0.warnings
     }
 
     pub(super) fn report(&self, event: &Event) {

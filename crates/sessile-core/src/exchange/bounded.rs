@@ -101,10 +101,13 @@ impl SessionStore for Bounded {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        self.within(self.longer(), self.store.replace(old_key, expected, new_key, record, grace))
-            .await
+        self.within(
+            self.longer(),
+            self.store.replace(old_key, expected, new_key, record, pointer_until),
+        )
+        .await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

@@ -62,8 +62,8 @@ impl HeaderField {
     }
 
     /// Tells the visitor the id from now on; an empty one where the session has ended.
-    pub(super) fn write(&self, response: &mut impl ResponseHeaders, told: &CredentialUpdate) {
-        match told {
+    pub(super) fn write(&self, response: &mut impl ResponseHeaders, update: &CredentialUpdate) {
+        match update {
             CredentialUpdate::Issued(id) => {
                 response.insert_secret(&self.answer, id.expose().as_bytes())
             }
@@ -223,8 +223,8 @@ impl Carried {
     }
 
     /// What redirects carry.
-    fn after(&self, told: Option<&CredentialUpdate>, found: Option<bool>) -> Link {
-        match (told, found, &self.sent.0) {
+    fn after(&self, update: Option<&CredentialUpdate>, found: Option<bool>) -> Link {
+        match (update, found, &self.sent.0) {
             (Some(CredentialUpdate::Issued(id)), ..) | (None, Some(true), InForm::One(id)) => {
                 Link::Id(id.clone())
             }
@@ -240,14 +240,14 @@ impl Carried {
         &self,
         engine: &Engine,
         response: &mut impl ResponseHeaders,
-        told: Option<&CredentialUpdate>,
+        update: Option<&CredentialUpdate>,
         found: Option<bool>,
         checks_origin: bool,
     ) {
         let location = response.values("location").next().map(<[u8]>::to_vec);
         if let Some(location) = location {
             let changed = match std::str::from_utf8(&location) {
-                Ok(address) => self.link(engine, address, &self.after(told, found)),
+                Ok(address) => self.link(engine, address, &self.after(update, found)),
                 // An address in no known encoding: browsers differ in what they make of it.
                 Err(_) => String::new(),
             };
@@ -255,7 +255,7 @@ impl Carried {
                 response.insert_secret("location", changed.as_bytes());
             }
         }
-        if self.in_address || self.linked.load(Ordering::Relaxed) || told.is_some() {
+        if self.in_address || self.linked.load(Ordering::Relaxed) || update.is_some() {
             protect(response, checks_origin);
         }
     }

@@ -71,7 +71,7 @@ impl Failure {
     /// What a visitor may read: nothing of the inside.
     pub fn visitor_text(&self) -> &'static str {
         match self.status() {
-            503 => "Sessions are unavailable right now. Nothing was changed; please try again.\n",
+            503 => "Sessions are unavailable right now; please try again.\n",
             409 => {
                 "Your session was ended while this request ran. Nothing was changed; please log \
                  in again.\n"

@@ -27,8 +27,8 @@ mod request;
 mod scope;
 mod sessions;
 mod shadowed;
-mod told;
 mod typed;
+mod warnings;
 
 pub use crate::runtime::Runtime;
 pub use accept::accepts_html;

@@ -58,10 +58,11 @@ struct Inner {
 struct Opened {
     session: Session,
     mode: Mode,
-    /// It came in the clear, and nobody was told that cookies are lost so.
+    /// The request came over plain http, and the operator has not been warned yet that browsers drop
+    /// Secure cookies there.
     plain: bool,
     /// Of several cookies of its name, the one that led to it.
-    among: Option<Box<[u8]>>,
+    found_by: Option<Box<[u8]>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -102,8 +103,8 @@ impl Exchange {
         self.0.carried.as_deref()
     }
 
-    /// The session, opened at the first call: at most one load, two in the grace period after a
-    /// change of id. `request` is the one that this exchange began with.
+    /// The session, opened at the first call: at most one load, and one more for each change
+    /// of id that it follows. `request` is the one that this exchange began with.
     ///
     /// # Errors
     ///
@@ -119,7 +120,7 @@ impl Exchange {
             csrf.keep_cookies(request.headers);
         }
         let opened = self.open(request).await.inspect_err(|_| {
-            // A handler that answers all the same answers because of a credential.
+            // If the handler answers anyway, its response depends on the cookie: `Vary` says so.
             self.note_read();
         })?;
         // Two callers at once may both load; the first to arrive has made the session.
@@ -143,11 +144,11 @@ impl Exchange {
                 session: engine.anonymous(app.now()),
                 mode: Mode::Forget,
                 plain: false,
-                among: None,
+                found_by: None,
             });
         }
         let plain =
-            engine.is_secure() && app.scheme(request).is_none() && app.told().is_plain(request);
+            engine.is_secure() && app.scheme(request).is_none() && app.warnings().is_plain(request);
         let context = app.context();
         let cookies = || request.headers.values("cookie");
         // One transport for all visitors: what else a request brings is not looked at.
@@ -162,7 +163,7 @@ impl Exchange {
                 session: transaction::refused(engine, &context),
                 mode: Mode::Normal,
                 plain,
-                among: None,
+                found_by: None,
             });
         }
         let chunks = engine.gather(&found, cookies);
@@ -188,12 +189,12 @@ impl Exchange {
         });
         let opened = spanned!("session_load", opening);
         match opened {
-            Ok((session, among)) => {
+            Ok((session, found_by)) => {
                 if found.has_duplicates() && !session.was_found() {
-                    app.told().shadowed(engine.cookie_name(), false);
+                    app.warnings().shadowed(engine.cookie_name(), false);
                 }
                 chunks.mark(&session);
-                Ok(Opened { session, mode: Mode::Normal, plain, among })
+                Ok(Opened { session, mode: Mode::Normal, plain, found_by })
             }
             Err(OpenError::Store(error))
                 if engine.store_failure() == StoreFailure::ReadAsAnonymous =>
@@ -203,7 +204,7 @@ impl Exchange {
                     session: engine.anonymous(app.now()),
                     mode: Mode::ReadOnly,
                     plain: false,
-                    among: None,
+                    found_by: None,
                 })
             }
             Err(error) => {
@@ -287,7 +288,7 @@ impl Exchange {
         }
         let app = &self.0.app;
         let server_error = (500..600).contains(&status);
-        let mut told = None;
+        let mut update = None;
         if let Some(Opened { session, mode, .. }) = self.0.session.get() {
             match mode {
                 Mode::Normal => {
@@ -297,7 +298,7 @@ impl Exchange {
                     match transaction::prepare(app.engine(), session, server_error, &app.context())
                     {
                         Ok(Prepared::Done(committed)) => {
-                            told = self.write(response, committed);
+                            update = self.write(response, committed);
                         }
                         Ok(Prepared::Planned(plan)) => {
                             let exchange = self.clone();
@@ -316,12 +317,12 @@ impl Exchange {
                 }
             }
         }
-        self.conclude(response, told.as_ref());
+        self.conclude(response, update.as_ref());
         Ok(None)
     }
 
     /// What goes with the response besides what the session's plan says.
-    fn conclude(&self, response: &mut impl ResponseHeaders, told: Option<&CredentialUpdate>) {
+    fn conclude(&self, response: &mut impl ResponseHeaders, update: Option<&CredentialUpdate>) {
         if let Some(carried) = self.carried() {
             let found = match self.0.session.get() {
                 Some(Opened { mode: Mode::Forget, .. }) => Some(false),
@@ -329,9 +330,9 @@ impl Exchange {
                 Some(Opened { mode: Mode::ReadOnly, .. }) | None => None,
             };
             let checks_origin = self.0.csrf.get().is_some();
-            carried.write(self.0.app.engine(), response, told, found, checks_origin);
+            carried.write(self.0.app.engine(), response, update, found, checks_origin);
         }
-        if let Some(Opened { mode: Mode::Normal, session, among: Some(value), .. }) =
+        if let Some(Opened { mode: Mode::Normal, session, found_by: Some(value), .. }) =
             self.0.session.get()
         {
             shadowed::mend(&self.0.app, response, session, value);
@@ -363,7 +364,7 @@ impl Exchange {
             self.vary(response);
         }
         if committed.cookie.is_some() && self.0.session.get().is_some_and(|it| it.plain) {
-            self.0.app.told().secure_in_the_clear();
+            self.0.app.warnings().secure_in_the_clear();
         }
         committed.cookie.iter().chain(&committed.parts).for_each(|it| set_cookie(response, it));
         if committed.no_store {
@@ -374,10 +375,10 @@ impl Exchange {
         if committed.clear_site_data {
             response.insert("clear-site-data", b"\"cookies\", \"storage\"");
         }
-        if let (Some(told), Some(header)) = (&committed.told, self.0.app.header()) {
-            header.write(response, told);
+        if let (Some(update), Some(header)) = (&committed.update, self.0.app.header()) {
+            header.write(response, update);
         }
-        committed.told
+        committed.update
     }
 
     /// The response depends on the session, and so on what carries its id.
@@ -468,12 +469,12 @@ impl Save {
                 &context
             )
         );
-        let mut told = None;
+        let mut update = None;
         match saved {
-            Ok(committed) => told = exchange.write(response, committed),
+            Ok(committed) => update = exchange.write(response, committed),
             Err(error) => exchange.not_saved(error, response)?,
         }
-        exchange.conclude(response, told.as_ref());
+        exchange.conclude(response, update.as_ref());
         Ok(())
     }
 

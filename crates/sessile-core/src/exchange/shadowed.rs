@@ -65,7 +65,7 @@ pub(super) fn mend(
     value: &[u8],
 ) {
     let engine = app.engine();
-    app.told().shadowed(engine.cookie_name(), true);
+    app.warnings().shadowed(engine.cookie_name(), true);
     let name = engine.cookie_name().as_bytes();
     let is_ours = |it: &[u8]| it.strip_prefix(name).is_some_and(|rest| rest.starts_with(b"="));
     if !response.values("set-cookie").any(is_ours) {

@@ -38,7 +38,7 @@ impl Engine {
         record
     }
 
-    pub(super) fn grace(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
+    pub(super) fn pointer_after(&self, rotation: Rotation, now: Timestamp) -> Option<Timestamp> {
         // Who logs in is somebody new: nothing leads from the id before to theirs.
         if rotation == Rotation::LogIn { None } else { self.pointer_until(now) }
     }

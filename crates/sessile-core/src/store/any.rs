@@ -70,7 +70,7 @@ trait DynStore: Send + Sync {
         expected: &'a Version,
         new_key: &'a StoreKey,
         record: &'a Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<WriteOutcome, StoreError>>;
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
     fn end<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>>;
@@ -114,9 +114,9 @@ impl<S: SessionStore> DynStore for S {
         expected: &'a Version,
         new_key: &'a StoreKey,
         record: &'a Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> BoxFuture<'a, Result<WriteOutcome, StoreError>> {
-        Box::pin(SessionStore::replace(self, old_key, expected, new_key, record, grace))
+        Box::pin(SessionStore::replace(self, old_key, expected, new_key, record, pointer_until))
     }
 
     fn delete<'a>(&'a self, key: &'a StoreKey) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -165,9 +165,9 @@ impl SessionStore for AnyStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        each!(self, replace(old_key, expected, new_key, record, grace))
+        each!(self, replace(old_key, expected, new_key, record, pointer_until))
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

@@ -7,8 +7,8 @@ use crate::id::StoreKey;
 /// Who loses this often against other writers meets something strange.
 const MAX_TRIES: usize = 100;
 
-/// Ends the session that `key` leads to: [`SessionStore::end`] as the contract gives it, for stores
-/// that have a better way for some of their keys only.
+/// Ends the session that `key` leads to, by the contract's other methods. Every store of this
+/// project has a way of its own.
 ///
 /// A bare `delete` could meet the pointer that a change of id has just left there, and would leave
 /// the session. So the session is first made to have ended long ago, by a conditional write:

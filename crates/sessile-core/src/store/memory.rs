@@ -221,7 +221,7 @@ impl SessionStore for MemoryStore {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let inner = &*self.0;
         // Both shards, always in the same order, or two rotations could wait for each other.
@@ -243,7 +243,7 @@ impl SessionStore for MemoryStore {
             Some(Content::Moved { .. }) | None => return Ok(WriteOutcome::Gone),
         }
         // Without a pointer there are as many entries after as before.
-        let reserved = if grace.is_some() { inner.reserve()? } else { Reserved::Room };
+        let reserved = if pointer_until.is_some() { inner.reserve()? } else { Reserved::Room };
         let version = inner.next_version();
         let new = Content::Live(Live { record, version });
         let (old_shard, new_shard) = match &mut second {
@@ -251,7 +251,7 @@ impl SessionStore for MemoryStore {
             Some(second) if old_at < new_at => (&mut *first, Some(&mut **second)),
             Some(second) => (&mut **second, Some(&mut *first)),
         };
-        match grace {
+        match pointer_until {
             Some(until) => {
                 old_shard.change(old_key, Content::Moved { to: new_key.clone(), until });
             }

@@ -46,7 +46,7 @@ use std::borrow::Cow;
 
 use sessile_formats::Timestamp;
 
-pub use self::ending::{MAX_HOPS, Whose, complete, delete, end, end_unless_passed};
+pub use self::ending::{HOPS_TO_END, Whose, complete, delete, end, end_unless_passed};
 pub use self::entries::{Entries, Pointer, Stored};
 use super::{Record, StoreError, StoreErrorKind};
 use crate::id::StoreKey;
@@ -70,7 +70,7 @@ pub struct Move<'a, S> {
     /// Its number there: one that no session under that key ever had.
     pub number: u64,
     /// Until when readers are led from the old key to the new one.
-    pub grace: Option<Timestamp>,
+    pub pointer_until: Option<Timestamp>,
 }
 
 /// What came of a [`Move`].
@@ -93,7 +93,7 @@ pub async fn replace<E: Entries>(
     entries: &E,
     wanted: Move<'_, E::Stamp>,
 ) -> Result<Moved<E::Stamp>, StoreError> {
-    let Move { old, expected, mut unchanged, new, record, number, grace } = wanted;
+    let Move { old, expected, mut unchanged, new, record, number, pointer_until } = wanted;
     let mut record = Cow::Borrowed(record);
     for _ in 0..MAX_TRIES {
         let Some(unseen) = entries.add_unseen(new, old, &record, number).await? else {
@@ -102,7 +102,7 @@ pub async fn replace<E: Entries>(
                 _ => Moved::Gone,
             });
         };
-        let pointer = Pointer::new(new, &record, grace);
+        let pointer = Pointer::new(new, &record, pointer_until);
         let fault = match entries.point(old, &unchanged, &pointer).await {
             Ok(true) => return Ok(completed(entries, new, unseen, &record, number).await),
             Ok(false) => None,

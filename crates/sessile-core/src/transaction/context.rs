@@ -10,7 +10,7 @@ use crate::random::RandomError;
 use crate::runtime::Runtime;
 use sessile_formats::Timestamp;
 
-/// The longest wait before the first retry, in microseconds. It doubles with each lost try.
+/// Half of the longest wait before the first retry, in microseconds. It doubles with each lost try.
 const FIRST_PAUSE_MICROS: u64 = 500;
 /// The wait stops growing after this many doublings: at 32 ms.
 const MAX_DOUBLINGS: u32 = 6;
@@ -72,8 +72,8 @@ impl<'r> Context<'r> {
         }
     }
 
-    /// Waits before the try after `tries` lost ones: longer each time, and never as long as
-    /// somebody else who waits, so that those who lost together do not come back together.
+    /// Waits before the try after `tries` lost ones: a random time below a ceiling that doubles with
+    /// each, so that those who lost together do not come back together.
     pub(super) async fn pause(&self, tries: u32) {
         let ceiling = FIRST_PAUSE_MICROS << tries.min(MAX_DOUBLINGS);
         let mut random = [0; 8];

@@ -3,7 +3,7 @@
 use crate::engine::{Engine, SessionCodec};
 use crate::error::CommitError;
 use crate::id::SessionId;
-use crate::policy::{Data, FoundIn};
+use crate::policy::{DataAction, FoundIn};
 use crate::random::Random;
 use crate::session::{Lookup, Session, Source};
 use sessile_formats::Timestamp;
@@ -40,7 +40,7 @@ impl Engine {
         state.accessed = true;
         let (facts, verdict) = self.verdict(&state, false, now);
         let new = facts.ended || facts.found_in == FoundIn::Nowhere || facts.rotation.is_some();
-        if verdict.data == Data::Write && new {
+        if verdict.data == DataAction::Write && new {
             let id = match &state.reserved {
                 Some(id) => (**id).clone(),
                 None => ids.issue(random)?,
@@ -50,7 +50,7 @@ impl Engine {
             return Ok(Link::Id(SessionId::foreign(spelled)));
         }
         Ok(match &state.origin {
-            _ if facts.ended || verdict.data == Data::Delete => Link::Nothing,
+            _ if facts.ended || verdict.data == DataAction::Delete => Link::Nothing,
             Source::Stored { at: Lookup { id: Some(id), .. }, .. } => {
                 Link::Id(SessionId::foreign(ids.encode(id)))
             }

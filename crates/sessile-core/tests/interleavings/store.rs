@@ -106,13 +106,13 @@ impl SessionStore for Watched {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         self.turn().await?;
-        let outcome = self.inner.replace(old_key, expected, new_key, record, grace).await?;
+        let outcome = self.inner.replace(old_key, expected, new_key, record, pointer_until).await?;
         if let WriteOutcome::Written(_) = outcome {
             self.tell(|scene, request| {
-                scene.ledger.replaced(request, (old_key, new_key), record, grace.is_some());
+                scene.ledger.replaced(request, (old_key, new_key), record, pointer_until.is_some());
             })?;
         }
         Ok(outcome)

@@ -30,7 +30,7 @@ impl Native {
         expected: i64,
         new: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let number = first_version(&RandomState::new()).cast_signed();
         let mut document = of(new);
@@ -41,8 +41,8 @@ impl Native {
         }
         let pending = doc! { "_id": new.to_text(), "from": old.to_text() };
         // Should its deletion fail, a dead pointer goes when the session would.
-        let until = grace.or(record.ends());
-        let pointer = point(new, until, grace.is_none());
+        let until = pointer_until.or(record.ends());
+        let pointer = point(new, until, pointer_until.is_none());
         let mut sure = doc! { "$unset": { "from": "" } };
         match self.0.exchange(at_version(old, expected), pointer).await {
             Ok(Some(before)) => {
@@ -62,7 +62,7 @@ impl Native {
         if let Err(error) = self.0.update(pending, sure).await {
             // It has moved all the same: whoever loads it makes it sure.
             tracing::warn!(%error, "a session that moved is made sure by its next reader");
-        } else if grace.is_none() {
+        } else if pointer_until.is_none() {
             let dead = doc! { "_id": old.to_text(), "dead": true };
             if let Err(error) = self.0.delete_one(dead).await {
                 tracing::warn!(%error, "a pointer that leads nowhere stays until it ends");

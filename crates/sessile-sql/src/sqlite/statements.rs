@@ -5,7 +5,7 @@ use std::hash::RandomState;
 use bytes::Bytes;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, ToSql};
-use sessile_core::store::rotation::MAX_HOPS;
+use sessile_core::store::rotation::HOPS_TO_END;
 use sessile_core::store::{
     CreateOutcome, Entry, Listing, Record, TouchOutcome, Unreadable, Version, WriteOutcome,
     first_version,
@@ -178,14 +178,14 @@ impl Db<'_> {
         expected: i64,
         new: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> rusqlite::Result<WriteOutcome> {
         // A new key that is taken undoes the first step, not what others
         // have written in the same transaction.
         self.connection.execute_batch("SAVEPOINT replace_one")?;
         let last_seen = self.prepare(&self.sql.seen)?.query_row([Key(old)], |row| row.get(0));
         let last_seen = last_seen.optional()?.flatten().map(Timestamp::from_millis);
-        let moved = match grace {
+        let moved = match pointer_until {
             Some(until) => self.prepare(&self.sql.point)?.execute((
                 Key(old),
                 expected,
@@ -219,21 +219,21 @@ impl Db<'_> {
         self.prepare(&self.sql.delete)?.execute([Key(key)]).map(|_| ())
     }
 
-    /// Nobody else writes between the statements.
-    pub(super) fn end(&self, key: &StoreKey) -> rusqlite::Result<()> {
+    /// Nobody else writes between the statements. Whether that was all: the key may lead on and on.
+    pub(super) fn end(&self, key: &StoreKey) -> rusqlite::Result<bool> {
         let mut key = key.clone();
-        for _ in 0..MAX_HOPS {
+        for _ in 0..HOPS_TO_END {
             if self.prepare(&self.sql.end)?.execute([Key(&key)])? > 0 {
-                break;
+                return Ok(true);
             }
             match self.load(&key)? {
                 Some(Entry::Moved { to, .. }) => key = to,
                 // A pointer that cannot be read.
-                Some(Entry::Unreadable(_)) => return self.delete(&key),
-                Some(Entry::Live(..)) | None => break,
+                Some(Entry::Unreadable(_)) => return self.delete(&key).map(|()| true),
+                Some(Entry::Live(..)) | None => return Ok(true),
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     pub(super) fn sweep(&self, now: Timestamp, limit: usize) -> rusqlite::Result<usize> {

@@ -76,13 +76,13 @@ impl SessionStore for Hanging {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         if self.mode.load(SeqCst) == STOPS_HALF_WAY {
             self.inner.create(new_key, record).await?;
             return pending().await;
         }
-        self.through(self.inner.replace(old_key, expected, new_key, record, grace)).await
+        self.through(self.inner.replace(old_key, expected, new_key, record, pointer_until)).await
     }
 
     async fn delete(&self, key: &StoreKey) -> Result<(), StoreError> {

@@ -74,9 +74,9 @@ impl SessionStore for Counted {
         expected: &Version,
         new_key: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
-        let answer = self.0.replace(old_key, expected, new_key, record, grace).await;
+        let answer = self.0.replace(old_key, expected, new_key, record, pointer_until).await;
         came("replace", answer, written)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::address::StoreUrl;
 
-/// The store that settings ask for. Opening it is the adapter's, in the
+/// The store that settings ask for. [`connect_store`](crate::connect_store) opens it, in the
 /// [`Layout::of`](sessile_core::store::Layout::of) the profile. No password is in its `Debug`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -17,7 +17,7 @@ use crate::session::Session;
 pub enum Refusal {
     /// Our own rules: 403.
     Native(native::Refusal),
-    /// Flask-WTF's: 400.
+    /// Flask-WTF's: 400, or 500 where the original raises.
     FlaskWtf(flask_wtf::Refusal),
     /// Django's: 403.
     Django(django::Refusal),

@@ -270,7 +270,7 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
         since: &Version,
         new: &StoreKey,
         record: &Record,
-        grace: Option<Timestamp>,
+        pointer_until: Option<Timestamp>,
     ) -> Result<WriteOutcome, StoreError> {
         let Some(Expected { number: of, seen, stamp }) = expected(since) else {
             return self.refused(old).await;
@@ -280,7 +280,8 @@ impl<K: KeyValue> SessionStore for KeyValueStore<K> {
         }
         let record = &*not_seen_before(record, seen);
         let number = self.fresh(stamp.as_bytes());
-        let wanted = Move { old, expected: of, unchanged: stamp, new, record, number, grace };
+        let wanted =
+            Move { old, expected: of, unchanged: stamp, new, record, number, pointer_until };
         Ok(match rotation::replace(self, wanted).await? {
             Moved::Done(seen, stamp) => WriteOutcome::Written(version(number, seen, &stamp)),
             Moved::Conflict => WriteOutcome::Conflict,

@@ -8,7 +8,7 @@ use crate::store::{Record, StoreError};
 
 /// Pointers that are followed to a session that is to end: no session has moved this often within
 /// the life of its pointers.
-pub const MAX_HOPS: usize = 10_000;
+pub const HOPS_TO_END: usize = 10_000;
 
 /// Removes what is under `key`, a session or a pointer; what it removed. The session that a pointer
 /// leads to stays.
@@ -85,7 +85,7 @@ pub async fn end_unless_passed<E: Entries>(
 ) -> Result<Option<(StoreKey, Record)>, StoreError> {
     let mut at = key.clone();
     let mut followed = None;
-    for _ in 0..MAX_HOPS {
+    for _ in 0..HOPS_TO_END {
         let Some((found, stamp)) = entries.find(&at).await? else { return Ok(None) };
         let record = match found {
             Stored::Live(record, _) => record,
@@ -139,7 +139,7 @@ async fn leads<E: Entries>(
     key: &StoreKey,
 ) -> Result<bool, StoreError> {
     let mut at = from.clone();
-    for _ in 0..MAX_HOPS {
+    for _ in 0..HOPS_TO_END {
         if at == *key {
             return Ok(true);
         }

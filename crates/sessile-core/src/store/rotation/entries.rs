@@ -13,7 +13,7 @@ use crate::store::{Record, StoreError};
 const IN_FLIGHT: Duration = Duration::from_secs(600);
 
 /// Pointers to sessions that live longer than this are not kept as long as those.
-const POINTER_KEPT: Duration = Duration::from_secs(30 * 86_400);
+const POINTER_KEPT_AT_MOST: Duration = Duration::from_secs(30 * 86_400);
 
 /// What is stored under a key.
 #[derive(Clone, Debug)]
@@ -50,12 +50,12 @@ pub struct Pointer {
 
 impl Pointer {
     /// The pointer to `record`'s session under the key `to`.
-    pub fn new(to: &StoreKey, record: &Record, grace: Option<Timestamp>) -> Self {
+    pub fn new(to: &StoreKey, record: &Record, pointer_until: Option<Timestamp>) -> Self {
         let now = record.seen.max(record.rotated).max(record.authenticated).max(record.created);
-        let until = grace.or(now.map(|now| now + IN_FLIGHT)).unwrap_or(Timestamp::MAX);
-        let longest = until + POINTER_KEPT;
+        let until = pointer_until.or(now.map(|now| now + IN_FLIGHT)).unwrap_or(Timestamp::MAX);
+        let longest = until + POINTER_KEPT_AT_MOST;
         let kept = record.ends().unwrap_or(longest).clamp(until, longest);
-        Self { to: to.clone(), followed: grace.is_some(), until, kept }
+        Self { to: to.clone(), followed: pointer_until.is_some(), until, kept }
     }
 }
 

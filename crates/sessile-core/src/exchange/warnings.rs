@@ -6,12 +6,12 @@ use super::head::{Headers, RequestView};
 
 /// What was said already, by one application.
 #[derive(Default)]
-pub(super) struct Told {
+pub(super) struct Warnings {
     plain: AtomicBool,
     shadowed: AtomicBool,
 }
 
-impl Told {
+impl Warnings {
     /// Whether the browser shows that this request came to another machine than its own in the
     /// clear, and nobody was told of such a one yet.
     pub(super) fn is_plain<H: Headers>(&self, request: &RequestView<'_, H>) -> bool {
