@@ -14,13 +14,21 @@ pub(crate) enum Address {
 }
 
 impl Address {
+    fn of_server(&self) -> Option<&ConnectionInfo> {
+        match self {
+            Self::One(info) | Self::Sentinel { of_master: info, .. } => Some(info),
+            Self::Cluster { seeds } => seeds.first(),
+        }
+    }
+
     /// Whether servers may say something unasked.
     pub(crate) fn speaks_resp3(&self) -> bool {
-        let info = match self {
-            Self::One(info) | Self::Sentinel { of_master: info, .. } => Some(&**info),
-            Self::Cluster { seeds } => seeds.first(),
-        };
-        info.is_some_and(|info| info.redis_settings().protocol() == ProtocolVersion::RESP3)
+        self.of_server().is_some_and(|it| it.redis_settings().protocol() == ProtocolVersion::RESP3)
+    }
+
+    /// The user that it is used as.
+    pub(crate) fn user(&self) -> &str {
+        self.of_server().and_then(|it| it.redis_settings().username()).unwrap_or("default")
     }
 }
 

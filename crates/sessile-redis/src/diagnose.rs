@@ -6,9 +6,10 @@ use sessile_core::store::Finding;
 use sessile_core::{StoreError, Timestamp};
 
 use crate::Options;
-use crate::fault::Fault;
+use crate::fault::{Fault, NO_RIGHT};
 use crate::link::checked;
 use crate::node::Node;
+use crate::rights::Rights;
 use crate::server::Server;
 
 /// What the settings say of it.
@@ -16,6 +17,7 @@ pub(crate) struct Diagnosis<'a> {
     pub(crate) server: &'a Server,
     /// For how many replicas writes wait.
     pub(crate) durable: Option<u32>,
+    pub(crate) rights: Rights<'a>,
 }
 
 impl Diagnosis<'_> {
@@ -52,6 +54,12 @@ impl Diagnosis<'_> {
             ];
         }
         let mut findings = Vec::new();
+        findings.extend(match self.ask(node, self.rights.question()).await {
+            Ok(answer) => self.rights.finding(&answer),
+            Err(error) if error.to_string().contains(NO_RIGHT) => self.rights.no_scripts(),
+            // Another fault shows in what is asked below.
+            Err(_) => None,
+        });
         let before = clock();
         let time = self.ask(node, cmd("TIME")).await;
         let after = clock();
@@ -220,7 +228,7 @@ fn role(role: Option<&str>) -> Option<Finding> {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(crate) fn text(value: &Value) -> Option<String> {
     match value {
         Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
         Value::SimpleString(text) => Some(text.clone()),

@@ -124,8 +124,8 @@ pub(crate) const IS_CLUSTER: &str =
 pub(crate) const IS_SENTINEL: &str =
     "it is a Sentinel: the address is redis+sentinel://HOST,HOST/NAME-OF-THE-MASTER";
 const IS_NO_CLUSTER: &str = "it is no cluster: begin the address with redis://";
-const NO_RIGHT: &str = "its ACL forbids this user a command or key: `sessile doctor` names it, \
-     the guide on managed Redis lists the rights";
+pub(crate) const NO_RIGHT: &str = "its ACL forbids this user a command or key: `sessile doctor` \
+     names it, docs/guides/managed-redis.md lists the rights";
 
 /// The code of a server's error. Before Redis 7 what a script met stands within its text.
 fn code_of(error: &RedisError) -> Option<&str> {

@@ -28,6 +28,7 @@ mod near;
 mod node;
 mod options;
 mod parameters;
+mod rights;
 mod scan;
 mod server;
 mod spread;

@@ -27,6 +27,7 @@ pub(crate) struct Server {
     under_way: AtomicUsize,
     durable: Option<Durable>,
     near: Option<Arc<Near>>,
+    user: String,
 }
 
 enum Kind {
@@ -58,6 +59,7 @@ impl Server {
         if near.is_some() && !address.speaks_resp3() {
             return Err(ConnectError::Url("a near cache needs `protocol=3`"));
         }
+        let user = address.user().to_owned();
         let kind = match address {
             Address::One(info) => {
                 let target = || Target::Server(info.clone());
@@ -80,7 +82,13 @@ impl Server {
             under_way: AtomicUsize::new(0),
             durable: options.durable,
             near,
+            user,
         })
+    }
+
+    /// The user that the server knows us as.
+    pub(crate) fn user(&self) -> &str {
+        &self.user
     }
 
     /// Sessions kept in this process.

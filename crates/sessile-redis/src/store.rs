@@ -18,6 +18,7 @@ use crate::foreign::Foreign;
 use crate::keys::Names;
 use crate::native::Native;
 use crate::near::Changing;
+use crate::rights::Rights;
 use crate::server::Server;
 use crate::spread::Spread;
 use crate::{ConnectError, NearCacheUse, Options};
@@ -254,8 +255,18 @@ impl Diagnose for RedisStore {
         &'a self,
         clock: &'a (dyn Fn() -> Timestamp + Send + Sync),
     ) -> BoxFuture<'a, Result<Vec<Finding>, StoreError>> {
-        let Inner { server, durable, .. } = &*self.0;
-        Box::pin(async move { Diagnosis { server, durable: *durable }.findings(clock).await })
+        let Inner { server, layout, names, durable, .. } = &*self.0;
+        let rights = Rights {
+            layout: *layout,
+            prefix: names.prefix(),
+            user: server.user(),
+            cluster: server.is_cluster(),
+            near: server.near().is_some(),
+            durable: durable.is_some(),
+        };
+        Box::pin(
+            async move { Diagnosis { server, durable: *durable, rights }.findings(clock).await },
+        )
     }
 }
 

@@ -138,6 +138,7 @@ mod documents {
         ShareWithDjango: "guides/share-with-django.md",
         PostgresqlBehindPgbouncer: "guides/postgresql-behind-pgbouncer.md",
         SqlRoles: "guides/sql-roles.md",
+        ManagedRedis: "guides/managed-redis.md",
         Seed000: "seeds/000.md",
         Seed001: "seeds/001.md",
         Seed002: "seeds/002.md",
