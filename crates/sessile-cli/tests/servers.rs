@@ -418,7 +418,7 @@ async fn u01_looking_at_redis_writes_nothing_and_suggests_the_profile() {
         place.put(1, "x", "ann", 3600).await;
         place.put(2, "x", "ann", 3600).await;
         // One that the user's index still names, which reading would take out.
-        let ours = "sessile:".to_owned() + &place.key(2).to_text();
+        let ours = "sessile:".to_owned() + &place.key(2).to_name();
         let _ = redis.command(&["DEL", &ours]);
         redis.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]).unwrap();
         let state = || {

@@ -63,7 +63,7 @@ impl SessionStore for Faulty {
         }
         let mut entry = self.0.load(key).await?;
         if self.1 == Defect::IgnoresCase && entry.is_none() {
-            let hash = StoreKey::from_name(format!("h:{}", text.to_lowercase()).as_bytes());
+            let hash = StoreKey::from_hex(&text.to_lowercase());
             entry = self.0.load(&hash.unwrap_or_else(|| key.clone())).await?;
         }
         if let (Defect::TruncatesPayloads, Some(Entry::Live(record, _))) = (self.1, &mut entry) {

@@ -13,6 +13,8 @@ use zeroize::Zeroizing;
 /// Random bytes in a session id of ours: 192 bits, beyond the 128 that OWASP ASVS 5.0 (7.2.3) asks.
 pub const ID_BYTES: usize = 24;
 const ID_TEXT: usize = ID_BYTES / 3 * 4;
+/// A hash of 32 bytes in base64.
+const HASH_TEXT: usize = 43;
 
 /// The secret a browser holds. Whoever knows it is the visitor, so it never
 /// prints, and is wiped when dropped.
@@ -128,16 +130,29 @@ impl StoreKey {
         }
     }
 
+    /// The key whose hash [`to_text`](Self::to_text) wrote, and of no other text.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut hash = [0; 32];
+        if text.len() != 2 * hash.len() {
+            return None;
+        }
+        for (byte, pair) in hash.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            let &[high, low] = pair else { return None };
+            *byte = lower_hex(high).ok()? << 4 | lower_hex(low).ok()?;
+        }
+        Some(Self::from_hash(hash))
+    }
+
     /// Writes the name that says which kind of key it is, for stores that keep both
-    /// kinds under text keys: `h:` and the hash in hex, or `t:` and the text.
+    /// kinds under text keys: `h:` and the hash in base64url, or `t:` and the text.
+    ///
+    /// Shorter than hex: Redis keeps a small hash in a third of the room while no field of it is
+    /// longer than 64 bytes (`hash-max-listpack-value`).
     pub fn push_name(&self, name: &mut String) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digit =
-            |four: u8| char::from(DIGITS.get(usize::from(four)).copied().unwrap_or_default());
         match &self.0 {
             Repr::Hashed(hash) => {
                 name.push_str("h:");
-                name.extend(hash.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+                URL_SAFE_NO_PAD.encode_string(hash, name);
             }
             Repr::Text(text) => {
                 name.push_str("t:");
@@ -146,16 +161,21 @@ impl StoreKey {
         }
     }
 
+    /// The name that [`push_name`](Self::push_name) writes.
+    pub fn to_name(&self) -> String {
+        let mut name = String::with_capacity(2 + self.as_bytes().len().div_ceil(3) * 4);
+        self.push_name(&mut name);
+        name
+    }
+
     /// The key of a name that [`push_name`](Self::push_name) wrote, and of no other.
     pub fn from_name(name: &[u8]) -> Option<Self> {
         match name {
-            [b'h', b':', hex @ ..] if hex.len() == 64 => {
+            [b'h', b':', text @ ..] if text.len() == HASH_TEXT => {
                 let mut hash = [0; 32];
-                for (byte, pair) in hash.iter_mut().zip(hex.chunks_exact(2)) {
-                    let &[high, low] = pair else { return None };
-                    *byte = lower_hex(high).ok()? << 4 | lower_hex(low).ok()?;
-                }
-                Some(Self::from_hash(hash))
+                // One spelling alone: bits that are left over must be nought.
+                let read = URL_SAFE_NO_PAD.decode_slice(text, &mut hash);
+                (read == Ok(hash.len())).then(|| Self::from_hash(hash))
             }
             [b't', b':', text @ ..] => std::str::from_utf8(text).ok().map(Self::from_text),
             _ => None,
@@ -301,9 +321,20 @@ mod tests {
             key.push_name(&mut name);
             assert!(StoreKey::from_name(name.as_bytes()).is_some_and(|found| found == key));
         }
-        let upper = format!("h:{}", "A7".repeat(32));
-        let others = [&b""[..], b"h", b"h:", b"h:a7", b"u:x", b"t:\xff", upper.as_bytes()];
-        assert!(others.into_iter().all(|other| StoreKey::from_name(other).is_none()));
+        let (second, hex) = (format!("h:{}B", "A".repeat(42)), format!("h:{}", "a7".repeat(32)));
+        let padded = format!("h:{}=", "A".repeat(43));
+        let others = [&second, &hex, &padded].map(|it| it.as_bytes());
+        let others = others.into_iter().chain([&b""[..], b"h", b"h:", b"h:a7", b"u:x", b"t:\xff"]);
+        others.for_each(|other| assert!(StoreKey::from_name(other).is_none(), "{other:?}"));
+    }
+
+    #[test]
+    fn a_hash_in_hex_leads_back_to_its_key() {
+        let key = SessionId::from_random(&[7; ID_BYTES]).store_key();
+        assert_eq!(StoreKey::from_hex(&key.to_text()), Some(key.clone()));
+        for other in ["", "a7", &key.to_text().to_uppercase(), &"g".repeat(64), &"ü".repeat(32)] {
+            assert_eq!(StoreKey::from_hex(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -58,7 +58,7 @@ impl Name {
 
     /// The key of a hash's name.
     pub(crate) fn hash(&self) -> Option<StoreKey> {
-        StoreKey::from_name(format!("h:{}", self.text).as_bytes())
+        StoreKey::from_hex(&self.text)
     }
 }
 

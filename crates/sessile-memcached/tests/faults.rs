@@ -222,8 +222,8 @@ async fn f05_a_lost_reply_makes_no_second_session_and_loses_none() {
 
     // A rotation whose pointer was acknowledged to nobody has happened all the same.
     let Some(Entry::Live(_, version)) = store.load(&key(1)).await.unwrap() else { panic!() };
-    let (old, new) = (key(1).to_text(), key(2));
-    proxy.set(only(&format!("ms sessile:h:{old}")));
+    let (old, new) = (key(1).to_name(), key(2));
+    proxy.set(only(&format!("ms sessile:{old}")));
     let moved = store.replace(&key(1), &version, &new, &record(3000), None).await;
     proxy.set(Faults::default());
     assert!(matches!(moved, Ok(WriteOutcome::Written(_))), "{moved:?}");

@@ -137,7 +137,7 @@ fn s13_an_unreadable_item_is_nobodys_session() {
     for value in ["", "\x7f of a release to come", "\x01\x00"] {
         let (open, can) = native(Servers::One);
         let damage = async |key: &StoreKey| {
-            plant(&format!("sessile:h:{}", key.to_text()), 0, value);
+            plant(&format!("sessile:{}", key.to_name()), 0, value);
         };
         passed(case(&Suite::new(open, can), damage))
             .unwrap_or_else(|failure| panic!("{value:?}: {failure}"));
@@ -169,7 +169,7 @@ fn s14_a_hostile_moment_of_an_item_harms_nobody() {
     };
     for end in ["0", "-1", "-2147483648", "1", "2592000", "2592001", "2147483647"] {
         let (open, can) = native(Servers::One);
-        let plant = async |key: &StoreKey| touch(&format!("sessile:h:{}", key.to_text()), end);
+        let plant = async |key: &StoreKey| touch(&format!("sessile:{}", key.to_name()), end);
         passed(case(&Suite::new(open, can), plant)).unwrap_or_else(|it| panic!("{end}: {it}"));
         let plant = async |key: &StoreKey| touch(&key.to_text(), end);
         let (open, can) = flask_session(Servers::One);

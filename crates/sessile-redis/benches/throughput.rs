@@ -179,12 +179,12 @@ impl Bench {
         let native = RedisStore::connect(url, Options::default()).await.unwrap();
         let foreign = Options { layout: Layout::FlaskSession, ..Options::default() };
         let flask = RedisStore::connect(url, foreign).await.unwrap();
-        let hex = |key: StoreKey| format!("sessile:h:{}", key.to_text());
+        let name = |key: StoreKey| format!("sessile:{}", key.to_name());
         for number in 0..SESSIONS {
             native.create(&native_key(number), &record(number)).await.unwrap();
             flask.create(&flask_key(number), &record(number)).await.unwrap();
         }
-        let names: Vec<String> = (0..SESSIONS).map(|number| hex(native_key(number))).collect();
+        let names: Vec<String> = (0..SESSIONS).map(|number| name(native_key(number))).collect();
         let value: Option<Vec<u8>> =
             cmd("GET").arg(&names[0]).query_async(&mut connection).await.unwrap();
         let script = cmd("SCRIPT").arg("LOAD").arg(LEAST).query_async(&mut connection).await;

@@ -16,7 +16,7 @@ const ENDLESS: i64 = 1000 * 366 * 86_400_000;
 /// value, and those of every other store are shorter.
 const LONGEST: usize = 512;
 
-/// The names of our own layout: `PREFIX` and `h:` and a hash in hex, or `t:`
+/// The names of our own layout: `PREFIX` and `h:` and a hash in base64url, or `t:`
 /// and a foreign key; `PREFIX` and `u:` and a user.
 pub(crate) struct Names {
     prefix: String,
@@ -37,7 +37,8 @@ impl Names {
     }
 
     pub(crate) fn session(&self, key: &StoreKey) -> String {
-        let mut name = String::with_capacity(self.prefix.len() + 2 + 2 * key.as_bytes().len());
+        let length = self.prefix.len() + 2 + key.as_bytes().len().div_ceil(3) * 4;
+        let mut name = String::with_capacity(length);
         name.push_str(&self.prefix);
         key.push_name(&mut name);
         name
@@ -54,9 +55,7 @@ impl Names {
 
 /// A session's name without the prefix.
 pub(crate) fn member(key: &StoreKey) -> String {
-    let mut name = String::with_capacity(66);
-    key.push_name(&mut name);
-    name
+    key.to_name()
 }
 
 /// The machine's clock: what Redis keeps for how long is counted from now.
@@ -89,8 +88,8 @@ mod tests {
         for key in [StoreKey::from_hash([0xa7; 32]), StoreKey::from_text("session:ü")] {
             assert!(names.key_of(names.session(&key).as_bytes()) == Some(key));
         }
-        let upper = format!("app:h:{}", "A7".repeat(32));
-        for other in ["h:", "app:h:a7", "app:u:someone", "app:x", upper.as_str()] {
+        let hex = format!("app:h:{}", "a7".repeat(32));
+        for other in ["h:", "app:h:a7", "app:u:someone", "app:x", hex.as_str()] {
             assert!(names.key_of(other.as_bytes()).is_none(), "{other}");
         }
     }

@@ -29,7 +29,7 @@ async fn logins(url: &str, nodes: &[Redis]) {
         let [high, low] = number.to_be_bytes();
         let key = StoreKey::from_hash(std::array::from_fn(|at| [high, low][at % 2]));
         store.create(&key, &of_alice).await.unwrap();
-        let member = format!("h:{}", key.to_text());
+        let member = key.to_name();
         if number > 0 {
             assert_eq!(ask(nodes, &["DEL", &format!("sessile:{member}")]), Some(1));
         }

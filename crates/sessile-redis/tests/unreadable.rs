@@ -52,7 +52,7 @@ async fn try_moments(
 ) -> Result<(), String> {
     let number = |place| NUMBERS.iter().map(move |number| vec!["SETRANGE", "KEY", place, number]);
     let numbers = PLACES.into_iter().flat_map(number);
-    let name = format!("h:{}", "ab".repeat(32));
+    let name = StoreKey::from_hash([0xab; 32]).to_name();
     let pointers: Vec<_> = NUMBERS.map(|until| format!("s2M{until}{name}")).into();
     let pointers = pointers.iter().map(|value| vec!["SET", "KEY", value]);
     let plants: Vec<_> = match layout {
@@ -78,7 +78,7 @@ async fn try_moments(
 
 fn name_of(layout: Layout, key: &StoreKey) -> String {
     match layout {
-        Layout::Native => format!("sessile:h:{}", key.to_text()),
+        Layout::Native => format!("sessile:{}", key.to_name()),
         Layout::FlaskSession | Layout::Django => key.to_text(),
     }
 }

@@ -32,7 +32,7 @@ impl<K: KeyValue> Keys<'_, K> {
         let KeyPage { keys, next } = page.map_err(K::failed)?;
         self.ended = next.is_none();
         self.after = next;
-        Ok(Some(keys.iter().filter_map(|key| of_name(key)).collect()))
+        Ok(Some(keys.iter().filter_map(|key| StoreKey::from_hex(key)).collect()))
     }
 }
 
@@ -41,11 +41,6 @@ struct Met {
     keys: BTreeSet<StoreKey>,
     at: StoreKey,
     record: Record,
-}
-
-/// The key of a value; `None` for what is none of ours.
-fn of_name(name: &str) -> Option<StoreKey> {
-    StoreKey::from_name(format!("h:{name}").as_bytes())
 }
 
 impl<K: KeyValue> KeyValueStore<K> {
@@ -115,7 +110,7 @@ impl<K: KeyValue> Scan for KeyValueStore<K> {
             let page = self.values.list(after, limit.max(1)).await;
             let KeyPage { keys, next } = page.map_err(K::failed)?;
             let mut listing = Listing::default();
-            for key in keys.iter().filter_map(|key| of_name(key)) {
+            for key in keys.iter().filter_map(|key| StoreKey::from_hex(key)) {
                 match rotation::load(self, &key).await? {
                     Some((Stored::Live(record, _), _)) => listing.push(Ok((key, record))),
                     Some((Stored::Unreadable, _)) => listing.push(Err(envelope::unreadable())),
