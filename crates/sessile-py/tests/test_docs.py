@@ -30,6 +30,12 @@ def test_every_program_is_run_here_and_quick_starts_are_short() -> None:
         assert len(lines) <= 10, name
 
 
+def test_the_readmes_programs_are_these() -> None:
+    readme = (DOCS.parents[1] / "README.md").read_text()
+    shown = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert shown == [PROGRAMS["flask"], PROGRAMS["asgi"]]
+
+
 # The site is asked over TLS, for its cookie is `Secure`.
 
 
