@@ -155,3 +155,31 @@ async fn r53_what_a_browser_is_said_to_need_is_what_it_needs() {
         assert!(DOCUMENT.lines().any(|line| line == stated), "{stated}");
     }
 }
+
+/// Headings by their depth, tables' rows by their first link, and programs, in their order.
+fn outline(page: &str) -> Vec<String> {
+    let mut outline = Vec::new();
+    for (number, part) in page.split("```").enumerate() {
+        if number % 2 == 1 {
+            outline.push(part.to_owned());
+            continue;
+        }
+        for line in part.lines() {
+            if line.starts_with('#') {
+                outline.push(line.chars().take_while(|c| *c == '#').collect());
+            } else if line.starts_with("| ") {
+                let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+                outline.push(links.collect::<Vec<_>>().join(" "));
+            }
+        }
+    }
+    outline
+}
+
+#[test]
+fn the_chinese_readme_keeps_step_with_the_english_one() {
+    let english = outline(include_str!("../../../README.md"));
+    let chinese = outline(include_str!("../../../README.zh-CN.md"));
+    assert!(english.len() > 30, "{english:?}");
+    assert_eq!(english, chinese);
+}
