@@ -31,7 +31,7 @@ const LOOKS: [&[&str]; 6] = [
     &["list"],
     &["list", "--user", "ann"],
     &["sweep", "--dry-run"],
-    &["doctor", "--read-only"],
+    &["doctor"],
     &["stats"],
     &["end", "--dry-run", "--everyone"],
 ];
@@ -142,7 +142,7 @@ async fn u07_a_mistyped_folder_makes_no_store_in_the_command_and_in_an_applicati
     let here = |name: &str| dir.path().join(name).display().to_string();
     for url in [format!("sqlite:{}", here("typo/x.db")), format!("file:{}", here("typo/x"))] {
         for profile in ["native", "django", "flask_session"] {
-            for words in [&["doctor"][..], &["doctor", "--create"], &["doctor", "--read-only"]] {
+            for words in [&["doctor"][..], &["doctor", "--create"], &["doctor", "--write"]] {
                 let words = [words, &["--store", &url, "--profile", profile]].concat();
                 let ran = run_in(dir.path(), &words);
                 let said: Vec<_> = ran.out.split_whitespace().collect();

@@ -271,13 +271,13 @@ async fn the_doctor_looks_at_every_server_and_says_what_to_do() {
         MONGODB,
     ] {
         let url = server(variable);
-        let ran = run_in(dir.path(), &["doctor", "--create", "--store", &url]);
+        let ran = run_in(dir.path(), &["doctor", "--write", "--create", "--store", &url]);
         assert_eq!(ran.code, 0, "{variable}: {}{}", ran.out, ran.err);
         for check in ["opens", "reads", "writes"] {
             assert!(ran.out.contains(&format!("✓ good    {check}")), "{variable}: {}", ran.out);
         }
         assert!(!ran.out.contains("sessile:sessile@"), "{variable}: its password is shown");
-        let said = json(&run_in(dir.path(), &["doctor", "--json", "--store", &url]));
+        let said = json(&run_in(dir.path(), &["doctor", "--json", "--write", "--store", &url]));
         for finding in said["findings"].as_array().unwrap() {
             let fine = finding["level"] == "good";
             assert!(fine || finding["advice"].as_str().is_some(), "{variable}: {finding}");
@@ -365,13 +365,8 @@ async fn list_end_and_sweep_work_on_every_server() {
 }
 
 /// What looks at a store, each with the words that say which.
-const LOOKS: [&[&str]; 5] = [
-    &["list"],
-    &["list", "--user", "ann"],
-    &["sweep", "--dry-run"],
-    &["doctor", "--read-only"],
-    &["stats"],
-];
+const LOOKS: [&[&str]; 5] =
+    [&["list"], &["list", "--user", "ann"], &["sweep", "--dry-run"], &["doctor"], &["stats"]];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn u01_looking_makes_no_table_and_suggests_the_profile_on_postgresql() {

@@ -105,7 +105,7 @@ async fn the_doctor_tries_a_store_and_leaves_nothing_behind() {
         ("file:django", "django"),
         ("memory", "native"),
     ] {
-        let words = ["doctor", "--create", "--store", store, "--profile", profile];
+        let words = ["doctor", "--write", "--create", "--store", store, "--profile", profile];
         let ran = run_in(dir.path(), &words);
         assert_eq!(ran.code, 0, "{store} {}{}", ran.out, ran.err);
         for check in ["opens", "reads", "writes"] {
@@ -147,7 +147,7 @@ async fn a_mistyped_path_makes_no_store() {
         assert!(ran.err.contains("there is no typo"), "{words:?} {}", ran.err);
         assert!(nothing(), "{words:?}");
     }
-    let ran = run_in(dir.path(), &["doctor", "--read-only", "--store", "sqlite:typo.db"]);
+    let ran = run_in(dir.path(), &["doctor", "--write", "--store", "sqlite:typo.db"]);
     assert!(ran.code == 1 && ran.out.contains("there is no typo.db") && nothing(), "{}", ran.out);
     let ran = run_in(dir.path(), &["doctor", "--store", "sqlite:typo.db"]);
     assert!(ran.code == 1 && ran.out.contains("--create") && nothing(), "{}", ran.out);
@@ -187,7 +187,7 @@ async fn the_doctor_finds_a_cache_that_does_not_answer() {
     ] {
         let url = sqlite(dir.path(), &format!("{profile}.db"));
         shop(&[("SESSION_URL", &url), ("SESSION_PROFILE", profile), ("SECRET_KEY", KEY)]).await;
-        let words = ["doctor", "--json", "--read-only", "--store", &url, "--set", kind];
+        let words = ["doctor", "--json", "--store", &url, "--set", kind];
         let cache = ["--set", "SESSION_CACHE_URL=redis://127.0.0.1:1", "--set", &key];
         let ran =
             run_in(dir.path(), &[&words[..], &cache[..], &["--profile", profile][..]].concat());

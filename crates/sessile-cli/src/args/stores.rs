@@ -110,18 +110,17 @@ pub(crate) struct Stats {
 
 /// Look at a store and say what is wrong with it, or will be, and what to do.
 ///
-/// Writes one entry of its own, changes and removes it, unless told not to. Run it
-/// as the user who runs the site.
+/// Writes nothing, unless told to. Run it as the user who runs the site.
 /// Exit code 1 when something is bad; with --strict a warning will do.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]
     pub(crate) place: StoreArgs,
-    /// Only read
+    /// Write one entry, too, change it and remove it
     #[arg(long)]
-    pub(crate) read_only: bool,
+    pub(crate) write: bool,
     /// Make what is missing, as the application does at its first start
-    #[arg(long, conflicts_with = "read_only")]
+    #[arg(long)]
     pub(crate) create: bool,
     /// Warnings make the exit code 1, too
     #[arg(long)]

@@ -37,10 +37,10 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
                 ),
         );
     }
-    let purpose = match (options.create, options.read_only) {
+    let purpose = match (options.create, options.write) {
         (true, _) => Purpose::Serve,
-        (false, true) => Purpose::Look,
-        (false, false) => Purpose::Tend,
+        (false, true) => Purpose::Tend,
+        (false, false) => Purpose::Look,
     };
     let opened = match &new {
         // Opening would make it.
@@ -74,7 +74,7 @@ async fn examine(options: &Doctor) -> Result<(), Failure> {
             }
             findings.push(Finding::good("opens", format!("in {}", probe::millis(begun.elapsed()))));
             findings.extend(probe::reads(&store, &config).await);
-            if !options.read_only {
+            if options.write {
                 findings.extend(probe::writes(&store, &config).await);
             }
             findings.extend(probe::entries(&store, &config).await);
