@@ -5,10 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{HttpMessage as _, HttpRequest, HttpResponse};
 use sessile_core::exchange::{
-    Answer, Exchange, Failure as Kind, Headers, RequestView, ResponseHeaders, Scheme,
+    Answer, Exchange, Failure, Headers, RequestView, ResponseHeaders, Scheme,
 };
-
-use crate::failure::Failure;
 
 /// Header fields, of a request or a response.
 pub(crate) struct Fields<H>(pub(crate) H);
@@ -50,8 +48,8 @@ impl ResponseHeaders for Fields<&mut HeaderMap> {
 
 /// The core checks what it writes, so that no field is ever left out here.
 fn field(name: &str, value: &[u8]) -> Option<(HeaderName, HeaderValue)> {
-    let named =
-        HeaderName::from_bytes(name.as_bytes()).ok().zip(HeaderValue::from_bytes(value).ok());
+    let name_of = HeaderName::from_bytes(name.as_bytes()).ok();
+    let named = name_of.zip(HeaderValue::from_bytes(value).ok());
     if named.is_none() {
         tracing::error!(target: "sessile", name, "a field was not sent");
     }
@@ -78,7 +76,7 @@ pub(crate) fn view<'r>(
 
 /// The exchange that the session middleware put into a request.
 pub(crate) fn exchange(request: &HttpRequest) -> Result<Exchange, Failure> {
-    request.extensions().get::<Exchange>().cloned().ok_or(Failure(Kind::NoLayer))
+    request.extensions().get::<Exchange>().cloned().ok_or(Failure::NoLayer)
 }
 
 /// A response as an [`Answer`] says.
@@ -86,8 +84,9 @@ pub(crate) fn response<B: Into<String>>(answer: Answer<B>) -> HttpResponse<BoxBo
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = HttpResponse::with_body(status, BoxBody::new(answer.body.into()));
     for (name, value) in answer.headers {
-        let (name, value) = (HeaderName::from_static(name), HeaderValue::from_static(value));
-        response.headers_mut().append(name, value);
+        response
+            .headers_mut()
+            .append(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     response
 }

@@ -8,7 +8,7 @@ mod context;
 mod ending;
 mod renewals;
 
-pub use self::context::Context;
+pub use self::context::{Context, MAX_TRIES};
 use self::ending::enforce_limit;
 pub(crate) use self::renewals::Renewals;
 use crate::begin::{Begun, Loaded, Opened, Reading};
@@ -22,9 +22,6 @@ use crate::store::{
     CreateOutcome, Entry, Record, SessionStore, TouchOutcome, Version, WriteOutcome,
 };
 use sessile_formats::Timestamp;
-
-/// A conditional write is tried at most this often before the request is answered 503.
-pub const MAX_TRIES: u32 = 200;
 
 /// Opens the session that a cookie's value leads to: at most one load, and one more for each change of
 /// id that it follows.

@@ -9,7 +9,7 @@ use crate::Options;
 use crate::fault::{Fault, NO_RIGHT};
 use crate::link::checked;
 use crate::node::Node;
-use crate::rights::Rights;
+use crate::rights::{Rights, text};
 use crate::server::Server;
 
 /// What the settings say of it.
@@ -225,15 +225,6 @@ fn role(role: Option<&str>) -> Option<Finding> {
                 "give the master's address, or redis+sentinel://: a replica takes no writes",
             ))
         }
-    }
-}
-
-pub(crate) fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
-        Value::SimpleString(text) => Some(text.clone()),
-        Value::VerbatimString { text, .. } => Some(text.clone()),
-        _ => None,
     }
 }
 

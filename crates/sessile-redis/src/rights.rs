@@ -3,8 +3,6 @@
 use redis::{Value, cmd};
 use sessile_core::store::{Finding, Layout};
 
-use crate::diagnose::text;
-
 /// Returns those of the commands that the user may not run. `KEY` stands for a key of ours, which is
 /// the first argument. Servers before Redis 7 cannot be asked.
 const ASK: &str = "\
@@ -124,5 +122,15 @@ fn right(command: &str) -> String {
     match (name.as_str(), words.next()) {
         ("client" | "cluster", Some(part)) => format!("+{name}|{}", part.to_lowercase()),
         _ => format!("+{name}"),
+    }
+}
+
+/// An answer that is text.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes.clone()).ok(),
+        Value::SimpleString(text) => Some(text.clone()),
+        Value::VerbatimString { text, .. } => Some(text.clone()),
+        _ => None,
     }
 }

@@ -23,8 +23,9 @@ use self::sweeping::START;
 use self::tables::Sql;
 pub(crate) use self::tables::ddl;
 use crate::pages::rows_after;
+use crate::ready::ready;
 use crate::server::{
-    Database, Making, Param, Refused, Row, Swapped, is_in_doubt, or_absent, ready, unreadable,
+    Database, Making, Param, Refused, Row, Swapped, is_in_doubt, or_absent, unreadable,
 };
 use crate::{ConnectError, Options};
 

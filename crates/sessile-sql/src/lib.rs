@@ -27,6 +27,7 @@ mod foreign;
 mod native;
 mod options;
 mod pages;
+mod ready;
 mod server;
 #[cfg(feature = "sqlite")]
 mod sqlite;

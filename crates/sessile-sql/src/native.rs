@@ -20,7 +20,8 @@ use sessile_core::{StoreError, StoreErrorKind, StoreKey, Subject, Timestamp};
 
 use self::tables::{KNOWN, Sql, making};
 use crate::pages::rows_after;
-use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt, ready, unreadable};
+use crate::ready::ready;
+use crate::server::{Database, Param, Refused, Row, Swapped, is_in_doubt, unreadable};
 use crate::{ConnectError, Options};
 
 /// Larger payloads are refused before they reach the driver.

@@ -24,8 +24,6 @@ use bytes::Bytes;
 use sessile_core::store::Unreadable;
 use sessile_core::{StoreError, StoreErrorKind, Timestamp};
 
-use crate::{ConnectError, Options};
-
 /// Which database it is, where its SQL differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -380,35 +378,4 @@ pub(crate) trait Database: Clone + Send + Sync + 'static {
     fn met_a_pooler(&self) -> bool {
         false
     }
-}
-
-/// Looks for a table and makes it only where it is missing and that is wanted; the version found
-/// or made.
-pub(crate) async fn ready<D: Database>(
-    database: &D,
-    making: &Making,
-    options: &Options,
-) -> Result<i64, ConnectError> {
-    if let Some(found) = database.look(making).await.map_err(ConnectError::Store)? {
-        return Ok(found);
-    }
-    let table = &making.table;
-    if options.read_only || !options.create {
-        return Err(ConnectError::NoTable { table: table.clone() });
-    }
-    let missing = |why: String| {
-        let what = format!("it has no session table {table}{why}");
-        ConnectError::Store(database.dialect().error(StoreErrorKind::Unavailable, what))
-    };
-    if let Err(error) = database.make(making).await {
-        return Err(match error.kind() {
-            StoreErrorKind::ReadOnly => missing(format!(
-                ", and we may not make it ({error}); have it made once, as \
-                 docs/guides/sql-roles.md shows"
-            )),
-            _ => ConnectError::Store(error),
-        });
-    }
-    let found = database.look(making).await.map_err(ConnectError::Store)?;
-    found.ok_or_else(|| missing(String::new()))
 }

@@ -3,9 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Exchange;
 use super::bounded::Bounded;
-use super::credential::{Carried, FormCredential, HeaderField};
+use super::credential::HeaderField;
 use super::head::{Headers, RequestView, Scheme};
 use super::warnings::Warnings;
 use crate::Timestamp;
@@ -121,16 +120,6 @@ impl App {
         let mut shared = Arc::unwrap_or_clone(self.0);
         change(&mut shared);
         Self(Arc::new(shared))
-    }
-
-    /// Begins one request. Nothing is parsed and nothing is loaded, but where ids travel in
-    /// addresses or forms. `form` is what a reader of forms found; `None` where nobody looked.
-    pub fn begin<H: Headers>(
-        &self,
-        request: &RequestView<'_, H>,
-        form: Option<FormCredential>,
-    ) -> Exchange {
-        Exchange::new(self.clone(), Carried::of(&self.0.engine, request, form))
     }
 
     /// Whether the two are clones of one application.

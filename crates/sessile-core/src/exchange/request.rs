@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tracing::{Instrument as _, debug_span};
 
 use super::app::App;
-use super::credential::Carried;
+use super::credential::{Carried, FormCredential};
 use super::csrf::CsrfState;
 use super::failure::{Answer, Failure};
 use super::head::{Headers, RequestView, ResponseHeaders, Scheme, no_store};
@@ -72,6 +72,18 @@ enum Mode {
     Forget,
     /// The store failed and reading as anonymous is allowed; writing is not.
     ReadOnly,
+}
+
+impl App {
+    /// Begins one request. Nothing is parsed and nothing is loaded, but where ids travel in
+    /// addresses or forms. `form` is what a reader of forms found; `None` where nobody looked.
+    pub fn begin<H: Headers>(
+        &self,
+        request: &RequestView<'_, H>,
+        form: Option<FormCredential>,
+    ) -> Exchange {
+        Exchange::new(self.clone(), Carried::of(self.engine(), request, form))
+    }
 }
 
 impl Exchange {

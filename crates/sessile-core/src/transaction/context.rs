@@ -10,6 +10,9 @@ use crate::random::RandomError;
 use crate::runtime::Runtime;
 use sessile_formats::Timestamp;
 
+/// A conditional write is tried at most this often before the request is answered 503.
+pub const MAX_TRIES: u32 = 200;
+
 /// Half of the longest wait before the first retry, in microseconds. It doubles with each lost try.
 const FIRST_PAUSE_MICROS: u64 = 500;
 /// The wait stops growing after this many doublings: at 32 ms.

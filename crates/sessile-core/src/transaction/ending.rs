@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Context, MAX_TRIES};
+use super::context::{Context, MAX_TRIES};
 use crate::error::CommitError;
 use crate::event::{Event, EventKind};
 use crate::id::StoreKey;
