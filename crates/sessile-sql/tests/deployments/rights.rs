@@ -132,7 +132,7 @@ async fn d04_nothing_is_made_where_that_is_forbidden() {
         for layout in LAYOUTS {
             let options = Options { create: false, ..options(layout) };
             let opened = SqlStore::connect(&url, options.clone()).await;
-            let Err(ConnectError::Store(error)) = opened else { panic!("{layout:?}") };
+            let Err(error @ ConnectError::NoTable { .. }) = opened else { panic!("{layout:?}") };
             assert!(error.to_string().contains(&options.table), "{error}");
             let again = SqlStore::connect(&url, options).await;
             assert!(again.is_err(), "{layout:?}: it was made after all");
