@@ -45,6 +45,17 @@ pub(crate) fn stream(
     }
 }
 
+/// Runs to the end in silence and counts tests, whether they pass or not.
+pub(crate) fn tried(command: &mut Command) -> Result<Tests, Failure> {
+    println!("$ {}", typed(command));
+    let mut tally = Tally::default();
+    each_line(command, |line| {
+        tally.line(line);
+        false
+    })?;
+    Ok(tally.tests())
+}
+
 /// Runs to the end in silence and returns stdout and stderr, mixed; prints them on failure.
 pub(crate) fn quiet(command: &mut Command, remedy: &str) -> Result<String, Failure> {
     let mut output = String::new();

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import random
 import string
+import uuid
 from typing import Any
+
+import markupsafe
 
 TEXTS = ["", "ada", "é", "日本", "\x00\x1f\x7f", '"\\/', "\u2028", "😀", "\ud800", " t", "a" * 300]
 NUMBERS = [0, 1, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**63, 10**40]
@@ -61,6 +66,38 @@ def json_value(chance: random.Random, depth: int = 4) -> Any:
     if chance.random() < 0.1:
         keys = [chance.choice(TAGS) for _ in items][:1]
     return dict(zip(keys, items))
+
+
+def session_value(chance: random.Random, depth: int = 4) -> Any:
+    """What Flask's tagged JSON writes: JSON, and the types that have a tag."""
+    kind = chance.random()
+    if depth == 0 or kind < 0.3:
+        return scalar(chance)
+    if kind < 0.55:
+        return tagged(chance)
+    items = [session_value(chance, depth - 1) for _ in range(chance.randrange(5))]
+    if kind < 0.75:
+        return chance.choice([list, tuple])(items)
+    keys = [chance.choice(TAGS) if chance.random() < 0.2 else text(chance) for _ in items]
+    return dict(zip(keys, items))
+
+
+def tagged(chance: random.Random) -> Any:
+    zone = chance.choice(
+        [None, datetime.timezone.utc, datetime.timezone(datetime.timedelta(hours=5.5))]
+    )
+    day = (chance.choice([1, 99, 1000, 1969, 2026, 9999]), chance.randrange(1, 13), 28)
+    return chance.choice(
+        [
+            chance.randbytes(chance.randrange(40)),
+            uuid.UUID(int=chance.getrandbits(128)),
+            markupsafe.Markup(text(chance)),
+            datetime.datetime(*day, chance.randrange(24), 4, 5, chance.choice([0, 7]), tzinfo=zone),
+            datetime.date(*day),
+            decimal.Decimal("1.10"),
+            tuple(),
+        ]
+    )
 
 
 def damaged(chance: random.Random, signed: str) -> str:

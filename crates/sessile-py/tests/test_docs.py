@@ -23,7 +23,7 @@ def program(name: str, url: str) -> dict:  # type: ignore[type-arg]
 
 
 def test_every_program_is_run_here_and_quick_starts_are_short() -> None:
-    assert set(PROGRAMS) == {"flask", "wsgi", "asgi", "store", "itsdangerous"}
+    assert set(PROGRAMS) == {"flask", "wsgi", "asgi", "store", "cookies", "itsdangerous"}
     assert TEXT.count("```python") == len(PROGRAMS)
     for name in ("flask", "wsgi", "asgi"):
         lines = [line for line in PROGRAMS[name].splitlines() if line.strip()]
@@ -106,6 +106,13 @@ def test_store() -> None:
     assert [client.get("/").text for _ in range(3)] == ["1", "2", "3"]
     client.get("/out")
     assert client.get("/").text == "1"
+
+
+def test_cookies() -> None:
+    names: dict = {"__name__": "docs"}  # type: ignore[type-arg]
+    exec(PROGRAMS["cookies"], names)
+    client = names["app"].test_client()
+    assert [client.get("/").text for _ in range(2)] == ["visit number 1", "visit number 2"]
 
 
 def test_itsdangerous() -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     stats = terminalreporter.stats
+    # pytest's own closing line would be counted as well.
+    terminalreporter.summary_stats = lambda: None
     failed = [*stats.get("failed", []), *stats.get("error", [])]
     for report in failed:
         print(f"\nFAIL: {report.nodeid}", end="")

@@ -1,6 +1,6 @@
 """A pytest plugin that puts sessile's modules in place of the originals, before any is imported.
 
-`SESSILE_IN_PLACE` says which: `itsdangerous`. At the end it prints how often the
+`SESSILE_IN_PLACE` says which: `itsdangerous` or `Flask`. At the end it prints how often the
 compiled part was taken, and how often Python.
 """
 
@@ -23,8 +23,21 @@ def in_place_of_itsdangerous() -> None:
         sys.modules[f"itsdangerous.{name}"] = module
 
 
-if os.environ["SESSILE_IN_PLACE"] == "itsdangerous":
-    in_place_of_itsdangerous()
+def in_place_of_flask() -> None:
+    import flask.json.tag
+    import flask.sessions
+    from sessile.flask import sessions, tag
+
+    for original, ours in ((flask.sessions, sessions), (flask.json.tag, tag)):
+        for name in ours.__all__:
+            setattr(original, name, getattr(ours, name))
+    # What Flask made while it was imported.
+    flask.Flask.session_interface = sessions.SecureCookieSessionInterface()
+
+
+{"itsdangerous": in_place_of_itsdangerous, "Flask": in_place_of_flask}[
+    os.environ["SESSILE_IN_PLACE"]
+]()
 
 
 def pytest_terminal_summary(terminalreporter: object) -> None:
